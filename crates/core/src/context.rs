@@ -1,0 +1,213 @@
+//! What a decision may ask of the world while it is being made.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::inventory::{Facts, Ref, cluster_of};
+use crate::json::text_at;
+use crate::site::{Site, Trust};
+use crate::{Kind, Lookup, Operation, Request, Snapshot};
+
+/// A request, the snapshot it is decided over, and the look-ups that the snapshot could not answer.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) request: &'a Request,
+    snapshot: &'a Snapshot,
+    missed: RefCell<BTreeSet<Lookup>>,
+}
+
+/// A KubeadmControlPlane, MachineDeployment or the like that refers to a template.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Linker<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) name: &'a str,
+    pub(crate) facts: &'a Facts,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(request: &'a Request, snapshot: &'a Snapshot) -> Self {
+        Self {
+            request,
+            snapshot,
+            missed: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn site(&self) -> &'a Site {
+        &self.snapshot.site
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.request.subject.kind
+    }
+
+    pub(crate) fn is_create(&self) -> bool {
+        self.request.operation == Operation::Create
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        self.site().trust(&self.request.requester)
+    }
+
+    pub(crate) fn into_missed(self) -> BTreeSet<Lookup> {
+        self.missed.into_inner()
+    }
+
+    /// Notes that absence in the snapshot is not yet certain.
+    fn miss(&self, lookup: Lookup) {
+        if !self.snapshot.live.contains(&lookup) {
+            self.missed.borrow_mut().insert(lookup);
+        }
+    }
+
+    /// The tenant that the request's namespace belongs to.
+    pub(crate) fn namespace_owner(&self) -> Option<String> {
+        if self.snapshot.namespace.is_none() {
+            self.miss(Lookup::Namespace);
+        }
+        let label = self
+            .snapshot
+            .namespace
+            .as_ref()
+            .and_then(|facts| facts.owner_label.as_deref());
+        self.site().namespace_owner(&self.request.namespace, label)
+    }
+
+    fn get(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
+        let found = self.snapshot.inventory.get(kind, name);
+        if found.is_none() {
+            self.miss(Lookup::All(kind));
+        }
+        found
+    }
+
+    fn find(&self, kind: Kind, fits: impl Fn(&Facts) -> bool) -> Option<(&'a str, &'a Facts)> {
+        let found = self
+            .snapshot
+            .inventory
+            .all(kind)
+            .find(|(_, facts)| fits(facts));
+        if found.is_none() {
+            self.miss(Lookup::All(kind));
+        }
+        found
+    }
+
+    pub(crate) fn cluster(&self, name: &str) -> Option<&'a Facts> {
+        self.get(Kind::Cluster, name)
+    }
+
+    /// The names of all Clusters of the namespace. An empty answer is never taken for granted.
+    pub(crate) fn cluster_names(&self) -> Vec<&'a str> {
+        let names: Vec<_> = self
+            .snapshot
+            .inventory
+            .all(Kind::Cluster)
+            .map(|(name, _)| name)
+            .collect();
+        if names.is_empty() {
+            self.miss(Lookup::All(Kind::Cluster));
+        }
+        names
+    }
+
+    /// Reads the Clusters live before names are compared with them, since one that was written a
+    /// moment ago could fit better than all that the cache holds.
+    pub(crate) fn cluster_names_live(&self) -> Vec<&'a str> {
+        self.miss(Lookup::All(Kind::Cluster));
+        self.cluster_names()
+    }
+
+    /// The Cluster that an object belongs to, by its own words or by a Cluster's reference to it.
+    pub(crate) fn cluster_of(&self, object: &'a Value) -> Option<(&'a str, Option<&'a Facts>)> {
+        if let Some(name) = cluster_of(object) {
+            return Some((name, self.cluster(name)));
+        }
+        let name = text_at(object, "/metadata/name").unwrap_or(&self.request.name);
+        let (name, facts) = self.cluster_that_refers_to(self.kind(), name)?;
+        Some((name, Some(facts)))
+    }
+
+    /// The Cluster whose control plane or infrastructure is this object.
+    pub(crate) fn cluster_that_refers_to(
+        &self,
+        kind: Kind,
+        name: &str,
+    ) -> Option<(&'a str, &'a Facts)> {
+        let is_this = |found: &Option<Ref>| {
+            found
+                .as_ref()
+                .is_some_and(|r| r.kind == kind.as_str() && r.name == name)
+        };
+        let refers =
+            |facts: &Facts| is_this(&facts.control_plane_ref) || is_this(&facts.infrastructure_ref);
+        match kind {
+            Kind::KubeadmControlPlane | Kind::VSphereCluster if !name.is_empty() => {
+                self.find(Kind::Cluster, refers)
+            }
+            _ => None,
+        }
+    }
+
+    /// The control plane of a Cluster.
+    pub(crate) fn control_plane_of(&self, cluster: &Facts) -> Option<&'a Facts> {
+        let reference = cluster.control_plane_ref.as_ref()?;
+        (reference.kind == Kind::KubeadmControlPlane.as_str())
+            .then(|| self.get(Kind::KubeadmControlPlane, &reference.name))
+            .flatten()
+    }
+
+    /// Whoever refers to this machine template.
+    pub(crate) fn linker(&self, kind: Kind, name: &str) -> Option<Linker<'a>> {
+        const LINKERS: [Kind; 4] = [
+            Kind::KubeadmControlPlane,
+            Kind::MachineDeployment,
+            Kind::MachinePool,
+            Kind::MachineSet,
+        ];
+        let links = |facts: &Facts| {
+            facts
+                .infrastructure_ref
+                .as_ref()
+                .is_some_and(|r| r.kind == kind.as_str() && r.name == name)
+        };
+        let in_snapshot = LINKERS.into_iter().find_map(|linker| {
+            let (name, facts) = self
+                .snapshot
+                .inventory
+                .all(linker)
+                .find(|(_, facts)| links(facts))?;
+            Some(Linker {
+                kind: linker,
+                name,
+                facts,
+            })
+        });
+        if in_snapshot.is_none() {
+            LINKERS
+                .into_iter()
+                .for_each(|linker| self.miss(Lookup::All(linker)));
+        }
+        in_snapshot
+    }
+
+    /// The Cluster that a linker belongs to.
+    pub(crate) fn cluster_of_linker(&self, linker: &Linker<'a>) -> Option<&'a Facts> {
+        match &linker.facts.cluster {
+            Some(name) => self.cluster(name),
+            None => self
+                .cluster_that_refers_to(linker.kind, linker.name)
+                .map(|(_, facts)| facts),
+        }
+    }
+
+    /// Whether some Machine names this UID as its owner.
+    pub(crate) fn owns_a_machine(&self, uid: &str) -> bool {
+        self.find(Kind::Machine, |facts| {
+            facts.owner_uids.iter().any(|owner| owner == uid)
+        })
+        .is_some()
+    }
+}

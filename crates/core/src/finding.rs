@@ -1,0 +1,191 @@
+//! Findings: why a request is refused, or what its author should know.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How a finding is reported to the API server's client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A field's value is wrong: 422 Invalid, one cause a finding.
+    Field(&'static str),
+    /// The requester may not do this: 403 Forbidden.
+    Forbidden,
+    /// The request itself cannot be judged: 400 BadRequest.
+    BadRequest,
+    /// Passing, try again: 503 ServiceUnavailable.
+    Unavailable,
+    /// Never refuses.
+    Warning,
+}
+
+const NOT_SUPPORTED: Class = Class::Field("FieldValueNotSupported");
+const INVALID: Class = Class::Field("FieldValueInvalid");
+const REQUIRED: Class = Class::Field("FieldValueRequired");
+
+macro_rules! codes {
+    ($($name:ident = $text:literal, $class:expr, $meaning:literal;)*) => {
+        /// The stable code of a finding. A code never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $(#[doc = $meaning] $name,)* }
+
+        impl Code {
+            /// All codes, in the order of docs/codes.md.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The code as people see it, `BSP-` and a letter for its room.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// How it is reported.
+            #[must_use]
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => $class,)* }
+            }
+
+            /// One sentence: what the code stands for.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    RequestMalformed = "BSP-R001", Class::BadRequest, "The admission request cannot be read.";
+    RequestNotASubject = "BSP-R002", Class::BadRequest, "The kind is none that Basphere judges.";
+    SiteMissing = "BSP-R003", Class::Unavailable, "No valid Site has been loaded yet.";
+    ReadFailed = "BSP-R004", Class::Unavailable, "A live read that the decision needs has failed.";
+    NamespaceWithoutOwner = "BSP-O001", Class::Forbidden, "The namespace belongs to no tenant.";
+    OwnerForeign = "BSP-O002", Class::Forbidden, "An owner label names somebody other than the namespace's owner.";
+    OwnerChanged = "BSP-O003", Class::Forbidden, "An owner label of a stored object is changed.";
+    TypeUnknown = "BSP-T001", NOT_SUPPORTED, "The cluster type is not one of the site's.";
+    SpecUnknown = "BSP-S001", NOT_SUPPORTED, "The node spec is not one of the site's.";
+    SizeNotOffered = "BSP-S002", NOT_SUPPORTED, "The machine's size is no node spec of the site.";
+    SizeContradictsSpec = "BSP-S003", INVALID, "The machine's size differs from the node spec that is named.";
+    VersionNotOffered = "BSP-K001", NOT_SUPPORTED, "The site does not offer this Kubernetes version.";
+    ArgumentUnknown = "BSP-K002", INVALID, "The Kubernetes version does not have this argument any more.";
+    ReplicasEven = "BSP-K003", INVALID, "A control plane with stacked etcd needs an odd number of replicas.";
+    PlacementNotTheSites = "BSP-V001", NOT_SUPPORTED, "A vSphere server, identity or placement is not the site's.";
+    ImageNotOffered = "BSP-V002", NOT_SUPPORTED, "The VM template is not one of the site's.";
+    DhcpNotThere = "BSP-V003", INVALID, "The site has no DHCP.";
+    AddressInTemplate = "BSP-V004", INVALID, "A machine template carries addresses.";
+    ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
+    ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
+    ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
+    TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
+    SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, so the site's default node spec was taken.";
+    ClusterNameGuessed = "BSP-W003", Class::Warning, "The Cluster's name was taken from the object's own name.";
+    IdentityReplaced = "BSP-W004", Class::Warning, "The identity was replaced by the site's.";
+    ImageVersionDiffers = "BSP-W005", Class::Warning, "The VM template holds another Kubernetes version than the machines are to run.";
+    Tolerated = "BSP-W006", Class::Warning, "The stored object already broke this rule; it is not held against this request.";
+    WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// One reason, as a person reads it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// What kind of reason.
+    pub code: Code,
+    /// Where in the object, in kubectl's notation (`spec.replicas`, `spec.files[0].path`).
+    pub path: String,
+    /// What stands there; `null` when nothing does.
+    pub value: Value,
+    /// The rule, with its numbers and names.
+    pub message: String,
+    /// What would pass, or what to do next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    /// A finding at `path`, where `value` stands.
+    pub fn new(
+        code: Code,
+        path: impl Into<String>,
+        value: Value,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            path: path.into(),
+            value,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what would pass, or what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Everything but the path, which kubectl prints by itself for field errors:
+    /// `Unsupported value: "x": message; hint [code]`, as Kubernetes words its own.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = match self.code.class() {
+            Class::Field(reason) => format!("{}: ", field_error(reason)),
+            Class::Forbidden => "Forbidden: ".to_owned(),
+            Class::BadRequest | Class::Unavailable | Class::Warning => String::new(),
+        };
+        if !self.value.is_null() {
+            text.push_str(&format!("{}: ", shortened(&self.value)));
+        }
+        text.push_str(&self.message);
+        if let Some(hint) = &self.hint {
+            text.push_str("; ");
+            text.push_str(hint);
+        }
+        text.push_str(&format!(" [{}]", self.code));
+        text
+    }
+}
+
+/// The words that Kubernetes uses for its own field errors.
+fn field_error(reason: &str) -> &'static str {
+    match reason {
+        "FieldValueNotSupported" => "Unsupported value",
+        "FieldValueRequired" => "Required value",
+        _ => "Invalid value",
+    }
+}
+
+/// A value as JSON, cut where it would drown the message.
+fn shortened(value: &Value) -> String {
+    const MOST: usize = 80;
+    let text = value.to_string();
+    if text.chars().count() <= MOST {
+        text
+    } else {
+        text.chars().take(MOST).chain(['…']).collect()
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.text())
+        } else {
+            write!(f, "{}: {}", self.path, self.text())
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a decision may know of the world: the site, and the objects of one namespace.
+//!
+//! Objects are kept as facts, the few fields that decisions read, in the same form for both API
+//! versions. [`Inventory`] is what a cache keeps up to date and what `review` fills from a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::json::{labels, text_at};
+use crate::site::Site;
+use crate::{Kind, Lookup, keys};
+
+/// All that a decision may look at besides the request.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The site in force.
+    pub site: Arc<Site>,
+    /// The request's namespace; `None` when the cache does not hold it.
+    pub namespace: Option<NamespaceFacts>,
+    /// Objects of the request's namespace.
+    pub inventory: Arc<Inventory>,
+    /// What was read live for this request, so that absence is certain.
+    pub live: BTreeSet<Lookup>,
+}
+
+/// What is known of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamespaceFacts {
+    /// Its label `basphere.dev/owner`.
+    pub owner_label: Option<String>,
+}
+
+impl NamespaceFacts {
+    /// Reads a Namespace object.
+    #[must_use]
+    pub fn from_object(object: &Value) -> Self {
+        Self {
+            owner_label: labels(object)
+                .get(keys::OWNER)
+                .map(|owner| (*owner).to_owned()),
+        }
+    }
+}
+
+/// A reference to an object of the same namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ref {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+}
+
+/// What is known of one object. Fields that a kind does not have are empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) owner: Option<String>,
+    pub(crate) cluster_type: Option<String>,
+    pub(crate) node_spec: Option<String>,
+    /// The Cluster that it belongs to, by field, label or ownerRef.
+    pub(crate) cluster: Option<String>,
+    pub(crate) version: Option<String>,
+    pub(crate) control_plane_ref: Option<Ref>,
+    pub(crate) infrastructure_ref: Option<Ref>,
+    pub(crate) bootstrap_ref: Option<Ref>,
+    pub(crate) owner_uids: Vec<String>,
+}
+
+/// The objects of one namespace that decisions look up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    objects: BTreeMap<Kind, BTreeMap<String, Facts>>,
+}
+
+impl Inventory {
+    /// The kinds that decisions look up, and that a cache must hold.
+    pub const KINDS: [Kind; 6] = [
+        Kind::Cluster,
+        Kind::KubeadmControlPlane,
+        Kind::MachineDeployment,
+        Kind::MachineSet,
+        Kind::MachinePool,
+        Kind::Machine,
+    ];
+
+    /// Adds or replaces an object. Kinds outside of [`Self::KINDS`] are ignored.
+    pub fn observe(&mut self, kind: Kind, object: &Value) {
+        if Self::KINDS.contains(&kind)
+            && let Some(name) = text_at(object, "/metadata/name")
+        {
+            self.objects
+                .entry(kind)
+                .or_default()
+                .insert(name.to_owned(), facts(object));
+        }
+    }
+
+    /// Removes an object that was deleted.
+    pub fn remove(&mut self, kind: Kind, name: &str) {
+        if let Some(objects) = self.objects.get_mut(&kind) {
+            objects.remove(name);
+        }
+    }
+
+    /// Replaces all objects of a kind by what a live list returned.
+    pub fn replace<'a>(&mut self, kind: Kind, objects: impl IntoIterator<Item = &'a Value>) {
+        self.objects.remove(&kind);
+        for object in objects {
+            self.observe(kind, object);
+        }
+    }
+
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.objects.values().all(BTreeMap::is_empty)
+    }
+
+    pub(crate) fn get(&self, kind: Kind, name: &str) -> Option<&Facts> {
+        self.objects.get(&kind)?.get(name)
+    }
+
+    pub(crate) fn all(&self, kind: Kind) -> impl Iterator<Item = (&str, &Facts)> {
+        self.objects
+            .get(&kind)
+            .into_iter()
+            .flatten()
+            .map(|(name, facts)| (name.as_str(), facts))
+    }
+}
+
+fn facts(object: &Value) -> Facts {
+    let text = |pointer: &str| text_at(object, pointer).map(str::to_owned);
+    let mark = |key: &str| mark(object, key).map(str::to_owned);
+    Facts {
+        owner: labels(object)
+            .get(keys::OWNER)
+            .map(|owner| (*owner).to_owned()),
+        cluster_type: mark(keys::CLUSTER_TYPE),
+        node_spec: mark(keys::NODE_SPEC),
+        cluster: cluster_of(object).map(str::to_owned),
+        // A KCP has it in its spec, a MachineDeployment in its template.
+        version: text("/spec/version").or_else(|| text("/spec/template/spec/version")),
+        control_plane_ref: reference(object, &["/spec/controlPlaneRef"]),
+        infrastructure_ref: reference(object, &INFRASTRUCTURE_REFS),
+        bootstrap_ref: reference(
+            object,
+            &[
+                "/spec/bootstrap/configRef",
+                "/spec/template/spec/bootstrap/configRef",
+            ],
+        ),
+        owner_uids: owner_refs(object)
+            .filter_map(|owner| text_at(owner, "/uid"))
+            .map(str::to_owned)
+            .collect(),
+    }
+}
+
+/// Where the reference to infrastructure stands: Cluster and Machine, KCP v1beta1, KCP v1beta2,
+/// MachineDeployment and its kin.
+const INFRASTRUCTURE_REFS: [&str; 4] = [
+    "/spec/infrastructureRef",
+    "/spec/machineTemplate/infrastructureRef",
+    "/spec/machineTemplate/spec/infrastructureRef",
+    "/spec/template/spec/infrastructureRef",
+];
+
+fn reference(object: &Value, pointers: &[&str]) -> Option<Ref> {
+    let found = pointers
+        .iter()
+        .find_map(|pointer| object.pointer(pointer))?;
+    Some(Ref {
+        kind: text_at(found, "/kind")?.to_owned(),
+        name: text_at(found, "/name")?.to_owned(),
+    })
+}
+
+pub(crate) fn owner_refs(object: &Value) -> impl Iterator<Item = &Value> {
+    object
+        .pointer("/metadata/ownerReferences")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+/// The Cluster that an object says it belongs to: by field, label or ownerRef.
+pub(crate) fn cluster_of(object: &Value) -> Option<&str> {
+    let by_owner = || {
+        let owner = owner_refs(object).find(|owner| {
+            text_at(owner, "/kind") == Some(Kind::Cluster.as_str())
+                && text_at(owner, "/apiVersion").is_some_and(|v| v.starts_with("cluster.x-k8s.io/"))
+        })?;
+        text_at(owner, "/name")
+    };
+    text_at(object, "/spec/clusterName")
+        .or_else(|| labels(object).get(keys::CLUSTER_NAME).copied())
+        .or_else(by_owner)
+        .filter(|name| !name.is_empty())
+}
+
+/// A mark that people may write as a label or as an annotation; the label wins.
+pub(crate) fn mark<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    let in_map = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(|map| map.get(key))
+            .and_then(Value::as_str)
+    };
+    in_map("/metadata/labels")
+        .or_else(|| in_map("/metadata/annotations"))
+        .filter(|value| !value.is_empty())
+}

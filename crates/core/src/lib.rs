@@ -1,0 +1,49 @@
+//! The decision, without I/O.
+//!
+//! [`decide`] takes an [`Request`] and a [`Snapshot`] of what the site and the tenant's namespace
+//! hold, and returns a [`Decision`]: what to add, what to refuse, what to warn about, and which
+//! look-ups the snapshot could not answer. It is total (it never panics), deterministic, and knows
+//! neither clock nor network, so that the server and the offline `review` cannot disagree.
+
+mod change;
+mod context;
+mod decide;
+mod decision;
+mod finding;
+mod inventory;
+mod json;
+mod ownership;
+mod request;
+pub mod site;
+mod subject;
+mod subjects;
+mod version;
+
+pub use decide::decide;
+pub use decision::{Decision, Lookup};
+pub use finding::{Class, Code, Finding};
+pub use inventory::{Inventory, NamespaceFacts, Snapshot};
+pub use request::{Operation, Phase, Request, Requester};
+pub use site::{Site, SiteError, SiteSpec};
+pub use subject::{ApiVersion, Kind, Subject};
+pub use version::KubernetesVersion;
+
+/// Label and annotation keys that Basphere reads and writes.
+pub mod keys {
+    /// Label: the tenant that an object belongs to.
+    pub const OWNER: &str = "basphere.dev/owner";
+    /// Label: the same value under the short key that the site's older manifests use.
+    pub const OWNER_SHORT: &str = "owner";
+    /// Label or annotation on a Cluster: the name of one of the site's cluster types.
+    pub const CLUSTER_TYPE: &str = "basphere.dev/cluster-type";
+    /// Label or annotation on a machine template, or on what links to it: the name of a node spec.
+    pub const NODE_SPEC: &str = "basphere.dev/node-spec";
+    /// Annotation on a Cluster: the user name that created it, exactly as the API server knew it.
+    pub const REQUESTER: &str = "basphere.dev/requester";
+    /// Label of Cluster API: the Cluster that an object belongs to.
+    pub const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
+    /// Label of Cluster API: the MachineDeployment that an object belongs to.
+    pub const DEPLOYMENT_NAME: &str = "cluster.x-k8s.io/deployment-name";
+    /// Label of Cluster API: the object is written by the topology controller.
+    pub const TOPOLOGY_OWNED: &str = "topology.cluster.x-k8s.io/owned";
+}

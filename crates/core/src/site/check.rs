@@ -1,0 +1,180 @@
+//! From a Site as written to a Site that can be relied on.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::{NodeSpec, Release, Site, SiteSpec};
+use crate::version::KubernetesVersion;
+
+/// One thing that is wrong with a Site.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{path}: {message}")]
+pub struct SiteError {
+    /// Where, in kubectl's notation.
+    pub path: String,
+    /// What, and what would be right.
+    pub message: String,
+}
+
+impl SiteError {
+    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
+    }
+}
+
+impl TryFrom<SiteSpec> for Site {
+    type Error = Vec<SiteError>;
+
+    /// Checks every cross-reference; reports all problems at once.
+    fn try_from(spec: SiteSpec) -> Result<Self, Self::Error> {
+        let mut errors = Vec::new();
+        check_node_specs(&spec, &mut errors);
+        check_types(&spec, &mut errors);
+        let releases = check_releases(&spec, &mut errors);
+
+        let defaults = &spec.defaults;
+        let default_type = spec.cluster_types.get(&defaults.cluster_type).cloned();
+        let default_node_spec = spec.node_specs.get(&defaults.node_spec).cloned();
+        let default_release = defaults
+            .kubernetes_version
+            .parse()
+            .ok()
+            .and_then(|version| releases.get(&version))
+            .cloned();
+        if default_type.is_none() {
+            errors.push(unknown(
+                "spec.defaults.clusterType",
+                &defaults.cluster_type,
+                spec.cluster_types.keys(),
+            ));
+        }
+        if default_node_spec.is_none() {
+            errors.push(unknown(
+                "spec.defaults.nodeSpec",
+                &defaults.node_spec,
+                spec.node_specs.keys(),
+            ));
+        }
+        if default_release.is_none() {
+            let offered: Vec<_> = releases.keys().map(ToString::to_string).collect();
+            errors.push(unknown(
+                "spec.defaults.kubernetesVersion",
+                &defaults.kubernetes_version,
+                &offered,
+            ));
+        }
+        match (default_type, default_node_spec, default_release) {
+            (Some(default_type), Some(default_node_spec), Some(default_release))
+                if errors.is_empty() =>
+            {
+                Ok(Self {
+                    spec,
+                    default_type,
+                    default_node_spec,
+                    default_release,
+                    releases,
+                })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+fn unknown<'a>(
+    path: &str,
+    value: &str,
+    offered: impl IntoIterator<Item = &'a String>,
+) -> SiteError {
+    let offered: Vec<_> = offered.into_iter().map(String::as_str).collect();
+    SiteError::new(
+        path,
+        format!(
+            "{value:?} is not defined; defined are: {}",
+            offered.join(", ")
+        ),
+    )
+}
+
+fn check_node_specs(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
+    for (
+        name,
+        NodeSpec {
+            cpus,
+            memory_mib,
+            disk_gib,
+        },
+    ) in &spec.node_specs
+    {
+        let path = format!("spec.nodeSpecs[{name}]");
+        if *cpus < 2 {
+            errors.push(SiteError::new(
+                format!("{path}.cpus"),
+                format!("{cpus} is less than CAPV's minimum of 2"),
+            ));
+        }
+        if *memory_mib == 0 || *disk_gib == 0 {
+            errors.push(SiteError::new(
+                path,
+                "memoryMiB and diskGiB must be more than 0",
+            ));
+        }
+    }
+}
+
+fn check_types(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
+    for (name, cluster_type) in &spec.cluster_types {
+        let path = format!("spec.clusterTypes[{name}]");
+        for (group, of) in [
+            ("controlPlane", &cluster_type.control_plane),
+            ("workers", &cluster_type.workers),
+        ] {
+            if !spec.node_specs.contains_key(&of.spec) {
+                errors.push(unknown(
+                    &format!("{path}.{group}.spec"),
+                    &of.spec,
+                    spec.node_specs.keys(),
+                ));
+            }
+        }
+        let count = cluster_type.control_plane.count;
+        if count.is_multiple_of(2) {
+            errors.push(SiteError::new(
+                format!("{path}.controlPlane.count"),
+                format!("{count} is even; a control plane with stacked etcd needs an odd number"),
+            ));
+        }
+    }
+}
+
+fn check_releases(
+    spec: &SiteSpec,
+    errors: &mut Vec<SiteError>,
+) -> BTreeMap<KubernetesVersion, Release> {
+    let mut releases = BTreeMap::new();
+    for (index, release) in spec.kubernetes.versions.iter().enumerate() {
+        let path = format!("spec.kubernetes.versions[{index}].version");
+        match release.version.parse::<KubernetesVersion>() {
+            Ok(version) => {
+                let entry = Release {
+                    version: version.clone(),
+                    vsphere_template: release.vsphere_template.clone(),
+                };
+                if releases.insert(version, entry).is_some() {
+                    errors.push(SiteError::new(
+                        path,
+                        format!("{} is listed twice", release.version),
+                    ));
+                }
+            }
+            Err(error) => errors.push(SiteError::new(
+                path,
+                format!("{:?}: {error}", release.version),
+            )),
+        }
+    }
+    releases
+}

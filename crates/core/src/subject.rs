@@ -1,0 +1,159 @@
+//! What a request is about: a closed set of kinds, parsed once from group, version and kind.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The contract version that an object is written in. Field names differ between the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiVersion {
+    /// Cluster API up to 1.10 and CAPV up to 1.15 store it.
+    V1Beta1,
+    /// Cluster API from 1.11 on and CAPV from 1.16 on store it.
+    V1Beta2,
+}
+
+impl ApiVersion {
+    /// Both versions, the older one first.
+    pub const ALL: [Self; 2] = [Self::V1Beta1, Self::V1Beta2];
+
+    /// The version as it stands behind the slash of `apiVersion`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1Beta1 => "v1beta1",
+            Self::V1Beta2 => "v1beta2",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|version| version.as_str() == text)
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident, $group:literal, $plural:literal, $namespaced:literal;)*) => {
+        /// Every kind of Cluster API and of CAPV.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[allow(missing_docs, reason = "a kind's name is its documentation")]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)*];
+
+            /// The kind as manifests write it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => stringify!($kind),)* }
+            }
+
+            /// The API group.
+            #[must_use]
+            pub const fn group(self) -> &'static str {
+                match self { $(Self::$kind => $group,)* }
+            }
+
+            /// The resource name in URLs and admission rules.
+            #[must_use]
+            pub const fn plural(self) -> &'static str {
+                match self { $(Self::$kind => $plural,)* }
+            }
+
+            /// Whether objects of this kind live in a namespace.
+            #[must_use]
+            pub const fn is_namespaced(self) -> bool {
+                match self { $(Self::$kind => $namespaced,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    Cluster, "cluster.x-k8s.io", "clusters", true;
+    ClusterClass, "cluster.x-k8s.io", "clusterclasses", true;
+    Machine, "cluster.x-k8s.io", "machines", true;
+    MachineDeployment, "cluster.x-k8s.io", "machinedeployments", true;
+    MachineDrainRule, "cluster.x-k8s.io", "machinedrainrules", true;
+    MachineHealthCheck, "cluster.x-k8s.io", "machinehealthchecks", true;
+    MachinePool, "cluster.x-k8s.io", "machinepools", true;
+    MachineSet, "cluster.x-k8s.io", "machinesets", true;
+    KubeadmControlPlane, "controlplane.cluster.x-k8s.io", "kubeadmcontrolplanes", true;
+    KubeadmControlPlaneTemplate, "controlplane.cluster.x-k8s.io", "kubeadmcontrolplanetemplates", true;
+    KubeadmConfig, "bootstrap.cluster.x-k8s.io", "kubeadmconfigs", true;
+    KubeadmConfigTemplate, "bootstrap.cluster.x-k8s.io", "kubeadmconfigtemplates", true;
+    ClusterResourceSet, "addons.cluster.x-k8s.io", "clusterresourcesets", true;
+    ClusterResourceSetBinding, "addons.cluster.x-k8s.io", "clusterresourcesetbindings", true;
+    IPAddress, "ipam.cluster.x-k8s.io", "ipaddresses", true;
+    IPAddressClaim, "ipam.cluster.x-k8s.io", "ipaddressclaims", true;
+    ExtensionConfig, "runtime.cluster.x-k8s.io", "extensionconfigs", false;
+    VSphereCluster, "infrastructure.cluster.x-k8s.io", "vsphereclusters", true;
+    VSphereClusterTemplate, "infrastructure.cluster.x-k8s.io", "vsphereclustertemplates", true;
+    VSphereClusterIdentity, "infrastructure.cluster.x-k8s.io", "vsphereclusteridentities", false;
+    VSphereDeploymentZone, "infrastructure.cluster.x-k8s.io", "vspheredeploymentzones", false;
+    VSphereFailureDomain, "infrastructure.cluster.x-k8s.io", "vspherefailuredomains", false;
+    VSphereMachine, "infrastructure.cluster.x-k8s.io", "vspheremachines", true;
+    VSphereMachineTemplate, "infrastructure.cluster.x-k8s.io", "vspheremachinetemplates", true;
+    VSphereVM, "infrastructure.cluster.x-k8s.io", "vspherevms", true;
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A kind in one of its versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    /// What the object is.
+    pub kind: Kind,
+    /// How its fields are named.
+    pub version: ApiVersion,
+}
+
+impl Subject {
+    /// Parses group, version and kind; `None` for what is not a subject.
+    #[must_use]
+    pub fn parse(group: &str, version: &str, kind: &str) -> Option<Self> {
+        let kind = Kind::ALL
+            .iter()
+            .copied()
+            .find(|k| k.as_str() == kind && k.group() == group)?;
+        // ExtensionConfig's and IPAM's first version has the older fields.
+        let version = match version {
+            "v1alpha1"
+                if matches!(
+                    kind,
+                    Kind::ExtensionConfig | Kind::IPAddress | Kind::IPAddressClaim
+                ) =>
+            {
+                ApiVersion::V1Beta1
+            }
+            other => ApiVersion::parse(other)?,
+        };
+        Some(Self { kind, version })
+    }
+
+    /// Parses the `apiVersion` and `kind` of a manifest.
+    #[must_use]
+    pub fn parse_manifest(api_version: &str, kind: &str) -> Option<Self> {
+        let (group, version) = api_version.split_once('/')?;
+        Self::parse(group, version, kind)
+    }
+
+    /// `group/version` as manifests write it.
+    #[must_use]
+    pub fn api_version(self) -> String {
+        format!("{}/{}", self.kind.group(), self.version)
+    }
+}

@@ -1,0 +1,128 @@
+//! KubeadmControlPlane: how many, which version, and what kubeadm is told.
+
+use serde_json::Value;
+
+use super::kubeadm::{self, API_SERVER_WITHOUT_CLOUD_FLAGS};
+use super::releases::check_version;
+use crate::change::Draft;
+use crate::context::Context;
+use crate::json::{field_path, text_at};
+use crate::{Code, Finding, KubernetesVersion};
+
+const CONFIG: &str = "/spec/kubeadmConfigSpec";
+const API_SERVER_ARGUMENTS: &str =
+    "/spec/kubeadmConfigSpec/clusterConfiguration/apiServer/extraArgs";
+const CONTROLLER_MANAGER_ARGUMENTS: &str =
+    "/spec/kubeadmConfigSpec/clusterConfiguration/controllerManager/extraArgs";
+
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if has_machines(context) {
+        // Every change of the configuration rolls every control plane, so that from here on only
+        // what went missing on the way (kubectl sends whole lists) is put back.
+        draft.only_put_back();
+    }
+    draft.fill(
+        "/spec/version",
+        context.site().default_release().version.to_string(),
+    );
+    complete_replicas(context, draft);
+    let version = draft
+        .text("/spec/version")
+        .and_then(|version| version.parse::<KubernetesVersion>().ok());
+    if version.is_some_and(|version| kubeadm::api_server_has(kubeadm::CLOUD_PROVIDER, &version)) {
+        kubeadm::complete_cloud_provider(context, draft, API_SERVER_ARGUMENTS);
+    }
+    kubeadm::complete_cloud_provider(context, draft, CONTROLLER_MANAGER_ARGUMENTS);
+    for configuration in ["initConfiguration", "joinConfiguration"] {
+        kubeadm::complete_node_registration(context, draft, &format!("{CONFIG}/{configuration}"));
+    }
+}
+
+/// Whether the stored control plane owns a Machine, so that a default now would replace it.
+fn has_machines(context: &Context<'_>) -> bool {
+    let Some(old) = &context.request.old_object else {
+        return false;
+    };
+    old.pointer("/status/replicas")
+        .and_then(Value::as_u64)
+        .is_some_and(|replicas| replicas > 0)
+        || text_at(old, "/metadata/uid").is_some_and(|uid| context.owns_a_machine(uid))
+}
+
+fn complete_replicas(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if draft.put_back("/spec/replicas") || !draft.takes_defaults() {
+        return;
+    }
+    let site = context.site();
+    let cluster = context
+        .request
+        .object
+        .as_ref()
+        .and_then(|object| context.cluster_of(object));
+    let known = cluster.and_then(|(_, facts)| facts);
+    if known.is_none() {
+        let (name, cluster_type) = site.default_type();
+        let count = cluster_type.control_plane.count;
+        let message = format!("no Cluster refers to this yet; {count} as of cluster type {name}");
+        draft.finding(Finding::new(
+            Code::TypeAssumed,
+            "spec.replicas",
+            Value::Null,
+            message,
+        ));
+    }
+    let cluster_type = known
+        .and_then(|facts| site.cluster_type(facts.cluster_type.as_deref()?))
+        .unwrap_or_else(|| site.default_type().1);
+    draft.set(
+        "/spec/replicas",
+        Value::from(cluster_type.control_plane.count),
+    );
+}
+
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    check_version(context, draft, "/spec/version");
+    check_replicas(draft);
+    check_arguments(draft);
+}
+
+fn check_replicas(draft: &mut Draft<'_>) {
+    draft.expect("/spec/replicas", "a number", Value::is_i64);
+    let has_external_etcd = draft.has(&format!("{CONFIG}/clusterConfiguration/etcd/external"));
+    let Some(replicas) = draft.get("/spec/replicas").and_then(Value::as_i64) else {
+        return;
+    };
+    if replicas % 2 == 0 && !has_external_etcd {
+        let hint = if replicas > 0 {
+            format!("{} or {}", replicas - 1, replicas + 1)
+        } else {
+            "1 or 3".to_owned()
+        };
+        let message = "etcd on the control plane needs an odd number of members";
+        draft.found(Code::ReplicasEven, "/spec/replicas", message, Some(hint));
+    }
+}
+
+/// A control plane with an argument that its version does not have never starts.
+fn check_arguments(draft: &mut Draft<'_>) {
+    let Some(version) = draft
+        .text("/spec/version")
+        .and_then(|version| version.parse::<KubernetesVersion>().ok())
+    else {
+        return;
+    };
+    for (name, pointer) in kubeadm::argument_names(draft.object(), API_SERVER_ARGUMENTS) {
+        if !kubeadm::api_server_has(&name, &version) {
+            let message = format!(
+                "kube-apiserver has no --{name} from v1.{API_SERVER_WITHOUT_CLOUD_FLAGS} on, and this is {version}"
+            );
+            let finding = Finding::new(
+                Code::ArgumentUnknown,
+                field_path(&pointer),
+                Value::from(name),
+                message,
+            );
+            draft.finding(finding.hint("take the argument out"));
+        }
+    }
+}

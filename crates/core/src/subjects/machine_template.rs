@@ -1,0 +1,204 @@
+//! VSphereMachineTemplate: size, image, placement and network of the machines made from it.
+
+use serde_json::{Value, json};
+
+use super::releases::{release, release_of_cluster};
+use super::{enumeration, nearest, sizing};
+use crate::ApiVersion;
+use crate::change::Draft;
+use crate::context::{Context, Linker};
+use crate::decide::must_equal;
+use crate::inventory::Facts;
+use crate::json::{field_path, text_at};
+use crate::site::{Release, VSphereSpec};
+use crate::{Code, Finding};
+
+const SPEC: &str = "/spec/template/spec";
+const DEVICES: &str = "/spec/template/spec/network/devices";
+const IMAGE: &str = "/spec/template/spec/template";
+
+/// What is known of the machines that this template is for.
+struct Purpose<'a> {
+    linker: Option<Linker<'a>>,
+    cluster: Option<&'a Facts>,
+    /// The release that they are to run, when somebody says so.
+    release: Option<&'a Release>,
+}
+
+fn purpose<'a>(context: &Context<'a>) -> Purpose<'a> {
+    let name = context
+        .request
+        .object
+        .as_ref()
+        .and_then(|object| text_at(object, "/metadata/name"));
+    let name = name.unwrap_or(&context.request.name);
+    let linker = if name.is_empty() {
+        None
+    } else {
+        context.linker(context.kind(), name)
+    };
+    let cluster = linker.and_then(|linker| context.cluster_of_linker(&linker));
+    let release = release(
+        context,
+        linker.and_then(|linker| linker.facts.version.as_deref()),
+    )
+    .or_else(|| release_of_cluster(context, cluster?));
+    Purpose {
+        linker,
+        cluster,
+        release,
+    }
+}
+
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if !context.is_create() {
+        // The spec cannot be changed once it is stored.
+        draft.only_put_back();
+    }
+    let vsphere = &context.site().spec().vsphere;
+    for (field, value) in placement(vsphere) {
+        if let Some(value) = value {
+            draft.fill(&format!("{SPEC}/{field}"), value);
+        }
+    }
+    if context.request.subject.version == ApiVersion::V1Beta2 {
+        drop_empty_text(draft);
+    }
+    complete_devices(draft, vsphere);
+    let purpose = purpose(context);
+    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    sizing::complete(context, draft, SPEC, &wanted);
+    let release = purpose
+        .release
+        .unwrap_or_else(|| context.site().default_release());
+    draft.fill(IMAGE, release.vsphere_template.as_str());
+}
+
+/// Where machines stand: every field with the site's value.
+fn placement(vsphere: &VSphereSpec) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("server", Some(vsphere.server.as_str())),
+        ("thumbprint", vsphere.thumbprint.as_deref()),
+        ("datacenter", Some(vsphere.datacenter.as_str())),
+        ("datastore", Some(vsphere.datastore.as_str())),
+        ("folder", Some(vsphere.folder.as_str())),
+        ("resourcePool", Some(vsphere.resource_pool.as_str())),
+    ]
+}
+
+/// v1beta2 refuses `storagePolicyName: ""` and the like, which v1beta1 manifests write for "none".
+fn drop_empty_text(draft: &mut Draft<'_>) {
+    let Some(Value::Object(fields)) = draft.get(SPEC) else {
+        return;
+    };
+    let empty: Vec<_> = fields
+        .iter()
+        .filter(|(_, value)| *value == "")
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in empty {
+        draft.remove(SPEC, &key);
+    }
+}
+
+fn complete_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
+    if !draft.put_back(DEVICES) && draft.takes_defaults() {
+        draft.set(DEVICES, json!([{}]));
+    }
+    for index in 0..device_count(draft) {
+        draft.fill(
+            &format!("{DEVICES}/{index}/networkName"),
+            vsphere.network.as_str(),
+        );
+        if !vsphere.dhcp {
+            draft.fill(&format!("{DEVICES}/{index}/dhcp4"), false);
+        }
+    }
+}
+
+fn device_count(draft: &Draft<'_>) -> usize {
+    draft
+        .get(DEVICES)
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len)
+}
+
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let vsphere = &context.site().spec().vsphere;
+    for (field, value) in placement(vsphere) {
+        must_equal(draft, &format!("{SPEC}/{field}"), value);
+    }
+    check_devices(draft, vsphere);
+    let purpose = purpose(context);
+    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    sizing::check(context, draft, SPEC, &wanted);
+    check_image(context, draft, &purpose);
+}
+
+fn check_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
+    draft.expect(DEVICES, "a list", Value::is_array);
+    for index in 0..device_count(draft) {
+        let device = format!("{DEVICES}/{index}");
+        draft.expect(&device, "an object", Value::is_object);
+        must_equal(
+            draft,
+            &format!("{device}/networkName"),
+            Some(&vsphere.network),
+        );
+        for field in ["dhcp4", "dhcp6"] {
+            let pointer = format!("{device}/{field}");
+            draft.expect(&pointer, "true or false", Value::is_boolean);
+            if !vsphere.dhcp && draft.get(&pointer) == Some(&Value::Bool(true)) {
+                let message = format!("network {} has no DHCP", vsphere.network);
+                draft.found(
+                    Code::DhcpNotThere,
+                    &pointer,
+                    message,
+                    Some("addresses are given to machines".to_owned()),
+                );
+            }
+        }
+        let addresses = format!("{device}/ipAddrs");
+        if draft.has(&addresses) {
+            let message = "all machines of the template would share these addresses";
+            draft.found(
+                Code::AddressInTemplate,
+                &addresses,
+                message,
+                Some("leave them out".to_owned()),
+            );
+        }
+    }
+}
+
+fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose<'_>) {
+    draft.expect(IMAGE, "a string", Value::is_string);
+    let Some(image) = draft.text(IMAGE).map(str::to_owned) else {
+        return;
+    };
+    let images = || {
+        context
+            .site()
+            .releases()
+            .map(|release| release.vsphere_template.as_str())
+    };
+    if !images().any(|offered| offered == image) {
+        let message = format!("the site's VM templates are {}", enumeration(images()));
+        let hint = nearest(&image, images()).map(|nearest| format!("nearest: {nearest}"));
+        draft.found(Code::ImageNotOffered, IMAGE, message, hint);
+    } else if let Some(release) = purpose
+        .release
+        .filter(|release| release.vsphere_template != image)
+    {
+        let message = format!(
+            "the machines are to run {}, which is in {}",
+            release.version, release.vsphere_template
+        );
+        draft.finding(Finding::new(
+            Code::ImageVersionDiffers,
+            field_path(IMAGE),
+            Value::from(image),
+            message,
+        ));
+    }
+}

@@ -1,0 +1,15 @@
+//! `decide` as its callers see it: requests in, verdicts out, on the example site.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail loudly, in its helpers too"
+)]
+
+mod explicit;
+mod kubeadm;
+mod ownership;
+mod placement;
+mod properties;
+mod site;
+mod sizes;
+mod world;

@@ -1,0 +1,117 @@
+//! What makes a Site good, and which look-ups a decision asks for.
+
+use std::collections::BTreeSet;
+
+use basphere_core::ApiVersion::V1Beta1;
+use basphere_core::{Inventory, Kind, Lookup, Phase, Site, SiteSpec, decide};
+
+use crate::world::{World, example, site_spec};
+
+fn errors(change: impl FnOnce(&mut SiteSpec)) -> Vec<String> {
+    let mut spec = site_spec();
+    change(&mut spec);
+    Site::try_from(spec)
+        .expect_err("a bad site")
+        .into_iter()
+        .map(|error| error.path)
+        .collect()
+}
+
+#[test]
+fn every_dangling_name_is_reported() {
+    let paths = errors(|spec| {
+        spec.defaults.cluster_type = "huge".to_owned();
+        spec.defaults.node_spec = "huge".to_owned();
+        spec.defaults.kubernetes_version = "v1.1.1".to_owned();
+        spec.cluster_types.get_mut("dev").expect("dev").workers.spec = "tiny".to_owned();
+    });
+    assert_eq!(
+        paths,
+        [
+            "spec.clusterTypes[dev].workers.spec",
+            "spec.defaults.clusterType",
+            "spec.defaults.nodeSpec",
+            "spec.defaults.kubernetesVersion",
+        ]
+    );
+}
+
+#[test]
+fn impossible_offers_are_reported() {
+    assert_eq!(
+        errors(|spec| spec
+            .cluster_types
+            .get_mut("dev")
+            .expect("dev")
+            .control_plane
+            .count = 2),
+        ["spec.clusterTypes[dev].controlPlane.count"]
+    );
+    assert_eq!(
+        errors(|spec| spec.node_specs.get_mut("small").expect("small").cpus = 1),
+        ["spec.nodeSpecs[small].cpus"]
+    );
+    assert_eq!(
+        errors(|spec| spec.kubernetes.versions[1].version = "v1.28.0".to_owned()),
+        ["spec.kubernetes.versions[1].version"]
+    );
+    assert_eq!(
+        errors(|spec| spec.kubernetes.versions[1].version = "one".to_owned()),
+        ["spec.kubernetes.versions[1].version"]
+    );
+}
+
+#[test]
+fn a_field_that_no_site_has_is_refused() {
+    let mut value = serde_json::to_value(site_spec()).expect("JSON");
+    value["vsphere"]["serverr"] = "x".into();
+    let error = serde_json::from_value::<SiteSpec>(value)
+        .expect_err("an unknown field")
+        .to_string();
+    assert!(error.contains("unknown field `serverr`"), "{error}");
+}
+
+/// A miss in a cache is read live, never taken for absence.
+#[test]
+fn what_the_cache_does_not_hold_is_asked_for() {
+    let world = World::new();
+    let objects = example("cluster", V1Beta1);
+    let mut snapshot = world.snapshot();
+    snapshot.live = BTreeSet::new();
+    snapshot.namespace = None;
+    let missed =
+        |index: usize| decide(&world.request(Phase::Mutate, &objects[index]), &snapshot).missed;
+    let all = |kinds: &[Kind]| {
+        kinds
+            .iter()
+            .copied()
+            .map(Lookup::All)
+            .chain([Lookup::Namespace])
+            .collect::<BTreeSet<_>>()
+    };
+
+    assert_eq!(missed(0), all(&[]), "a Cluster stands for itself");
+    assert_eq!(
+        missed(2),
+        all(&[Kind::Cluster]),
+        "a control plane asks for its Cluster"
+    );
+    let linkers = [
+        Kind::KubeadmControlPlane,
+        Kind::MachineDeployment,
+        Kind::MachineSet,
+        Kind::MachinePool,
+    ];
+    assert_eq!(missed(3), all(&linkers), "a template asks who refers to it");
+    assert_eq!(
+        missed(4),
+        all(&[Kind::Cluster]),
+        "a deployment asks for its Cluster"
+    );
+    for lookup in missed(3) {
+        assert!(
+            matches!(lookup, Lookup::Namespace)
+                || matches!(lookup, Lookup::All(kind) if Inventory::KINDS.contains(&kind))
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! A little API server: it stores what was admitted, and merges as `kubectl apply` does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use basphere_core::{
+    ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Operation, Phase, Request,
+    Requester, Site, SiteSpec, Snapshot, Subject, decide,
+};
+use serde_json::{Value, json};
+
+pub(crate) fn examples() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples")
+}
+
+pub(crate) fn documents(yaml: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple::<Value>(yaml).expect("YAML")
+}
+
+pub(crate) fn example(name: &str, version: ApiVersion) -> Vec<Value> {
+    let path = examples().join(format!("{name}.{version}.yaml"));
+    documents(&std::fs::read_to_string(path).expect("an example"))
+}
+
+pub(crate) fn site_spec() -> SiteSpec {
+    let text = std::fs::read_to_string(examples().join("site.yaml")).expect("the example site");
+    let mut site: Value = serde_saphyr::from_str(&text).expect("YAML");
+    serde_json::from_value(site["spec"].take()).expect("a site")
+}
+
+pub(crate) fn kim() -> Requester {
+    Requester {
+        username: "kim".to_owned(),
+        groups: vec!["basphere:tenants".to_owned()],
+    }
+}
+
+pub(crate) fn admin() -> Requester {
+    Requester {
+        username: "ops".to_owned(),
+        groups: vec!["basphere:admins".to_owned()],
+    }
+}
+
+pub(crate) fn capi() -> Requester {
+    Requester {
+        username: "system:serviceaccount:capi-system:capi-manager".to_owned(),
+        groups: vec![],
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) site: Arc<Site>,
+    pub(crate) namespace: String,
+    pub(crate) owner_label: Option<String>,
+    pub(crate) requester: Requester,
+    pub(crate) stored: BTreeMap<(Kind, String), Value>,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with_site(site_spec())
+    }
+
+    pub(crate) fn with_site(spec: SiteSpec) -> Self {
+        Self {
+            site: Arc::new(Site::try_from(spec).expect("a valid site")),
+            namespace: "user-kim".to_owned(),
+            owner_label: None,
+            requester: kim(),
+            stored: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut inventory = Inventory::default();
+        for ((kind, _), object) in &self.stored {
+            inventory.observe(*kind, object);
+        }
+        let kinds = Inventory::KINDS.into_iter().map(Lookup::All);
+        Snapshot {
+            site: Arc::clone(&self.site),
+            namespace: Some(NamespaceFacts {
+                owner_label: self.owner_label.clone(),
+            }),
+            inventory: Arc::new(inventory),
+            live: kinds.chain([Lookup::Namespace]).collect::<BTreeSet<_>>(),
+        }
+    }
+
+    pub(crate) fn request(&self, phase: Phase, object: &Value) -> Request {
+        let subject = Subject::parse_manifest(
+            object["apiVersion"].as_str().unwrap_or_default(),
+            object["kind"].as_str().unwrap_or_default(),
+        )
+        .expect("a subject");
+        let name = object["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let old_object = self.stored.get(&(subject.kind, name.clone())).cloned();
+        Request {
+            phase,
+            operation: if old_object.is_some() {
+                Operation::Update
+            } else {
+                Operation::Create
+            },
+            subject,
+            namespace: self.namespace.clone(),
+            name,
+            requester: self.requester.clone(),
+            dry_run: false,
+            object: Some(object.clone()),
+            old_object,
+        }
+    }
+
+    /// Mutates, then validates what came out. The decision is the first that refuses, else the
+    /// mutation's.
+    pub(crate) fn admit(&self, object: &Value) -> Decision {
+        let snapshot = self.snapshot();
+        let mutated = decide(&self.request(Phase::Mutate, object), &snapshot);
+        assert!(
+            mutated.missed.is_empty(),
+            "everything is live here: {:?}",
+            mutated.missed
+        );
+        if !mutated.is_allowed() {
+            return mutated;
+        }
+        let completed = mutated.object.clone().expect("an object");
+        let mut patched = object.clone();
+        json_patch::patch(&mut patched, &mutated.patch).expect("the patch applies");
+        assert_eq!(
+            patched, completed,
+            "the patch leads to the completed object"
+        );
+        let validated = decide(&self.request(Phase::Validate, &completed), &snapshot);
+        if validated.is_allowed() {
+            mutated
+        } else {
+            validated
+        }
+    }
+
+    /// As `kubectl apply` would: merged over what is stored, admitted, stored.
+    pub(crate) fn apply(&mut self, object: &Value) -> Decision {
+        let request = self.request(Phase::Mutate, object);
+        let mut merged = request.old_object.clone().unwrap_or_else(|| json!({}));
+        json_patch::merge(&mut merged, object);
+        let decision = self.admit(&merged);
+        if let (true, Some(completed)) = (decision.is_allowed(), &decision.object) {
+            self.stored
+                .insert((request.subject.kind, request.name), completed.clone());
+        }
+        decision
+    }
+
+    /// Applies objects that must all pass.
+    pub(crate) fn apply_all(&mut self, objects: &[Value]) {
+        for object in objects {
+            let decision = self.apply(object);
+            assert!(
+                decision.is_allowed(),
+                "{} {}: {:#?}",
+                object["kind"],
+                object["metadata"]["name"],
+                decision.denials
+            );
+        }
+    }
+
+    /// What is stored of the object that this manifest names.
+    pub(crate) fn stored_as(&self, object: &Value) -> &Value {
+        let request = self.request(Phase::Mutate, object);
+        self.get(request.subject.kind, &request.name)
+    }
+
+    pub(crate) fn get(&self, kind: Kind, name: &str) -> &Value {
+        self.stored.get(&(kind, name.to_owned())).expect("stored")
+    }
+}
+
+/// Codes and paths of the denials, which is what tests assert.
+pub(crate) fn denials(decision: &Decision) -> Vec<(&'static str, &str)> {
+    decision
+        .denials
+        .iter()
+        .map(|finding| (finding.code.as_str(), finding.path.as_str()))
+        .collect()
+}
+
+/// Codes and paths of the warnings.
+pub(crate) fn warnings(decision: &Decision) -> Vec<(&'static str, &str)> {
+    decision
+        .warnings
+        .iter()
+        .map(|finding| (finding.code.as_str(), finding.path.as_str()))
+        .collect()
+}
+
+/// A machine template with these fields in its spec.
+pub(crate) fn template(name: &str, version: ApiVersion, spec: Value) -> Value {
+    json!({
+        "apiVersion": format!("infrastructure.cluster.x-k8s.io/{version}"),
+        "kind": "VSphereMachineTemplate",
+        "metadata": {"name": name},
+        "spec": {"template": {"spec": spec}},
+    })
+}
+
+/// The fields of a stored template's spec.
+pub(crate) fn machine(world: &World, name: &str) -> Value {
+    world.get(Kind::VSphereMachineTemplate, name)["spec"]["template"]["spec"].clone()
+}
