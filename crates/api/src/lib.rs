@@ -1,0 +1,8 @@
+//! What goes over the wire: custom resources, admission reviews, manifests.
+
+pub mod crd;
+pub mod manifest;
+pub mod registration;
+pub mod review;
+
+pub use crd::{Site, SiteResource, SiteStatus, Tenant, TenantSpec};

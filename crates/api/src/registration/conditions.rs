@@ -1,0 +1,61 @@
+//! What the API server decides by itself, without calling: expressions in CEL.
+//!
+//! Every field is read as an optional (`.?`), since an object may have neither spec nor labels nor
+//! annotations, and an expression that fails would let the failure policy decide.
+
+use basphere_core::{Kind, keys};
+use k8s_openapi::api::admissionregistration::v1::MatchCondition;
+
+use super::rules::MACHINES;
+
+/// Namespaces whose service accounts are controllers of Cluster API, of vSphere, or of Kubernetes.
+const CONTROLLER_NAMESPACES: [&str; 5] = [
+    "capi-kubeadm-bootstrap-system",
+    "capi-kubeadm-control-plane-system",
+    "capi-system",
+    "capv-system",
+    "kube-system",
+];
+
+/// Whose requests a webhook is called for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sender {
+    Anyone,
+    /// Everybody but controllers.
+    Person,
+    Controller,
+}
+
+/// The conditions of one webhook; it is called when all are true.
+pub(super) fn conditions(kinds: &[Kind], sender: Sender) -> Vec<MatchCondition> {
+    let changed = condition("changed", changed(kinds == MACHINES));
+    let sender = match sender {
+        Sender::Anyone => None,
+        Sender::Person => Some(condition("person", format!("!({})", is_controller()))),
+        Sender::Controller => Some(condition("controller", is_controller())),
+    };
+    sender.into_iter().chain([changed]).collect()
+}
+
+fn condition(name: &str, expression: String) -> MatchCondition {
+    MatchCondition { name: name.to_owned(), expression }
+}
+
+/// An UPDATE concerns us only when spec, labels or our own annotations change: finalizers, other
+/// annotations and managed fields pass without a call, and so does deletion. For machines the
+/// ownerReferences count too: a person who changes them takes a machine from one owner to another.
+fn changed(with_owners: bool) -> String {
+    let mut paths = vec!["?spec".to_owned(), "metadata.?labels".to_owned()];
+    if with_owners {
+        paths.push("metadata.?ownerReferences".to_owned());
+    }
+    let annotations = [keys::REQUESTER, keys::CLUSTER_TYPE, keys::NODE_SPEC];
+    paths.extend(annotations.map(|key| format!("metadata.?annotations[?'{key}']")));
+    let differs = paths.iter().map(|path| format!("object.{path} != oldObject.{path}"));
+    std::iter::once("request.operation == 'CREATE'".to_owned()).chain(differs).collect::<Vec<_>>().join(" || ")
+}
+
+fn is_controller() -> String {
+    let groups = CONTROLLER_NAMESPACES.map(|namespace| format!("'system:serviceaccounts:{namespace}'"));
+    format!("request.userInfo.?groups.orValue([]).exists(group, group in [{}])", groups.join(", "))
+}

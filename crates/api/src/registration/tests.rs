@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Endpoint, Registration};
+
+fn registration(endpoint: Endpoint) -> Registration {
+    Registration { endpoint, ca_bundle: Some("CA".to_owned()) }
+}
+
+fn by_url() -> Registration {
+    registration(Endpoint::Url("https://127.0.0.1:9443/".to_owned()))
+}
+
+/// The webhooks of both configurations by name.
+fn webhooks(registration: &Registration) -> BTreeMap<String, Value> {
+    [json!(registration.mutating()), json!(registration.validating())]
+        .iter()
+        .flat_map(|configuration| configuration["webhooks"].as_array().unwrap().clone())
+        .map(|webhook| (webhook["name"].as_str().unwrap().to_owned(), webhook))
+        .collect()
+}
+
+#[test]
+fn both_configurations_sort_before_cluster_apis() {
+    assert_eq!(by_url().mutating().metadata.name.as_deref(), Some("basphere"));
+    assert_eq!(by_url().validating().metadata.name.as_deref(), Some("basphere"));
+    assert!("basphere" < "capi-mutating-webhook-configuration");
+}
+
+#[test]
+fn what_waits_and_what_passes_while_basphere_is_away() {
+    let policies: Vec<(String, String)> = webhooks(&by_url())
+        .into_iter()
+        .map(|(name, webhook)| (name, webhook["failurePolicy"].as_str().unwrap().to_owned()))
+        .collect();
+    let expect = |name: &str, policy: &str| (name.to_owned(), policy.to_owned());
+    assert_eq!(
+        policies,
+        [
+            expect("complete.machines.basphere.dev", "Ignore"),
+            expect("complete.tenants.basphere.dev", "Fail"),
+            expect("validate.controllers.basphere.dev", "Ignore"),
+            expect("validate.machines.basphere.dev", "Fail"),
+            expect("validate.tenants.basphere.dev", "Fail"),
+        ]
+    );
+}
+
+#[test]
+fn every_webhook_is_narrow() {
+    for (name, webhook) in webhooks(&by_url()) {
+        assert_eq!(webhook["sideEffects"], "NoneOnDryRun", "{name}");
+        assert_eq!(webhook["matchPolicy"], "Equivalent", "{name}");
+        assert_eq!(webhook["timeoutSeconds"], 5, "{name}");
+        assert_eq!(webhook["admissionReviewVersions"], json!(["v1"]), "{name}");
+        let excluded = &webhook["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(excluded["operator"], "NotIn", "{name}");
+        for namespace in ["kube-system", "basphere-system", "capi-system", "capv-system"] {
+            assert!(excluded["values"].as_array().unwrap().contains(&json!(namespace)), "{name}: {namespace}");
+        }
+        for rule in webhook["rules"].as_array().unwrap() {
+            assert_eq!(rule["operations"], json!(["CREATE", "UPDATE"]), "{name}");
+            assert_eq!(rule["apiVersions"], json!(["v1beta1", "v1beta2"]), "{name}");
+            assert_eq!(rule["scope"], "Namespaced", "{name}");
+            let resources = rule["resources"].as_array().unwrap();
+            let is_exact = |resource: &Value| !resource.as_str().unwrap().contains(['*', '/']);
+            assert!(resources.iter().all(is_exact), "{name}: {resources:?}");
+        }
+        let conditions = webhook["matchConditions"].as_array().unwrap();
+        assert_eq!(conditions.last().unwrap()["name"], "changed", "{name}");
+    }
+}
+
+#[test]
+fn only_machines_are_looked_at_for_a_new_owner() {
+    for (name, webhook) in webhooks(&by_url()) {
+        let changed = webhook["matchConditions"].as_array().unwrap().last().unwrap()["expression"].to_string();
+        assert_eq!(changed.contains("ownerReferences"), !name.contains(".tenants."), "{name}");
+        assert!(changed.contains("basphere.dev/requester"), "{name}");
+    }
+}
+
+#[test]
+fn mutation_is_repeated_when_another_webhook_changed_the_object() {
+    for (name, webhook) in webhooks(&by_url()) {
+        let expected = if name.starts_with("complete.") { json!("IfNeeded") } else { Value::Null };
+        assert_eq!(webhook["reinvocationPolicy"], expected, "{name}");
+    }
+}
+
+#[test]
+fn a_url_or_a_service_is_called() {
+    let client = |registration: &Registration, name: &str| webhooks(registration)[name]["clientConfig"].clone();
+    assert_eq!(
+        client(&by_url(), "complete.tenants.basphere.dev"),
+        json!({"caBundle": "Q0E=", "url": "https://127.0.0.1:9443/mutate"})
+    );
+    let service = Endpoint::Service { namespace: "basphere-system".to_owned(), name: "webhook".to_owned(), port: 443 };
+    let mut registration = registration(service);
+    registration.ca_bundle = None;
+    let expected = json!({"namespace": "basphere-system", "name": "webhook", "path": "/validate", "port": 443});
+    assert_eq!(client(&registration, "validate.controllers.basphere.dev"), json!({"service": expected}));
+}

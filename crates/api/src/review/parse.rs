@@ -1,0 +1,245 @@
+//! From bytes to a request that can be decided.
+//!
+//! A framework's JSON extractor would answer a body that it cannot read with a bare 4xx, and the
+//! API server would then let the failure policy decide. So the bytes are parsed here, and as long
+//! as a uid can be read, whatever is wrong becomes an answer with words.
+
+use basphere_core::{Code, Finding, Operation, Phase, Request, Requester, Subject};
+use serde::Deserialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{API_VERSION, KIND};
+
+/// One review, parsed.
+#[derive(Clone, Debug)]
+pub struct Review {
+    /// What the answer must carry.
+    pub uid: String,
+    /// What is to be decided.
+    pub request: Request,
+}
+
+/// Why a body is no review that can be decided.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[error("{finding}")]
+pub struct Malformed {
+    /// The review's uid, if it could be read.
+    pub uid: Option<String>,
+    /// What is wrong, and where in the review.
+    pub finding: Box<Finding>,
+}
+
+/// What is wrong with a field.
+type Wrong = Box<Finding>;
+
+/// Reads the body of a call to the webhook of `phase`.
+///
+/// # Errors
+/// When the body is no AdmissionReview of version v1, is incomplete, or is about a kind that is no subject.
+pub fn parse(phase: Phase, body: &[u8]) -> Result<Review, Malformed> {
+    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| Malformed {
+        uid: uid_at_least(body),
+        finding: malformed("", &Value::Null, format!("the body cannot be read: {error}")),
+    })?;
+    let uid = envelope.request.as_ref().and_then(|request| uid_of(&request.uid));
+    read(phase, envelope).map_err(|finding| Malformed { uid, finding })
+}
+
+/// Only the fields that a decision depends on; the rest is skipped without being kept. Every field
+/// is a [`Value`], so that a wrong type is reported by its path and not by its position.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", expecting = "an AdmissionReview")]
+struct Envelope {
+    #[serde(default)]
+    api_version: Value,
+    #[serde(default)]
+    kind: Value,
+    #[serde(default)]
+    request: Option<Fields>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default, expecting = "an object in the field request")]
+#[derive(Default)]
+struct Fields {
+    uid: Value,
+    kind: Value,
+    sub_resource: Value,
+    name: Value,
+    namespace: Value,
+    operation: Value,
+    user_info: Value,
+    object: Value,
+    old_object: Value,
+    dry_run: Value,
+}
+
+/// The uid of a body that cannot be read as a whole: skipped fields may nest as deeply as they like.
+fn uid_at_least(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        request: Fields,
+    }
+    #[derive(Deserialize)]
+    struct Fields {
+        uid: Value,
+    }
+    serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| uid_of(&envelope.request.uid))
+}
+
+fn uid_of(value: &Value) -> Option<String> {
+    value.as_str().filter(|uid| !uid.is_empty()).map(str::to_owned)
+}
+
+fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
+    constant(&envelope.api_version, "apiVersion", API_VERSION)?;
+    constant(&envelope.kind, "kind", KIND)?;
+    let fields = envelope.request.ok_or_else(|| missing("request"))?;
+    let uid = required_text(&fields.uid, "request.uid")?;
+    let subject = subject(&fields)?;
+    let operation = operation(&fields.operation)?;
+    let request = Request {
+        phase,
+        operation,
+        subject,
+        namespace: namespace(&fields.namespace, subject)?,
+        name: optional_text(&fields.name, "request.name")?,
+        requester: requester(&fields.user_info)?,
+        dry_run: dry_run(&fields.dry_run)?,
+        object: object(fields.object, "request.object", matches!(operation, Operation::Create | Operation::Update))?,
+        old_object: object(
+            fields.old_object,
+            "request.oldObject",
+            matches!(operation, Operation::Update | Operation::Delete),
+        )?,
+    };
+    Ok(Review { uid, request })
+}
+
+fn subject(fields: &Fields) -> Result<Subject, Wrong> {
+    if !fields.kind.is_object() {
+        return Err(mistyped("request.kind", &fields.kind, "an object"));
+    }
+    let part = |name: &str| match fields.kind.get(name) {
+        Some(value) => required_text(value, &format!("request.kind.{name}")),
+        None => Err(missing(format!("request.kind.{name}"))),
+    };
+    let (group, version, kind) = (part("group")?, part("version")?, part("kind")?);
+    let not_a_subject = |path: &str, what: String| {
+        let finding = Finding::new(Code::RequestNotASubject, path, Value::Null, what);
+        Box::new(finding.hint("the webhook configuration's rules should not send it here"))
+    };
+    let sub_resource = optional_text(&fields.sub_resource, "request.subResource")?;
+    if !sub_resource.is_empty() {
+        let what = format!("the subresource {sub_resource:?} of {kind} is none that Basphere judges");
+        return Err(not_a_subject("request.subResource", what));
+    }
+    Subject::parse(&group, &version, &kind).ok_or_else(|| {
+        let what = format!("{kind} of {group}/{version} is no kind that Basphere judges");
+        not_a_subject("request.kind", what)
+    })
+}
+
+fn operation(value: &Value) -> Result<Operation, Wrong> {
+    let text = required_text(value, "request.operation")?;
+    match text.as_str() {
+        "CREATE" => Ok(Operation::Create),
+        "UPDATE" => Ok(Operation::Update),
+        "DELETE" => Ok(Operation::Delete),
+        "CONNECT" => Ok(Operation::Connect),
+        _ => {
+            let message = "is no operation; CREATE, UPDATE, DELETE and CONNECT are";
+            Err(malformed("request.operation", value, message.to_owned()))
+        }
+    }
+}
+
+fn namespace(value: &Value, subject: Subject) -> Result<String, Wrong> {
+    let namespace = optional_text(value, "request.namespace")?;
+    if subject.kind.is_namespaced() && namespace.is_empty() {
+        return Err(missing("request.namespace"));
+    }
+    Ok(namespace)
+}
+
+fn requester(value: &Value) -> Result<Requester, Wrong> {
+    const PATH: &str = "request.userInfo";
+    if value.is_null() {
+        return Err(missing(PATH));
+    }
+    let Some(fields) = value.as_object() else {
+        return Err(mistyped(PATH, value, "an object"));
+    };
+    let field = |name: &str| fields.get(name).unwrap_or(&Value::Null);
+    let groups = match field("groups") {
+        Value::Null => Vec::new(),
+        Value::Array(items) => items.iter().map(group).collect::<Result<_, _>>()?,
+        other => return Err(mistyped("request.userInfo.groups", other, "an array of strings")),
+    };
+    Ok(Requester { username: required_text(field("username"), "request.userInfo.username")?, groups })
+}
+
+fn group(value: &Value) -> Result<String, Wrong> {
+    value.as_str().map(str::to_owned).ok_or_else(|| mistyped("request.userInfo.groups", value, "an array of strings"))
+}
+
+fn dry_run(value: &Value) -> Result<bool, Wrong> {
+    match value {
+        Value::Null => Ok(false),
+        Value::Bool(dry_run) => Ok(*dry_run),
+        other => Err(mistyped("request.dryRun", other, "true or false")),
+    }
+}
+
+fn object(value: Value, path: &str, required: bool) -> Result<Option<Value>, Wrong> {
+    match value {
+        Value::Object(_) => Ok(Some(value)),
+        Value::Null if required => Err(missing(path)),
+        Value::Null => Ok(None),
+        other => Err(mistyped(path, &other, "an object")),
+    }
+}
+
+fn constant(value: &Value, path: &str, expected: &str) -> Result<(), Wrong> {
+    let text = required_text(value, path)?;
+    if text == expected {
+        return Ok(());
+    }
+    Err(malformed(path, value, format!("must be {expected:?}")))
+}
+
+fn required_text(value: &Value, path: &str) -> Result<String, Wrong> {
+    match optional_text(value, path)? {
+        text if text.is_empty() => Err(missing(path)),
+        text => Ok(text),
+    }
+}
+
+fn optional_text(value: &Value, path: &str) -> Result<String, Wrong> {
+    match value {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => Ok(text.clone()),
+        other => Err(mistyped(path, other, "a string")),
+    }
+}
+
+fn missing(path: impl AsRef<str>) -> Wrong {
+    malformed(path.as_ref(), &Value::Null, "is missing or empty".to_owned())
+}
+
+fn mistyped(path: &str, value: &Value, expected: &str) -> Wrong {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    };
+    malformed(path, &Value::Null, format!("is {found} where {expected} is expected"))
+}
+
+fn malformed(path: &str, value: &Value, message: String) -> Wrong {
+    Box::new(Finding::new(Code::RequestMalformed, path, value.clone(), message))
+}
