@@ -1,0 +1,35 @@
+//! The project's tasks, run as `cargo xtask TASK`.
+
+mod command;
+mod difference;
+mod tour;
+mod up;
+
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Parser, Subcommand};
+
+/// The project's tasks.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Up(up::Arguments),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().task {
+        Task::Up(arguments) => up::run(&arguments),
+    };
+    result.unwrap_or_else(|error| {
+        let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+        anstream::eprintln!("{red}error{red:#}: {error:#}");
+        ExitCode::FAILURE
+    })
+}

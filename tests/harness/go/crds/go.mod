@@ -1,0 +1,8 @@
+module basphere.dev/harness/crds
+
+go 1.26.0
+
+require (
+	sigs.k8s.io/cluster-api v1.14.2
+	sigs.k8s.io/cluster-api-provider-vsphere v1.16.1
+)
