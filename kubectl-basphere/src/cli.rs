@@ -1,0 +1,115 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Clusters of this site, made and checked from the command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "kubectl-basphere",
+    bin_name = "kubectl basphere",
+    display_name = "kubectl basphere",
+    version,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb takes, before or after its name.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The kubeconfig file to use.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context to use.
+    #[arg(long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) context: Option<String>,
+    /// The namespace of manifests that name none.
+    #[arg(short, long, global = true, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) namespace: Option<String>,
+    /// When to print in colour; auto honours NO_COLOR and TERM.
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+/// When to print in colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Review(Review),
+    /// Print the version.
+    Version,
+}
+
+/// Show what Basphere would add to manifests, and whether it would take them. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_REVIEW)]
+pub(crate) struct Review {
+    /// A file, a directory (its *.yaml, *.yml and *.json), or - for stdin. May be repeated.
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "FILE",
+        required = true,
+        value_hint = ValueHint::AnyPath
+    )]
+    pub(crate) files: Vec<PathBuf>,
+    /// Read the Site from this file, and contact no cluster at all.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) site: Option<PathBuf>,
+    /// Judge as if this user asked. Nobody is impersonated.
+    #[arg(long = "as", value_name = "USER", value_hint = ValueHint::Username)]
+    pub(crate) user: Option<String>,
+    /// A group of that user. May be repeated.
+    #[arg(long = "as-group", value_name = "GROUP", requires = "user", value_hint = ValueHint::Other)]
+    pub(crate) groups: Vec<String>,
+    /// How to print the result.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    Text,
+    Yaml,
+    Json,
+}
+
+const AFTER_REVIEW: &str = "\
+Objects are judged one after another, as the server judges them when the file is applied: what \
+stands earlier in the file is known to what stands later. Without --as the user is the one of the \
+kubeconfig or, with --site, the owner of the namespace.
+
+With -o yaml or json:
+  apiVersion: basphere.dev/v1alpha1
+  kind: ReviewResult
+  allowed: whether every item is allowed
+  items:
+  - file, document, line: where the object stands; document and line count from 1
+    apiVersion, kind, namespace, name: which object it is; namespace is null for none
+    operation: CREATE or UPDATE
+    judged: false for kinds that Basphere lets pass unseen
+    allowed: whether it would be taken
+    denials, warnings: each with code, path, value, message, hint (or null)
+    needsCluster: kinds that only the cluster knows; unless empty, denials and warnings are not sure
+    object: the object as it would be stored; null when it is not judged
+
+Exit codes: 0 allowed, 1 error, 2 wrong usage, 3 denied.
+
+Examples:
+  kubectl basphere review -f cluster.yaml
+  kubectl basphere review -f cluster.yaml --site site.yaml -n user-kim -o json
+  helm template demo | kubectl basphere review -f -";

@@ -1,0 +1,83 @@
+//! Reads what `-f` names.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use basphere_api::manifest::{self, Manifest};
+
+/// The name that stands for stdin.
+const STDIN: &str = "-";
+
+/// A manifest and the file that it stands in.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// As the user named it; `-` for stdin.
+    pub(crate) file: String,
+    pub(crate) manifest: Manifest,
+}
+
+/// Reads all objects, in the order in which kubectl applies them.
+pub(crate) fn read_all(names: &[PathBuf]) -> Result<Vec<Source>> {
+    let stdins = names
+        .iter()
+        .filter(|name| *name == Path::new(STDIN))
+        .count();
+    ensure!(stdins < 2, "stdin can be read only once");
+    let mut sources = Vec::new();
+    for name in names {
+        for file in files(name)? {
+            let label = file.display().to_string();
+            let manifests = read(&file)?;
+            sources.extend(manifests.into_iter().map(|manifest| Source {
+                file: label.clone(),
+                manifest,
+            }));
+        }
+    }
+    ensure!(!sources.is_empty(), "no objects were found");
+    Ok(sources)
+}
+
+/// Reads all objects of one file, or of stdin.
+pub(crate) fn read(path: &Path) -> Result<Vec<Manifest>> {
+    let name = || path.display().to_string();
+    // One byte more than is allowed is enough to see that there is too much.
+    let limit = manifest::MAX_BYTES as u64 + 1;
+    let mut bytes = Vec::new();
+    if path == Path::new(STDIN) {
+        io::stdin()
+            .take(limit)
+            .read_to_end(&mut bytes)
+            .context("stdin")?;
+        return manifest::read(&bytes).context("stdin");
+    }
+    File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .with_context(name)?;
+    manifest::read(&bytes).with_context(name)
+}
+
+/// The file itself, or the manifests of a directory by name; directories within are left alone.
+fn files(name: &Path) -> Result<Vec<PathBuf>> {
+    if !name.is_dir() {
+        return Ok(vec![name.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(name).with_context(|| name.display().to_string())? {
+        let path = entry.with_context(|| name.display().to_string())?.path();
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if path.is_file() && matches!(extension, Some("yaml" | "yml" | "json")) {
+            files.push(path);
+        }
+    }
+    if files.is_empty() {
+        bail!(
+            "{}: there is no *.yaml, *.yml or *.json in this directory",
+            name.display()
+        );
+    }
+    files.sort();
+    Ok(files)
+}

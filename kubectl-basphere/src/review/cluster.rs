@@ -1,0 +1,158 @@
+//! What a review reads from the cluster. Nothing is ever written.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use basphere_api::crd::SITE_NAME;
+use basphere_core::{ApiVersion, Kind, NamespaceFacts, Requester, Site, Subject};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::offline;
+
+/// A cluster, read synchronously: a review has nothing else to do meanwhile.
+pub(super) struct Cluster {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Cluster {
+    pub(super) fn connect(config: Kubeconfig, context: Option<String>) -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let client = runtime.block_on(async {
+            let options = KubeConfigOptions {
+                context,
+                ..KubeConfigOptions::default()
+            };
+            let config = Config::from_custom_kubeconfig(config, &options)
+                .await
+                .context("kubeconfig")?;
+            Client::try_from(config).context("kubeconfig")
+        })?;
+        Ok(Self { runtime, client })
+    }
+
+    fn ask<T>(&self, asked: impl Future<Output = kube::Result<T>>) -> Result<T> {
+        self.runtime.block_on(asked).map_err(readable)
+    }
+
+    /// The Site in the cluster, checked as the server checks it.
+    pub(super) fn site(&self) -> Result<Site> {
+        let sites: Api<basphere_api::Site> = Api::all(self.client.clone());
+        let site = self.ask(sites.get(SITE_NAME)).with_context(|| {
+            format!(
+                "cannot read the Site {SITE_NAME:?}; with a copy of it, --site FILE reviews offline"
+            )
+        })?;
+        offline::checked(site.spec.0)
+    }
+
+    /// Who the kubeconfig's user is to the API server.
+    pub(super) fn requester(&self) -> Result<Requester> {
+        let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let asked = SelfSubjectReview::default();
+        let review = self.ask(reviews.create(&PostParams::default(), &asked))?;
+        let user = review
+            .status
+            .and_then(|status| status.user_info)
+            .unwrap_or_default();
+        Ok(Requester {
+            username: user.username.unwrap_or_default(),
+            groups: user.groups.unwrap_or_default(),
+        })
+    }
+
+    /// What is known of a namespace; `None` when there is none.
+    pub(super) fn namespace(&self, name: &str) -> Result<Option<NamespaceFacts>> {
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        let found = self.ask(namespaces.get_opt(name))?;
+        let object = found.map(serde_json::to_value).transpose()?;
+        Ok(object.map(|object| NamespaceFacts::from_object(&object)))
+    }
+
+    /// All objects of a kind in a namespace, in the newest version that is served.
+    pub(super) fn list(&self, namespace: &str, kind: Kind) -> Result<Vec<Value>> {
+        self.runtime.block_on(async {
+            for version in ApiVersion::ALL.into_iter().rev() {
+                let resource = resource(Subject { kind, version });
+                let objects: Api<DynamicObject> =
+                    Api::namespaced_with(self.client.clone(), namespace, &resource);
+                match objects.list(&ListParams::default()).await {
+                    Ok(list) => return list.items.into_iter().map(to_value).collect(),
+                    Err(kube::Error::Api(status)) if status.code == 404 => {}
+                    Err(error) => return Err(readable(error)),
+                }
+            }
+            // Of a kind that is not served there are certainly no objects.
+            Ok(Vec::new())
+        })
+    }
+
+    /// One object in the version that the manifest is written in; `None` when there is none.
+    pub(super) fn get(
+        &self,
+        subject: Subject,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Value>> {
+        let resource = resource(subject);
+        let objects: Api<DynamicObject> = if subject.kind.is_namespaced() {
+            Api::namespaced_with(self.client.clone(), namespace, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        };
+        self.ask(objects.get_opt(name))?.map(to_value).transpose()
+    }
+}
+
+/// The API server's refusal in its own words; kube prints the whole Status several times over.
+#[derive(Debug)]
+struct Refusal {
+    code: u16,
+    message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Whether the cluster refused to be read, as it may for a tenant.
+pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref()
+        .is_some_and(|refusal: &Refusal| refusal.code == 403)
+}
+
+fn readable(error: kube::Error) -> anyhow::Error {
+    match error {
+        kube::Error::Api(status) => Refusal {
+            code: status.code,
+            message: status.message,
+        }
+        .into(),
+        other => other.into(),
+    }
+}
+
+fn to_value(object: DynamicObject) -> Result<Value> {
+    Ok(serde_json::to_value(object)?)
+}
+
+fn resource(subject: Subject) -> ApiResource {
+    ApiResource {
+        group: subject.kind.group().to_owned(),
+        version: subject.version.to_string(),
+        api_version: subject.api_version(),
+        kind: subject.kind.to_string(),
+        plural: subject.kind.plural().to_owned(),
+    }
+}

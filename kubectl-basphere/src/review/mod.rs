@@ -1,0 +1,87 @@
+//! `kubectl basphere review`: what admission would do with manifests, without sending them.
+//!
+//! No rule lives here: every verdict is `basphere_core::decide`'s.
+
+mod apply;
+mod cluster;
+mod judge;
+mod report;
+mod room;
+mod text;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use basphere_core::Requester;
+
+use crate::cli::{Global, Output, Review};
+use crate::exit::{Exit, unless_closed};
+use crate::{input, offline};
+
+use cluster::Cluster;
+use judge::Judge;
+use report::Report;
+
+/// Reviews all files, prints the result to `out` and all else to `talk`.
+pub(crate) fn run(
+    options: &Review,
+    global: &Global,
+    out: &mut dyn Write,
+    talk: &mut dyn Write,
+) -> Result<Exit> {
+    let sources = input::read_all(&options.files)?;
+    let mut judge = judge(options, global)?;
+    let items = sources
+        .into_iter()
+        .map(|source| judge.review(source))
+        .collect::<Result<Vec<_>>>()?;
+    for notice in judge.notices() {
+        unless_closed(writeln!(talk, "warning: {notice}"))?;
+    }
+    let report = Report::new(items);
+    let exit = if report.allowed {
+        Exit::Ok
+    } else {
+        Exit::Denied
+    };
+    match options.output {
+        Output::Text => unless_closed(text::write(&report, out))?,
+        Output::Yaml => unless_closed(write!(out, "{}", text::yaml(&report)?))?,
+        Output::Json => {
+            let json = serde_json::to_string_pretty(&report)?;
+            unless_closed(writeln!(out, "{json}"))?;
+        }
+    }
+    unless_closed(out.flush())?;
+    Ok(exit)
+}
+
+/// Gathers what a judge needs: from files alone with `--site`, else from the cluster.
+fn judge(options: &Review, global: &Global) -> Result<Judge> {
+    let kubeconfig = offline::kubeconfig(global)?;
+    let of_context = kubeconfig
+        .as_ref()
+        .and_then(|config| offline::context_namespace(config, global));
+    let requester = options.user.clone().map(|username| {
+        let mut groups = options.groups.clone();
+        groups.push("system:authenticated".to_owned());
+        Requester { username, groups }
+    });
+    let (site, cluster) = match &options.site {
+        Some(path) => (offline::read_site(path)?, None),
+        None => {
+            let config = kubeconfig
+                .context("there is no kubeconfig; name one by --kubeconfig, or review offline with --site FILE")?;
+            let cluster = Cluster::connect(config, global.context.clone())?;
+            (cluster.site()?, Some(cluster))
+        }
+    };
+    Ok(Judge::new(
+        Arc::new(site),
+        cluster,
+        requester,
+        global.namespace.clone(),
+        of_context,
+    ))
+}

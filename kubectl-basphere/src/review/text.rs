@@ -1,0 +1,119 @@
+//! A review as a person reads it.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Color, Style};
+use basphere_core::Finding;
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::report::{Item, Report};
+
+const HEADING: Style = Style::new().bold();
+const ADDED: Style = colored(AnsiColor::Green);
+const REMOVED: Style = colored(AnsiColor::Red);
+const PLACE: Style = colored(AnsiColor::Cyan);
+const DENIED: Style = colored(AnsiColor::Red).bold();
+const WARNED: Style = colored(AnsiColor::Yellow).bold();
+const ALLOWED: Style = colored(AnsiColor::Green).bold();
+const DIM: Style = Style::new().dimmed();
+const PLAIN: Style = Style::new();
+
+const fn colored(color: AnsiColor) -> Style {
+    Style::new().fg_color(Some(Color::Ansi(color)))
+}
+
+/// YAML in block style, in which a long text stays on one line.
+pub(super) fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    Ok(serde_saphyr::to_string_with_options(value, options)?)
+}
+
+/// Writes the whole report.
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for item in &report.items {
+        write_item(item, out)?;
+    }
+    write_summary(report, out)
+}
+
+fn write_item(item: &Item, out: &mut dyn Write) -> io::Result<()> {
+    let name = match &item.namespace {
+        Some(namespace) => format!("{} {namespace}/{}", item.kind, item.name),
+        None => format!("{} {}", item.kind, item.name),
+    };
+    let (style, verdict) = match item {
+        Item { judged: false, .. } => (DIM, "not judged"),
+        Item { allowed: true, .. } => (ALLOWED, "allowed"),
+        _ => (DENIED, "denied"),
+    };
+    writeln!(out, "{HEADING}{name}{HEADING:#}: {style}{verdict}{style:#}")?;
+    write_diff(item, out)?;
+    write_findings(out, WARNED, "warning", &item.warnings)?;
+    write_findings(out, DENIED, "denied", &item.denials)?;
+    let has_findings = !item.warnings.is_empty() || !item.denials.is_empty();
+    if has_findings && !item.needs_cluster.is_empty() {
+        let kinds = item.needs_cluster.join(", ");
+        writeln!(
+            out,
+            "{DIM}not sure: it depends on what the cluster holds of {kinds}{DIM:#}"
+        )?;
+    }
+    writeln!(out)
+}
+
+fn write_findings(
+    out: &mut dyn Write,
+    style: Style,
+    word: &str,
+    findings: &[Finding],
+) -> io::Result<()> {
+    findings
+        .iter()
+        .try_for_each(|finding| writeln!(out, "{style}{word}:{style:#} {finding}"))
+}
+
+fn write_diff(item: &Item, out: &mut dyn Write) -> io::Result<()> {
+    let Some(object) = item.object.as_ref().filter(|object| **object != item.sent) else {
+        return Ok(());
+    };
+    let sent = yaml(&item.sent).map_err(io::Error::other)?;
+    let stored = yaml(object).map_err(io::Error::other)?;
+    let diff = TextDiff::from_lines(&sent, &stored);
+    let unified = diff
+        .unified_diff()
+        .context_radius(3)
+        .header("as written", "as completed")
+        .to_string();
+    for line in unified.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => ADDED,
+            Some(b'-') => REMOVED,
+            Some(b'@') => PLACE,
+            _ => PLAIN,
+        };
+        writeln!(out, "{style}{line}{style:#}")?;
+    }
+    Ok(())
+}
+
+fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let count = |fits: fn(&Item) -> bool| report.items.iter().filter(|item| fits(item)).count();
+    let parts = [
+        (count(|item| item.judged && item.allowed), "allowed"),
+        (count(|item| !item.allowed), "denied"),
+        (count(|item| !item.judged), "not judged"),
+    ];
+    let parts: Vec<_> = parts
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    let total = report.items.len();
+    let noun = if total == 1 { "object" } else { "objects" };
+    writeln!(
+        out,
+        "{HEADING}{total} {noun}: {}{HEADING:#}",
+        parts.join(", ")
+    )
+}

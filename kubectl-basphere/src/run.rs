@@ -1,0 +1,57 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use clap::Parser;
+
+use crate::cli::{Cli, Color, Verb};
+use crate::exit::{Exit, unless_closed};
+use crate::review;
+
+/// Does what the arguments say.
+pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return print_usage(&error),
+    };
+    let color = match cli.global.color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    let mut out = AutoStream::new(io::stdout(), color).lock();
+    let mut talk = AutoStream::new(io::stderr(), color);
+    let done = match &cli.verb {
+        Verb::Review(options) => review::run(options, &cli.global, &mut out, &mut talk),
+        Verb::Version => print_version(&mut out),
+    };
+    done.unwrap_or_else(|error| {
+        let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        // There is nowhere left to say that stderr is closed.
+        let _ = writeln!(talk, "{style}error:{style:#} {error:#}");
+        Exit::Error
+    })
+}
+
+/// Help goes to stdout and is no error; a wrong command line goes to stderr.
+fn print_usage(error: &clap::Error) -> Exit {
+    // There is nowhere left to say that stdout or stderr is closed.
+    let _ = error.print();
+    if error.use_stderr() {
+        Exit::Usage
+    } else {
+        Exit::Ok
+    }
+}
+
+fn print_version(out: &mut dyn Write) -> anyhow::Result<Exit> {
+    unless_closed(writeln!(
+        out,
+        "kubectl basphere {}",
+        env!("CARGO_PKG_VERSION")
+    ))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,13 @@
+//! The built program, as people and kubectl call it.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail as tests do"
+)]
+
+mod complete;
+mod failures;
+mod program;
+mod review;
