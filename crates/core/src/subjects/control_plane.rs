@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::kubeadm::{self, API_SERVER_WITHOUT_CLOUD_FLAGS};
 use super::releases::check_version;
+use super::replicas::{self, REPLICAS};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, text_at};
@@ -50,34 +51,15 @@ fn has_machines(context: &Context<'_>) -> bool {
 }
 
 fn complete_replicas(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if draft.put_back("/spec/replicas") || !draft.takes_defaults() {
+    if draft.put_back(REPLICAS) || !draft.takes_defaults() {
         return;
     }
-    let site = context.site();
-    let cluster = context
-        .request
-        .object
-        .as_ref()
-        .and_then(|object| context.cluster_of(object));
-    let known = cluster.and_then(|(_, facts)| facts);
-    if known.is_none() {
-        let (name, cluster_type) = site.default_type();
-        let count = cluster_type.control_plane.count;
-        let message = format!("no Cluster refers to this yet; {count} as of cluster type {name}");
-        draft.finding(Finding::new(
-            Code::TypeAssumed,
-            "spec.replicas",
-            Value::Null,
-            message,
-        ));
-    }
-    let cluster_type = known
-        .and_then(|facts| site.cluster_type(facts.cluster_type.as_deref()?))
-        .unwrap_or_else(|| site.default_type().1);
-    draft.set(
-        "/spec/replicas",
-        Value::from(cluster_type.control_plane.count),
-    );
+    let object = context.request.object.as_ref();
+    let cluster = object
+        .and_then(|object| context.cluster_of(object))
+        .and_then(|(_, facts)| facts);
+    let count = replicas::default(context, draft, cluster, |kind| &kind.control_plane);
+    draft.set(REPLICAS, Value::from(count));
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
@@ -87,9 +69,9 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn check_replicas(draft: &mut Draft<'_>) {
-    draft.expect("/spec/replicas", "a number", Value::is_i64);
+    draft.expect(REPLICAS, "a number", Value::is_i64);
     let has_external_etcd = draft.has(&format!("{CONFIG}/clusterConfiguration/etcd/external"));
-    let Some(replicas) = draft.get("/spec/replicas").and_then(Value::as_i64) else {
+    let Some(replicas) = draft.get(REPLICAS).and_then(Value::as_i64) else {
         return;
     };
     if replicas % 2 == 0 && !has_external_etcd {
@@ -99,7 +81,7 @@ fn check_replicas(draft: &mut Draft<'_>) {
             "1 or 3".to_owned()
         };
         let message = "etcd on the control plane needs an odd number of members";
-        draft.found(Code::ReplicasEven, "/spec/replicas", message, Some(hint));
+        draft.found(Code::ReplicasEven, REPLICAS, message, Some(hint));
     }
 }
 

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::enumeration;
 use super::releases::{check_version, release_of_cluster};
+use super::replicas::{self, REPLICAS};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
@@ -124,28 +125,12 @@ fn complete_selector(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn complete_replicas(context: &Context<'_>, draft: &mut Draft<'_>, cluster: Option<&Facts>) {
-    if draft.put_back("/spec/replicas") || !draft.takes_defaults() {
+    if draft.put_back(REPLICAS) || !draft.takes_defaults() {
         return;
     }
-    let site = context.site();
-    if cluster.is_none() {
-        let (name, cluster_type) = site.default_type();
-        let message = format!(
-            "the Cluster is not there yet; {} as of type {name}",
-            cluster_type.workers.count
-        );
-        draft.finding(Finding::new(
-            Code::TypeAssumed,
-            "spec.replicas",
-            Value::Null,
-            message,
-        ));
-    }
-    let cluster_type = cluster
-        .and_then(|facts| site.cluster_type(facts.cluster_type.as_deref()?))
-        .unwrap_or_else(|| site.default_type().1);
-    let count = within_autoscaler(draft.object(), cluster_type.workers.count);
-    draft.set("/spec/replicas", Value::from(count));
+    let count = replicas::default(context, draft, cluster, |kind| &kind.workers);
+    let count = within_autoscaler(draft.object(), count);
+    draft.set(REPLICAS, Value::from(count));
 }
 
 /// A number of replicas that the cluster autoscaler's bounds, where they are given, allow.
@@ -165,7 +150,7 @@ fn within_autoscaler(object: &Value, count: u64) -> u64 {
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     check_version(context, draft, VERSION);
-    draft.expect("/spec/replicas", "a number", Value::is_i64);
+    draft.expect(REPLICAS, "a number", Value::is_i64);
     match (draft.text(CLUSTER_NAME), draft.text(TEMPLATE_CLUSTER_NAME)) {
         (Some(own), Some(template)) if own != template => {
             let message = format!("spec.clusterName is {own:?}");

@@ -7,6 +7,7 @@ mod deployment;
 mod kubeadm;
 mod machine_template;
 mod releases;
+mod replicas;
 mod sizing;
 mod vsphere_cluster;
 
