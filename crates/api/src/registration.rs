@@ -15,7 +15,9 @@ use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhook, MutatingWebhookConfiguration, ServiceReference, ValidatingWebhook,
     ValidatingWebhookConfiguration, WebhookClientConfig,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
+    LabelSelector, LabelSelectorRequirement, ObjectMeta,
+};
 
 use conditions::Sender;
 use rules::{MACHINES, TENANTS};
@@ -72,10 +74,17 @@ pub struct Registration {
 
 impl Registration {
     fn client_config(&self, path: &str) -> WebhookClientConfig {
-        let ca_bundle = self.ca_bundle.as_ref().map(|pem| ByteString(pem.clone().into_bytes()));
+        let ca_bundle = self
+            .ca_bundle
+            .as_ref()
+            .map(|pem| ByteString(pem.clone().into_bytes()));
         let (url, service) = match &self.endpoint {
             Endpoint::Url(base) => (Some(format!("{}{path}", base.trim_end_matches('/'))), None),
-            Endpoint::Service { namespace, name, port } => {
+            Endpoint::Service {
+                namespace,
+                name,
+                port,
+            } => {
                 let service = ServiceReference {
                     namespace: namespace.clone(),
                     name: name.clone(),
@@ -85,7 +94,11 @@ impl Registration {
                 (None, Some(service))
             }
         };
-        WebhookClientConfig { ca_bundle, url, service }
+        WebhookClientConfig {
+            ca_bundle,
+            url,
+            service,
+        }
     }
 
     /// The mutating webhooks.
@@ -108,7 +121,12 @@ impl Registration {
         };
         MutatingWebhookConfiguration {
             metadata: metadata(),
-            webhooks: Some([tenants, machines].iter().map(|entry| self.mutating_webhook(entry)).collect()),
+            webhooks: Some(
+                [tenants, machines]
+                    .iter()
+                    .map(|entry| self.mutating_webhook(entry))
+                    .collect(),
+            ),
         }
     }
 
@@ -140,7 +158,12 @@ impl Registration {
         };
         ValidatingWebhookConfiguration {
             metadata: metadata(),
-            webhooks: Some([tenants, machines, controllers].iter().map(|entry| self.validating_webhook(entry)).collect()),
+            webhooks: Some(
+                [tenants, machines, controllers]
+                    .iter()
+                    .map(|entry| self.validating_webhook(entry))
+                    .collect(),
+            ),
         }
     }
 
@@ -208,7 +231,10 @@ impl FailurePolicy {
 }
 
 fn metadata() -> ObjectMeta {
-    ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(NAME.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 fn tenant_namespaces() -> LabelSelector {

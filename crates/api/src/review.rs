@@ -2,9 +2,9 @@
 
 mod answer;
 mod parse;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub use answer::{Answer, answer, answer_failure, answer_malformed};
 pub use parse::{Malformed, Review, parse};

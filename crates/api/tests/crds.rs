@@ -10,7 +10,8 @@ fn committed_definitions_do_not_drift_from_the_types() {
         let file = folder.join(format!("{}.yaml", definition.spec.names.plural));
         let value = serde_json::to_value(&definition).expect("a definition is JSON");
         let yaml = serde_saphyr::to_string(&value).expect("JSON is YAML");
-        let yaml = format!("# Made from the Rust types in crates/api/src/crd.rs; do not edit.\n{yaml}");
+        let yaml =
+            format!("# Made from the Rust types in crates/api/src/crd.rs; do not edit.\n{yaml}");
         if std::env::var_os("BASPHERE_BLESS").is_some() {
             std::fs::write(&file, &yaml).expect("deploy/crds can be written");
         }
@@ -18,8 +19,10 @@ fn committed_definitions_do_not_drift_from_the_types() {
         assert_eq!(committed, yaml, "{} differs from the types", file.display());
         expected.push(file.file_name().expect("a file").to_owned());
     }
-    let mut found: Vec<_> =
-        std::fs::read_dir(&folder).expect("deploy/crds").map(|entry| entry.expect("an entry").file_name()).collect();
+    let mut found: Vec<_> = std::fs::read_dir(&folder)
+        .expect("deploy/crds")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
     found.sort();
     expected.sort();
     assert_eq!(found, expected, "deploy/crds holds exactly the definitions");

@@ -38,7 +38,10 @@ pub(super) fn conditions(kinds: &[Kind], sender: Sender) -> Vec<MatchCondition> 
 }
 
 fn condition(name: &str, expression: String) -> MatchCondition {
-    MatchCondition { name: name.to_owned(), expression }
+    MatchCondition {
+        name: name.to_owned(),
+        expression,
+    }
 }
 
 /// An UPDATE concerns us only when spec, labels or our own annotations change: finalizers, other
@@ -51,11 +54,20 @@ fn changed(with_owners: bool) -> String {
     }
     let annotations = [keys::REQUESTER, keys::CLUSTER_TYPE, keys::NODE_SPEC];
     paths.extend(annotations.map(|key| format!("metadata.?annotations[?'{key}']")));
-    let differs = paths.iter().map(|path| format!("object.{path} != oldObject.{path}"));
-    std::iter::once("request.operation == 'CREATE'".to_owned()).chain(differs).collect::<Vec<_>>().join(" || ")
+    let differs = paths
+        .iter()
+        .map(|path| format!("object.{path} != oldObject.{path}"));
+    std::iter::once("request.operation == 'CREATE'".to_owned())
+        .chain(differs)
+        .collect::<Vec<_>>()
+        .join(" || ")
 }
 
 fn is_controller() -> String {
-    let groups = CONTROLLER_NAMESPACES.map(|namespace| format!("'system:serviceaccounts:{namespace}'"));
-    format!("request.userInfo.?groups.orValue([]).exists(group, group in [{}])", groups.join(", "))
+    let groups =
+        CONTROLLER_NAMESPACES.map(|namespace| format!("'system:serviceaccounts:{namespace}'"));
+    format!(
+        "request.userInfo.?groups.orValue([]).exists(group, group in [{}])",
+        groups.join(", ")
+    )
 }

@@ -19,16 +19,27 @@ pub(super) const TENANTS: &[Kind] = &[
 ];
 
 /// What controllers create out of those.
-pub(super) const MACHINES: &[Kind] =
-    &[Kind::KubeadmConfig, Kind::Machine, Kind::MachineSet, Kind::VSphereMachine, Kind::VSphereVM];
+pub(super) const MACHINES: &[Kind] = &[
+    Kind::KubeadmConfig,
+    Kind::Machine,
+    Kind::MachineSet,
+    Kind::VSphereMachine,
+    Kind::VSphereVM,
+];
 
 /// One rule a group. Resources are named without `/*`: status writes are nobody's business here.
 pub(super) fn rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
     let mut resources: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for kind in kinds {
-        resources.entry(kind.group()).or_default().push(kind.plural().to_owned());
+        resources
+            .entry(kind.group())
+            .or_default()
+            .push(kind.plural().to_owned());
     }
-    resources.into_iter().map(|(group, plurals)| rule(group, plurals)).collect()
+    resources
+        .into_iter()
+        .map(|(group, plurals)| rule(group, plurals))
+        .collect()
 }
 
 fn rule(group: &str, resources: Vec<String>) -> RuleWithOperations {

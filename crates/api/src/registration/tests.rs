@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use super::{Endpoint, Registration};
 
 fn registration(endpoint: Endpoint) -> Registration {
-    Registration { endpoint, ca_bundle: Some("CA".to_owned()) }
+    Registration {
+        endpoint,
+        ca_bundle: Some("CA".to_owned()),
+    }
 }
 
 fn by_url() -> Registration {
@@ -14,17 +17,26 @@ fn by_url() -> Registration {
 
 /// The webhooks of both configurations by name.
 fn webhooks(registration: &Registration) -> BTreeMap<String, Value> {
-    [json!(registration.mutating()), json!(registration.validating())]
-        .iter()
-        .flat_map(|configuration| configuration["webhooks"].as_array().unwrap().clone())
-        .map(|webhook| (webhook["name"].as_str().unwrap().to_owned(), webhook))
-        .collect()
+    [
+        json!(registration.mutating()),
+        json!(registration.validating()),
+    ]
+    .iter()
+    .flat_map(|configuration| configuration["webhooks"].as_array().unwrap().clone())
+    .map(|webhook| (webhook["name"].as_str().unwrap().to_owned(), webhook))
+    .collect()
 }
 
 #[test]
 fn both_configurations_sort_before_cluster_apis() {
-    assert_eq!(by_url().mutating().metadata.name.as_deref(), Some("basphere"));
-    assert_eq!(by_url().validating().metadata.name.as_deref(), Some("basphere"));
+    assert_eq!(
+        by_url().mutating().metadata.name.as_deref(),
+        Some("basphere")
+    );
+    assert_eq!(
+        by_url().validating().metadata.name.as_deref(),
+        Some("basphere")
+    );
     assert!("basphere" < "capi-mutating-webhook-configuration");
 }
 
@@ -56,8 +68,19 @@ fn every_webhook_is_narrow() {
         assert_eq!(webhook["admissionReviewVersions"], json!(["v1"]), "{name}");
         let excluded = &webhook["namespaceSelector"]["matchExpressions"][0];
         assert_eq!(excluded["operator"], "NotIn", "{name}");
-        for namespace in ["kube-system", "basphere-system", "capi-system", "capv-system"] {
-            assert!(excluded["values"].as_array().unwrap().contains(&json!(namespace)), "{name}: {namespace}");
+        for namespace in [
+            "kube-system",
+            "basphere-system",
+            "capi-system",
+            "capv-system",
+        ] {
+            assert!(
+                excluded["values"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&json!(namespace)),
+                "{name}: {namespace}"
+            );
         }
         for rule in webhook["rules"].as_array().unwrap() {
             assert_eq!(rule["operations"], json!(["CREATE", "UPDATE"]), "{name}");
@@ -75,8 +98,17 @@ fn every_webhook_is_narrow() {
 #[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
-        let changed = webhook["matchConditions"].as_array().unwrap().last().unwrap()["expression"].to_string();
-        assert_eq!(changed.contains("ownerReferences"), !name.contains(".tenants."), "{name}");
+        let changed = webhook["matchConditions"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()["expression"]
+            .to_string();
+        assert_eq!(
+            changed.contains("ownerReferences"),
+            !name.contains(".tenants."),
+            "{name}"
+        );
         assert!(changed.contains("basphere.dev/requester"), "{name}");
     }
 }
@@ -84,21 +116,34 @@ fn only_machines_are_looked_at_for_a_new_owner() {
 #[test]
 fn mutation_is_repeated_when_another_webhook_changed_the_object() {
     for (name, webhook) in webhooks(&by_url()) {
-        let expected = if name.starts_with("complete.") { json!("IfNeeded") } else { Value::Null };
+        let expected = if name.starts_with("complete.") {
+            json!("IfNeeded")
+        } else {
+            Value::Null
+        };
         assert_eq!(webhook["reinvocationPolicy"], expected, "{name}");
     }
 }
 
 #[test]
 fn a_url_or_a_service_is_called() {
-    let client = |registration: &Registration, name: &str| webhooks(registration)[name]["clientConfig"].clone();
+    let client = |registration: &Registration, name: &str| {
+        webhooks(registration)[name]["clientConfig"].clone()
+    };
     assert_eq!(
         client(&by_url(), "complete.tenants.basphere.dev"),
         json!({"caBundle": "Q0E=", "url": "https://127.0.0.1:9443/mutate"})
     );
-    let service = Endpoint::Service { namespace: "basphere-system".to_owned(), name: "webhook".to_owned(), port: 443 };
+    let service = Endpoint::Service {
+        namespace: "basphere-system".to_owned(),
+        name: "webhook".to_owned(),
+        port: 443,
+    };
     let mut registration = registration(service);
     registration.ca_bundle = None;
     let expected = json!({"namespace": "basphere-system", "name": "webhook", "path": "/validate", "port": 443});
-    assert_eq!(client(&registration, "validate.controllers.basphere.dev"), json!({"service": expected}));
+    assert_eq!(
+        client(&registration, "validate.controllers.basphere.dev"),
+        json!({"service": expected})
+    );
 }

@@ -33,7 +33,11 @@ impl Answer {
     /// The HTTP status that the API server's client gets to see: 200 when the request may pass.
     #[must_use]
     pub fn status(&self) -> i32 {
-        self.response.status.as_ref().and_then(|status| status.code).unwrap_or(200)
+        self.response
+            .status
+            .as_ref()
+            .and_then(|status| status.code)
+            .unwrap_or(200)
     }
 }
 
@@ -59,7 +63,8 @@ struct Response {
 #[must_use]
 pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer {
     let request = &review.request;
-    let status = (!decision.is_allowed()).then(|| denial(&decision.denials, Some(request), decision_id));
+    let status =
+        (!decision.is_allowed()).then(|| denial(&decision.denials, Some(request), decision_id));
     let patch = patch(request, decision);
     respond(Response {
         uid: review.uid.clone(),
@@ -67,7 +72,10 @@ pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer
         status,
         patch_type: patch.as_ref().map(|_| "JSONPatch"),
         patch,
-        audit_annotations: audit(decision_id, decision.denials.iter().chain(&decision.warnings)),
+        audit_annotations: audit(
+            decision_id,
+            decision.denials.iter().chain(&decision.warnings),
+        ),
         warnings: decision.warnings.iter().map(text::warning).collect(),
     })
 }
@@ -76,7 +84,11 @@ pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer
 #[must_use]
 pub fn answer_malformed(uid: &str, malformed: &Malformed, decision_id: &str) -> Answer {
     let findings = std::slice::from_ref(malformed.finding.as_ref());
-    refuse(uid, denial(findings, None, decision_id), audit(decision_id, findings))
+    refuse(
+        uid,
+        denial(findings, None, decision_id),
+        audit(decision_id, findings),
+    )
 }
 
 /// The answer to a review that made us fail ourselves.
@@ -100,7 +112,11 @@ fn refuse(uid: &str, status: Status, audit_annotations: BTreeMap<&'static str, S
 }
 
 fn respond(response: Response) -> Answer {
-    Answer { api_version: API_VERSION, kind: KIND, response }
+    Answer {
+        api_version: API_VERSION,
+        kind: KIND,
+        response,
+    }
 }
 
 /// Only a mutating webhook may return a patch, and never with a denial.
@@ -109,7 +125,9 @@ fn patch(request: &Request, decision: &Decision) -> Option<String> {
         return None;
     }
     // A JSON Patch always has a JSON form: its paths and values are text and JSON.
-    serde_json::to_vec(&decision.patch).ok().map(|bytes| STANDARD.encode(bytes))
+    serde_json::to_vec(&decision.patch)
+        .ok()
+        .map(|bytes| STANDARD.encode(bytes))
 }
 
 /// The API server puts the webhook's name before each key.
@@ -117,7 +135,10 @@ fn audit<'a>(
     decision_id: &str,
     findings: impl IntoIterator<Item = &'a Finding>,
 ) -> BTreeMap<&'static str, String> {
-    let mut codes: Vec<&str> = findings.into_iter().map(|finding| finding.code.as_str()).collect();
+    let mut codes: Vec<&str> = findings
+        .into_iter()
+        .map(|finding| finding.code.as_str())
+        .collect();
     codes.sort_unstable();
     codes.dedup();
     let mut annotations = BTreeMap::from([("decision", decision_id.to_owned())]);
@@ -129,12 +150,20 @@ fn audit<'a>(
 
 /// The Status of a refusal: the gravest class names the HTTP code, the message has every finding.
 fn denial(findings: &[Finding], request: Option<&Request>, decision_id: &str) -> Status {
-    let (code, reason) = findings.iter().map(|finding| http_status(finding.code)).max().unwrap_or(FORBIDDEN).into();
+    let (code, reason) = findings
+        .iter()
+        .map(|finding| http_status(finding.code))
+        .max()
+        .unwrap_or(FORBIDDEN)
+        .into();
     let mut message = text::message(findings);
     if code >= 500 {
         message.push_str(&format!(" (decision {decision_id})"));
     }
-    let mut details = StatusDetails { causes: Some(findings.iter().map(cause).collect()), ..Default::default() };
+    let mut details = StatusDetails {
+        causes: Some(findings.iter().map(cause).collect()),
+        ..Default::default()
+    };
     if let Some(request) = request {
         details.group = Some(request.subject.kind.group().to_owned());
         details.kind = Some(request.subject.kind.as_str().to_owned());
@@ -187,10 +216,26 @@ impl From<HttpStatus> for (i32, &'static str) {
 }
 
 /// Repeating helps only when nothing else is wrong, so this one comes last.
-const UNAVAILABLE: HttpStatus = HttpStatus { rank: 0, code: 503, reason: "ServiceUnavailable" };
-const INVALID: HttpStatus = HttpStatus { rank: 1, code: 422, reason: "Invalid" };
-const FORBIDDEN: HttpStatus = HttpStatus { rank: 2, code: 403, reason: "Forbidden" };
-const BAD_REQUEST: HttpStatus = HttpStatus { rank: 3, code: 400, reason: "BadRequest" };
+const UNAVAILABLE: HttpStatus = HttpStatus {
+    rank: 0,
+    code: 503,
+    reason: "ServiceUnavailable",
+};
+const INVALID: HttpStatus = HttpStatus {
+    rank: 1,
+    code: 422,
+    reason: "Invalid",
+};
+const FORBIDDEN: HttpStatus = HttpStatus {
+    rank: 2,
+    code: 403,
+    reason: "Forbidden",
+};
+const BAD_REQUEST: HttpStatus = HttpStatus {
+    rank: 3,
+    code: 400,
+    reason: "BadRequest",
+};
 
 fn http_status(code: Code) -> HttpStatus {
     match code.class() {

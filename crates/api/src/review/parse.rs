@@ -40,9 +40,16 @@ type Wrong = Box<Finding>;
 pub fn parse(phase: Phase, body: &[u8]) -> Result<Review, Malformed> {
     let envelope: Envelope = serde_json::from_slice(body).map_err(|error| Malformed {
         uid: uid_at_least(body),
-        finding: malformed("", &Value::Null, format!("the body cannot be read: {error}")),
+        finding: malformed(
+            "",
+            &Value::Null,
+            format!("the body cannot be read: {error}"),
+        ),
     })?;
-    let uid = envelope.request.as_ref().and_then(|request| uid_of(&request.uid));
+    let uid = envelope
+        .request
+        .as_ref()
+        .and_then(|request| uid_of(&request.uid));
     read(phase, envelope).map_err(|finding| Malformed { uid, finding })
 }
 
@@ -60,7 +67,11 @@ struct Envelope {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default, expecting = "an object in the field request")]
+#[serde(
+    rename_all = "camelCase",
+    default,
+    expecting = "an object in the field request"
+)]
 #[derive(Default)]
 struct Fields {
     uid: Value,
@@ -85,11 +96,16 @@ fn uid_at_least(body: &[u8]) -> Option<String> {
     struct Fields {
         uid: Value,
     }
-    serde_json::from_slice::<Envelope>(body).ok().and_then(|envelope| uid_of(&envelope.request.uid))
+    serde_json::from_slice::<Envelope>(body)
+        .ok()
+        .and_then(|envelope| uid_of(&envelope.request.uid))
 }
 
 fn uid_of(value: &Value) -> Option<String> {
-    value.as_str().filter(|uid| !uid.is_empty()).map(str::to_owned)
+    value
+        .as_str()
+        .filter(|uid| !uid.is_empty())
+        .map(str::to_owned)
 }
 
 fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
@@ -107,7 +123,11 @@ fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
         name: optional_text(&fields.name, "request.name")?,
         requester: requester(&fields.user_info)?,
         dry_run: dry_run(&fields.dry_run)?,
-        object: object(fields.object, "request.object", matches!(operation, Operation::Create | Operation::Update))?,
+        object: object(
+            fields.object,
+            "request.object",
+            matches!(operation, Operation::Create | Operation::Update),
+        )?,
         old_object: object(
             fields.old_object,
             "request.oldObject",
@@ -132,7 +152,8 @@ fn subject(fields: &Fields) -> Result<Subject, Wrong> {
     };
     let sub_resource = optional_text(&fields.sub_resource, "request.subResource")?;
     if !sub_resource.is_empty() {
-        let what = format!("the subresource {sub_resource:?} of {kind} is none that Basphere judges");
+        let what =
+            format!("the subresource {sub_resource:?} of {kind} is none that Basphere judges");
         return Err(not_a_subject("request.subResource", what));
     }
     Subject::parse(&group, &version, &kind).ok_or_else(|| {
@@ -175,13 +196,25 @@ fn requester(value: &Value) -> Result<Requester, Wrong> {
     let groups = match field("groups") {
         Value::Null => Vec::new(),
         Value::Array(items) => items.iter().map(group).collect::<Result<_, _>>()?,
-        other => return Err(mistyped("request.userInfo.groups", other, "an array of strings")),
+        other => {
+            return Err(mistyped(
+                "request.userInfo.groups",
+                other,
+                "an array of strings",
+            ));
+        }
     };
-    Ok(Requester { username: required_text(field("username"), "request.userInfo.username")?, groups })
+    Ok(Requester {
+        username: required_text(field("username"), "request.userInfo.username")?,
+        groups,
+    })
 }
 
 fn group(value: &Value) -> Result<String, Wrong> {
-    value.as_str().map(str::to_owned).ok_or_else(|| mistyped("request.userInfo.groups", value, "an array of strings"))
+    value
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| mistyped("request.userInfo.groups", value, "an array of strings"))
 }
 
 fn dry_run(value: &Value) -> Result<bool, Wrong> {
@@ -192,12 +225,19 @@ fn dry_run(value: &Value) -> Result<bool, Wrong> {
     }
 }
 
-fn object(value: Value, path: &str, required: bool) -> Result<Option<Value>, Wrong> {
-    match value {
-        Value::Object(_) => Ok(Some(value)),
+/// An object without its managedFields: they are often the larger half of it, no decision depends
+/// on them, and nobody shall have to copy and compare them.
+fn object(mut value: Value, path: &str, required: bool) -> Result<Option<Value>, Wrong> {
+    match &mut value {
+        Value::Object(fields) => {
+            if let Some(Value::Object(metadata)) = fields.get_mut("metadata") {
+                metadata.shift_remove("managedFields");
+            }
+            Ok(Some(value))
+        }
         Value::Null if required => Err(missing(path)),
         Value::Null => Ok(None),
-        other => Err(mistyped(path, &other, "an object")),
+        other => Err(mistyped(path, other, "an object")),
     }
 }
 
@@ -225,7 +265,11 @@ fn optional_text(value: &Value, path: &str) -> Result<String, Wrong> {
 }
 
 fn missing(path: impl AsRef<str>) -> Wrong {
-    malformed(path.as_ref(), &Value::Null, "is missing or empty".to_owned())
+    malformed(
+        path.as_ref(),
+        &Value::Null,
+        "is missing or empty".to_owned(),
+    )
 }
 
 fn mistyped(path: &str, value: &Value, expected: &str) -> Wrong {
@@ -237,9 +281,18 @@ fn mistyped(path: &str, value: &Value, expected: &str) -> Wrong {
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     };
-    malformed(path, &Value::Null, format!("is {found} where {expected} is expected"))
+    malformed(
+        path,
+        &Value::Null,
+        format!("is {found} where {expected} is expected"),
+    )
 }
 
 fn malformed(path: &str, value: &Value, message: String) -> Wrong {
-    Box::new(Finding::new(Code::RequestMalformed, path, value.clone(), message))
+    Box::new(Finding::new(
+        Code::RequestMalformed,
+        path,
+        value.clone(),
+        message,
+    ))
 }

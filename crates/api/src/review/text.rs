@@ -33,7 +33,10 @@ pub(super) fn warning(finding: &Finding) -> String {
     without_hint.hint = None;
     let text = one_line(&without_hint.to_string());
     let text = text.strip_suffix(&code).unwrap_or(&text);
-    format!("{}{code}", cut(text, WARNING_MAX.saturating_sub(length(&code))))
+    format!(
+        "{}{code}",
+        cut(text, WARNING_MAX.saturating_sub(length(&code)))
+    )
 }
 
 /// Shortens to `max` characters, between words where that costs no more than a third of the room.
@@ -43,8 +46,14 @@ fn cut(text: &str, max: usize) -> String {
     }
     let room = max.saturating_sub(1);
     let head: String = text.chars().take(room).collect();
-    let at_word = head.rfind(' ').and_then(|end| head.get(..end)).filter(|words| length(words) * 3 >= room * 2);
-    let mut shortened = at_word.unwrap_or(&head).trim_end_matches([' ', ',', ';', ':']).to_owned();
+    let at_word = head
+        .rfind(' ')
+        .and_then(|end| head.get(..end))
+        .filter(|words| length(words) * 3 >= room * 2);
+    let mut shortened = at_word
+        .unwrap_or(&head)
+        .trim_end_matches([' ', ',', ';', ':'])
+        .to_owned();
     shortened.push(ELLIPSIS);
     shortened
 }

@@ -1,0 +1,169 @@
+//! From the arguments to a [`Command`], and from its outcome to an exit code.
+//!
+//! Exit codes: 0 done, 1 failed, 2 the arguments are wrong.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{CertificateSource, Config, LogFormat};
+use crate::{crds, logging, serve};
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Answer admission reviews until told to stop.
+    Serve(Config, LogFormat),
+    /// Print the definitions of our custom resources.
+    Crds,
+}
+
+/// Completes and checks what tenants apply to a Cluster API management cluster.
+#[derive(Parser)]
+#[command(name = "basphere-webhook", version, disable_help_subcommand = true)]
+struct LowArgs {
+    #[command(subcommand)]
+    command: LowCommand,
+}
+
+#[derive(Subcommand)]
+enum LowCommand {
+    /// Answer admission reviews until SIGTERM or SIGINT.
+    Serve(Box<ServeArgs>),
+    /// Print the CustomResourceDefinitions of group basphere.dev as YAML.
+    Crds,
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// How to reach the API server [default: $KUBECONFIG, else the pod's service account]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+
+    /// Where to take reviews, over TLS
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9443")]
+    listen: SocketAddr,
+
+    /// Where to serve /metrics, /healthz and /readyz, in the clear
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    metrics_listen: SocketAddr,
+
+    /// Mint a CA and a certificate at start
+    #[arg(
+        long,
+        required_unless_present = "tls_cert",
+        conflicts_with = "tls_cert"
+    )]
+    self_signed: bool,
+
+    /// The server's certificate with its intermediates, in PEM; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The private key of --tls-cert, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Register the webhooks under this base URL once ready, and unregister them at shutdown
+    #[arg(long, value_name = "URL", conflicts_with = "tls_cert", value_parser = register_url)]
+    register_url: Option<String>,
+
+    /// Take reviews only from callers with a certificate of this CA, such as the API server's
+    #[arg(long, value_name = "FILE")]
+    client_ca: Option<PathBuf>,
+
+    /// How to write log lines
+    #[arg(long, value_enum, default_value = "json")]
+    log_format: LogFormat,
+
+    /// How long requests in flight may take to end at shutdown
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    drain_timeout: Duration,
+}
+
+/// Understands the arguments, of which the first is the program's name.
+///
+/// # Errors
+/// When they are wrong, or when they only ask for help or the version.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    match LowArgs::try_parse_from(arguments)?.command {
+        LowCommand::Crds => Ok(Command::Crds),
+        LowCommand::Serve(low) => {
+            let log_format = low.log_format;
+            Ok(Command::Serve(high(*low), log_format))
+        }
+    }
+}
+
+/// The parser has already refused combinations that contradict each other.
+fn high(low: ServeArgs) -> Config {
+    let certificate = match (low.tls_cert, low.tls_key) {
+        (Some(certificate), Some(key)) => CertificateSource::Files { certificate, key },
+        _ => CertificateSource::SelfSigned {
+            register_url: low.register_url,
+        },
+    };
+    Config {
+        kubeconfig: low.kubeconfig,
+        listen: low.listen,
+        metrics_listen: low.metrics_listen,
+        certificate,
+        client_ca: low.client_ca,
+        drain_timeout: low.drain_timeout,
+    }
+}
+
+/// The API server takes only https URLs without user, query and fragment; the paths are ours.
+fn register_url(text: &str) -> Result<String, String> {
+    let uri: http::Uri = text.parse().map_err(|error| format!("{error}"))?;
+    let authority = uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .unwrap_or_default();
+    let is_base = matches!(uri.path(), "" | "/") && uri.query().is_none() && !text.contains('#');
+    if uri.scheme_str() != Some("https")
+        || authority.is_empty()
+        || authority.contains('@')
+        || !is_base
+    {
+        return Err(
+            "give a base such as https://127.0.0.1:9443, without user, path and query".to_owned(),
+        );
+    }
+    Ok(format!("https://{authority}"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text
+        .parse()
+        .map_err(|error| format!("{error}; such as 10s or 1m"))?;
+    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+}
+
+/// The whole program.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let outcome = match parse(arguments) {
+        Ok(Command::Serve(config, log_format)) => {
+            logging::start(log_format);
+            serve::run(config)
+        }
+        Ok(Command::Crds) => crds::print(),
+        Err(error) => {
+            // Help goes to stdout and ends with 0, errors go to stderr and end with 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "basphere-webhook: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

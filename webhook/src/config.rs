@@ -1,0 +1,49 @@
+//! What `serve` needs to know, after the command line was understood.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that `serve` depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the API server is; `None` takes `KUBECONFIG`, else the service account of the pod.
+    pub kubeconfig: Option<PathBuf>,
+    /// Where reviews are taken, over TLS.
+    pub listen: SocketAddr,
+    /// Where metrics and health are served, in the clear.
+    pub metrics_listen: SocketAddr,
+    /// Where the server's certificate comes from.
+    pub certificate: CertificateSource,
+    /// The CA of the only callers that may ask for reviews; `None` lets anybody ask.
+    pub client_ca: Option<PathBuf>,
+    /// How long requests in flight may take to end at shutdown.
+    pub drain_timeout: Duration,
+}
+
+/// Where the server's certificate comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// A CA and a certificate are minted at start, and the certificate is renewed in time.
+    SelfSigned {
+        /// The base URL under which this process registers itself as a webhook; `None` when
+        /// somebody else does. Only this source knows its own CA, so only it can register.
+        register_url: Option<String>,
+    },
+    /// PEM files that somebody else keeps up to date.
+    Files {
+        /// The certificate, with its intermediates.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line, for collectors.
+    Json,
+    /// One readable line, for people.
+    Text,
+}

@@ -1,0 +1,256 @@
+//! The way of one review: read, decide, look up what was missing, answer, record.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use basphere_api::review::{self, Answer, Malformed, Review};
+use basphere_core::{Code, Decision, Finding, Lookup, NamespaceFacts, Phase, Request, Snapshot};
+use futures::FutureExt;
+use futures::future::try_join_all;
+use serde_json::Value;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use crate::metrics::{About, Metrics};
+use crate::reader::{ReadError, Reader};
+use crate::world::World;
+
+/// One look-up may show that another is needed, such as a Cluster that names its control plane.
+const ROUNDS: usize = 3;
+/// Shorter than the API server waits, so that the answer is ours and says why.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How a decision is made: [`basphere_core::decide`], but for tests of the gate itself.
+pub type Decide = fn(&Request, &Snapshot) -> Decision;
+
+/// Answers reviews.
+pub struct Gate {
+    world: Arc<World>,
+    reader: Arc<dyn Reader>,
+    metrics: Arc<Metrics>,
+    decide: Decide,
+}
+
+/// What goes back to the API server.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// A review with a response.
+    Review(Box<Answer>),
+    /// Words only, since no review can be addressed to a body without a uid: 400.
+    BadRequest(String),
+}
+
+impl Gate {
+    /// A gate that judges by core.
+    #[must_use]
+    pub fn new(world: Arc<World>, reader: Arc<dyn Reader>, metrics: Arc<Metrics>) -> Self {
+        Self::with_decide(world, reader, metrics, basphere_core::decide)
+    }
+
+    /// A gate that judges by something else.
+    #[must_use]
+    pub fn with_decide(
+        world: Arc<World>,
+        reader: Arc<dyn Reader>,
+        metrics: Arc<Metrics>,
+        decide: Decide,
+    ) -> Self {
+        Self {
+            world,
+            reader,
+            metrics,
+            decide,
+        }
+    }
+
+    /// Answers one review.
+    pub async fn answer(&self, phase: Phase, body: &[u8]) -> Reply {
+        let started = Instant::now();
+        let id = Uuid::new_v4().to_string();
+        match review::parse(phase, body) {
+            Ok(review) => Reply::Review(Box::new(self.answer_review(&review, &id, started).await)),
+            Err(malformed) => self.answer_malformed(phase, &malformed, &id, started),
+        }
+    }
+
+    async fn answer_review(&self, review: &Review, id: &str, started: Instant) -> Answer {
+        // A panic is our fault, not the caller's, and must still be answered; the request's own data
+        // is all that it could leave half changed.
+        let judged = AssertUnwindSafe(self.judge_in_time(&review.request))
+            .catch_unwind()
+            .await;
+        let (answer, decision) = match judged {
+            Ok(decision) => (review::answer(review, &decision, id), decision),
+            Err(_) => {
+                error!(decision = id, uid = review.uid, "a panic while judging");
+                (review::answer_failure(&review.uid, id), Decision::default())
+            }
+        };
+        self.record(review, &decision, &answer, id, started.elapsed());
+        answer
+    }
+
+    fn answer_malformed(
+        &self,
+        phase: Phase,
+        malformed: &Malformed,
+        id: &str,
+        started: Instant,
+    ) -> Reply {
+        let about = About::unknown(phase);
+        self.metrics.answered(about, false, 400, started.elapsed());
+        self.metrics.found(about, malformed.finding.code);
+        warn!(
+            decision = id,
+            uid = malformed.uid,
+            phase = about.phase(),
+            "unreadable: {malformed}"
+        );
+        match &malformed.uid {
+            Some(uid) => Reply::Review(Box::new(review::answer_malformed(uid, malformed, id))),
+            None => Reply::BadRequest(malformed.to_string()),
+        }
+    }
+
+    async fn judge_in_time(&self, request: &Request) -> Decision {
+        tokio::time::timeout(PATIENCE, self.judge(request))
+            .await
+            .unwrap_or_else(|_| {
+                refusal(
+                    Code::ReadFailed,
+                    format!(
+                        "what is stored could not be read within {} s",
+                        PATIENCE.as_secs()
+                    ),
+                )
+            })
+    }
+
+    /// Decides, and as long as something was missing from the snapshot, reads that and decides again.
+    async fn judge(&self, request: &Request) -> Decision {
+        let Some(mut snapshot) = self.world.snapshot(&request.namespace) else {
+            return refusal(
+                Code::SiteMissing,
+                "no valid Site named \"default\" has been loaded yet",
+            );
+        };
+        let mut decision = (self.decide)(request, &snapshot);
+        for _ in 0..ROUNDS {
+            if decision.missed.is_empty() {
+                return decision;
+            }
+            if let Err((lookup, error)) = self.look_up(request, &decision, &mut snapshot).await {
+                // The requester is not told what a foreign error says; the log is.
+                warn!(namespace = request.namespace, lookup = %name_of(lookup), error = %error, "a live read failed");
+                return refusal(
+                    Code::ReadFailed,
+                    format!("reading {} failed", name_of(lookup)),
+                );
+            }
+            decision = (self.decide)(request, &snapshot);
+        }
+        if decision.missed.is_empty() {
+            return decision;
+        }
+        let missing: Vec<_> = decision.missed.iter().copied().map(name_of).collect();
+        refusal(
+            Code::ReadFailed,
+            format!(
+                "{} stayed unknown after {ROUNDS} readings",
+                missing.join(", ")
+            ),
+        )
+    }
+
+    /// Reads all that was missed at once, and puts it into the snapshot as certain.
+    async fn look_up(
+        &self,
+        request: &Request,
+        decision: &Decision,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), (Lookup, ReadError)> {
+        let reads = decision
+            .missed
+            .iter()
+            .map(|lookup| self.read(&request.namespace, *lookup));
+        for (lookup, found) in try_join_all(reads).await? {
+            match lookup {
+                Lookup::Namespace => {
+                    snapshot.namespace = found.first().map(NamespaceFacts::from_object)
+                }
+                Lookup::All(kind) => Arc::make_mut(&mut snapshot.inventory).replace(kind, &found),
+            }
+            snapshot.live.insert(lookup);
+        }
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        namespace: &str,
+        lookup: Lookup,
+    ) -> Result<(Lookup, Vec<Value>), (Lookup, ReadError)> {
+        let read = match lookup {
+            Lookup::Namespace => self
+                .reader
+                .namespace(namespace)
+                .await
+                .map(|found| found.into_iter().collect()),
+            Lookup::All(kind) => self.reader.list(namespace, kind).await,
+        };
+        self.metrics.read_live(name_of(lookup), read.is_ok());
+        read.map(|found| (lookup, found))
+            .map_err(|error| (lookup, error))
+    }
+
+    fn record(
+        &self,
+        review: &Review,
+        decision: &Decision,
+        answer: &Answer,
+        id: &str,
+        took: Duration,
+    ) {
+        let request = &review.request;
+        let about = About::request(request);
+        self.metrics
+            .answered(about, answer.is_allowed(), answer.status(), took);
+        let mut codes: Vec<&str> = Vec::new();
+        for finding in decision.denials.iter().chain(&decision.warnings) {
+            self.metrics.found(about, finding.code);
+            codes.push(finding.code.as_str());
+        }
+        info!(
+            decision = id,
+            uid = review.uid,
+            phase = about.phase(),
+            operation = about.operation(),
+            kind = %request.subject.kind,
+            namespace = request.namespace,
+            name = request.name,
+            user = request.requester.username,
+            dry_run = request.dry_run,
+            allowed = answer.is_allowed(),
+            status = answer.status(),
+            codes = codes.join(","),
+            patched = decision.patch.len(),
+            ms = took.as_secs_f64() * 1000.0,
+            "decided"
+        );
+    }
+}
+
+fn refusal(code: Code, message: impl Into<String>) -> Decision {
+    Decision {
+        denials: vec![Finding::new(code, "", Value::Null, message)],
+        ..Decision::default()
+    }
+}
+
+fn name_of(lookup: Lookup) -> &'static str {
+    match lookup {
+        Lookup::Namespace => "Namespace",
+        Lookup::All(kind) => kind.as_str(),
+    }
+}

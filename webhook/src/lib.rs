@@ -1,0 +1,25 @@
+//! The webhook server: HTTP, TLS, watches and metrics around [`basphere_core::decide`].
+//!
+//! **It decides nothing itself.** What may pass and what is added is core's business; here a
+//! request is read, what core wants to know is fetched, and the decision is put on the wire.
+//!
+//! Reading order: [`serve`] lists the parts; [`gate`] is the way of one review; [`world`] is what
+//! is known of the cluster, [`watch`] and [`site`] keep it up to date, [`reader`] asks live.
+
+pub mod cli;
+pub mod config;
+mod crds;
+pub mod gate;
+mod logging;
+pub mod metrics;
+pub mod peer;
+pub mod reader;
+pub mod readiness;
+pub mod register;
+pub mod router;
+pub mod serve;
+mod served;
+pub mod site;
+pub mod tls;
+pub mod watch;
+pub mod world;

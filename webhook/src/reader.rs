@@ -1,0 +1,90 @@
+//! Live reads: what a cache could not answer is asked of the API server, never taken for absent.
+
+use std::sync::Arc;
+
+use basphere_core::Kind;
+use futures::future::BoxFuture;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Client;
+use kube::api::{Api, DynamicObject, ListParams};
+use serde_json::Value;
+use thiserror::Error;
+
+use crate::served::Served;
+
+/// Why a live read has failed.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The API server refused, or was not reached.
+    #[error("{0}")]
+    Kube(#[from] kube::Error),
+    /// What it returned has no JSON form.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Something that can be asked for what is stored right now.
+pub trait Reader: Send + Sync + 'static {
+    /// The Namespace object; `None` when there is none.
+    fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, ReadError>>;
+
+    /// All objects of a kind in a namespace.
+    fn list<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: Kind,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
+}
+
+/// Asks the API server.
+pub struct KubeReader {
+    client: Client,
+    served: Arc<Served>,
+}
+
+impl KubeReader {
+    /// A reader over this client.
+    #[must_use]
+    pub fn new(client: Client, served: Arc<Served>) -> Self {
+        Self { client, served }
+    }
+
+    async fn read_namespace(&self, name: &str) -> Result<Option<Value>, ReadError> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        Ok(api
+            .get_opt(name)
+            .await?
+            .map(serde_json::to_value)
+            .transpose()?)
+    }
+
+    async fn read_list(&self, namespace: &str, kind: Kind) -> Result<Vec<Value>, ReadError> {
+        // Of a kind that is not served there are certainly no objects.
+        let Some(resource) = self.served.get(&self.client, kind).await? else {
+            return Ok(Vec::new());
+        };
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), namespace, &resource);
+        // Without a resourceVersion the list is read from etcd's quorum, not from a watch cache.
+        let list = api.list(&ListParams::default()).await?;
+        Ok(list
+            .items
+            .into_iter()
+            .map(serde_json::to_value)
+            .collect::<Result<_, _>>()?)
+    }
+}
+
+impl Reader for KubeReader {
+    fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, ReadError>> {
+        Box::pin(self.read_namespace(name))
+    }
+
+    fn list<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: Kind,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+        Box::pin(self.read_list(namespace, kind))
+    }
+}

@@ -1,0 +1,268 @@
+//! `serve`: a list of parts, started in this order and ended in the reverse one.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use axum_server::Handle;
+use basphere_api::registration::{Endpoint, Registration};
+use basphere_core::Inventory;
+use hyper_util::rt::TokioTimer;
+use jiff::Timestamp;
+use kube::Client;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tracing::info;
+
+use crate::config::{CertificateSource, Config};
+use crate::gate::Gate;
+use crate::metrics::Metrics;
+use crate::peer::PeerAcceptor;
+use crate::reader::KubeReader;
+use crate::readiness::Readiness;
+use crate::served::Served;
+use crate::tls::{self, Certificates};
+use crate::world::World;
+use crate::{register, router, site, watch};
+
+/// How often readiness is looked at before registering; a certificate's time is part of it, and
+/// time sends no event.
+const READY_POLL: Duration = Duration::from_millis(50);
+/// For how long reviews are still taken after the webhooks were unregistered: an API server learns
+/// of that by watch, and calls until then.
+const LINGER: Duration = Duration::from_millis(500);
+/// A client that does not finish its request's head is sent away.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new().context("no runtime")?;
+    runtime.block_on(async {
+        let (mut terminate, mut interrupt) = (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        );
+        serve(config, async move {
+            tokio::select! {
+                _ = terminate.recv() => info!("SIGTERM"),
+                _ = interrupt.recv() => info!("SIGINT"),
+            }
+        })
+        .await
+    })
+}
+
+/// Serves until `stop` is ready, then ends in order.
+///
+/// # Errors
+/// When a part cannot start, or a server ends by itself.
+pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    tls::install_provider();
+    let metrics = Arc::new(Metrics::default());
+    let world = Arc::new(World::default());
+    let served = Arc::new(Served::default());
+
+    let listeners = Listeners::bind(&config)?;
+    let certificates = Certificates::load(&config, Arc::clone(&metrics)).await?;
+    let registration = registration(&config, &certificates);
+    let client = connect(&config).await?;
+    let mut readiness = Readiness::new(Arc::clone(&world), certificates.inspected());
+
+    let mut background = JoinSet::new();
+    start_watches(
+        &mut background,
+        &client,
+        &world,
+        &metrics,
+        &served,
+        &mut readiness,
+    );
+    let readiness = Arc::new(readiness);
+    let reader = Arc::new(KubeReader::new(client.clone(), served));
+    let gate = Arc::new(Gate::new(Arc::clone(&world), reader, Arc::clone(&metrics)));
+
+    let mut servers = Servers::default();
+    let reviews = router::reviews(gate, Arc::clone(&readiness), config.client_ca.is_some());
+    servers.start_reviews(listeners.reviews, certificates.config(), reviews)?;
+    servers.start_observation(
+        listeners.observation,
+        router::observation(metrics, Arc::clone(&readiness)),
+    )?;
+    background.spawn(certificates.keep());
+    if let Some(registration) = &registration {
+        background.spawn(register_when_ready(
+            client.clone(),
+            registration.clone(),
+            Arc::clone(&readiness),
+        ));
+    }
+
+    tokio::select! {
+        () = stop => {}
+        ended = servers.tasks.join_next() => return Err(unexpected(ended)),
+    }
+
+    readiness.drain();
+    background.shutdown().await;
+    if let Some(registration) = &registration {
+        register::unregister(&client, registration).await;
+        tokio::time::sleep(LINGER).await;
+    }
+    servers.drain(config.drain_timeout).await;
+    info!("ended");
+    Ok(())
+}
+
+/// Bound before anything else, so that a taken port is known at once.
+struct Listeners {
+    reviews: TcpListener,
+    observation: TcpListener,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> anyhow::Result<Self> {
+        Ok(Self {
+            reviews: bind(config.listen)?,
+            observation: bind(config.metrics_listen)?,
+        })
+    }
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener =
+        TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+async fn connect(config: &Config) -> anyhow::Result<Client> {
+    let kube_config = match &config.kubeconfig {
+        None => kube::Config::infer()
+            .await
+            .context("neither a kubeconfig nor a service account is there")?,
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path)
+                .with_context(|| format!("{} cannot be read", path.display()))?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+                .await
+                .with_context(|| format!("{} cannot be used", path.display()))?
+        }
+    };
+    Client::try_from(kube_config).context("no client for the API server")
+}
+
+fn registration(config: &Config, certificates: &Certificates) -> Option<Registration> {
+    match &config.certificate {
+        CertificateSource::SelfSigned {
+            register_url: Some(url),
+        } => Some(Registration {
+            endpoint: Endpoint::Url(url.clone()),
+            ca_bundle: certificates.ca_bundle(),
+        }),
+        _ => None,
+    }
+}
+
+fn start_watches(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    world: &Arc<World>,
+    metrics: &Arc<Metrics>,
+    served: &Arc<Served>,
+    readiness: &mut Readiness,
+) {
+    let synced = readiness.cache("Site");
+    tasks.spawn(site::keep_site(
+        client.clone(),
+        Arc::clone(world),
+        Arc::clone(metrics),
+        synced,
+    ));
+    let synced = readiness.cache("Namespace");
+    tasks.spawn(watch::keep_namespaces(
+        client.clone(),
+        Arc::clone(world),
+        synced,
+    ));
+    for kind in Inventory::KINDS {
+        let synced = readiness.cache(kind.as_str());
+        tasks.spawn(watch::keep_kind(
+            client.clone(),
+            kind,
+            Arc::clone(world),
+            Arc::clone(served),
+            synced,
+        ));
+    }
+}
+
+/// Comes last: from this moment on the API server asks us.
+async fn register_when_ready(
+    client: Client,
+    registration: Registration,
+    readiness: Arc<Readiness>,
+) {
+    while !readiness.missing(Timestamp::now()).is_empty() {
+        tokio::time::sleep(READY_POLL).await;
+    }
+    register::register(&client, &registration).await;
+}
+
+/// The two servers, and the handle by which both are ended.
+#[derive(Default)]
+struct Servers {
+    reviews: Handle<SocketAddr>,
+    observation: Handle<SocketAddr>,
+    tasks: JoinSet<std::io::Result<()>>,
+}
+
+impl Servers {
+    fn start_reviews(
+        &mut self,
+        listener: TcpListener,
+        tls: axum_server::tls_rustls::RustlsConfig,
+        router: Router,
+    ) -> anyhow::Result<()> {
+        info!(address = %listener.local_addr()?, "taking reviews");
+        let mut server = axum_server::from_tcp(listener)?
+            .acceptor(PeerAcceptor::new(tls))
+            .handle(self.reviews.clone());
+        server
+            .http_builder()
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT);
+        self.tasks.spawn(server.serve(router.into_make_service()));
+        Ok(())
+    }
+
+    fn start_observation(&mut self, listener: TcpListener, router: Router) -> anyhow::Result<()> {
+        info!(address = %listener.local_addr()?, "serving metrics and health");
+        let mut server = axum_server::from_tcp(listener)?.handle(self.observation.clone());
+        server
+            .http_builder()
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT);
+        self.tasks.spawn(server.serve(router.into_make_service()));
+        Ok(())
+    }
+
+    /// Takes no more connections, and waits for the requests in flight.
+    async fn drain(mut self, patience: Duration) {
+        self.reviews.graceful_shutdown(Some(patience));
+        self.observation.graceful_shutdown(Some(patience));
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn unexpected(ended: Option<Result<std::io::Result<()>, tokio::task::JoinError>>) -> anyhow::Error {
+    match ended {
+        Some(Ok(Err(error))) => anyhow::Error::new(error).context("a server ended"),
+        Some(Err(error)) => anyhow::Error::new(error).context("a server ended"),
+        Some(Ok(Ok(()))) | None => anyhow::anyhow!("a server ended"),
+    }
+}

@@ -1,0 +1,138 @@
+//! What is known of the cluster: the site in force, and an index of what decisions look up.
+//!
+//! The index is copied on write, so that taking a snapshot costs as much in a namespace of a
+//! thousand objects as in an empty one, and a review never sees half of an update.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwapOption;
+use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot};
+use serde_json::Value;
+
+/// What is known of the cluster. Watches write it, reviews read it.
+#[derive(Debug, Default)]
+pub struct World {
+    site: ArcSwapOption<Site>,
+    rooms: RwLock<HashMap<String, Room>>,
+}
+
+/// What is known of one namespace.
+#[derive(Debug, Default)]
+struct Room {
+    namespace: Option<NamespaceFacts>,
+    inventory: Arc<Inventory>,
+}
+
+impl World {
+    /// All that a decision about that namespace may look at; `None` while no Site is in force.
+    #[must_use]
+    pub fn snapshot(&self, namespace: &str) -> Option<Snapshot> {
+        let site = self.site.load_full()?;
+        let rooms = self.read();
+        let room = rooms.get(namespace);
+        Some(Snapshot {
+            site,
+            namespace: room.and_then(|room| room.namespace.clone()),
+            inventory: room
+                .map(|room| Arc::clone(&room.inventory))
+                .unwrap_or_default(),
+            live: BTreeSet::new(),
+        })
+    }
+
+    /// Whether a Site is in force.
+    #[must_use]
+    pub fn has_site(&self) -> bool {
+        self.site.load().is_some()
+    }
+
+    /// Puts a Site into force.
+    pub fn put_site(&self, site: Site) {
+        self.site.store(Some(Arc::new(site)));
+    }
+
+    /// Takes note of a Namespace as it is now.
+    pub fn put_namespace(&self, name: &str, facts: NamespaceFacts) {
+        self.write().entry(name.to_owned()).or_default().namespace = Some(facts);
+    }
+
+    /// Takes note of a Namespace's end.
+    pub fn remove_namespace(&self, name: &str) {
+        self.change(name, |room| room.namespace = None);
+    }
+
+    /// Takes note of an object as it is now.
+    pub fn observe(&self, kind: Kind, namespace: &str, object: &Value) {
+        let mut rooms = self.write();
+        let room = rooms.entry(namespace.to_owned()).or_default();
+        Arc::make_mut(&mut room.inventory).observe(kind, object);
+    }
+
+    /// Takes note of an object's end.
+    pub fn remove(&self, kind: Kind, namespace: &str, name: &str) {
+        self.change(namespace, |room| {
+            Arc::make_mut(&mut room.inventory).remove(kind, name)
+        });
+    }
+
+    /// How many namespaces anything is known of.
+    #[must_use]
+    pub fn namespaces(&self) -> usize {
+        self.read().len()
+    }
+
+    /// Changes a room that is there, and forgets it once nothing is in it.
+    fn change(&self, namespace: &str, change: impl FnOnce(&mut Room)) {
+        let mut rooms = self.write();
+        if let Some(room) = rooms.get_mut(namespace) {
+            change(room);
+            if room.namespace.is_none() && room.inventory.is_empty() {
+                rooms.remove(namespace);
+            }
+        }
+    }
+
+    // No writer leaves a room half changed, so what a panicking thread left behind is good.
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Room>> {
+        self.rooms.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Room>> {
+        self.rooms.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_namespace_is_forgotten_with_the_last_that_was_known_of_it() {
+        let world = World::default();
+        world.put_namespace("user-kim", NamespaceFacts::default());
+        world.observe(
+            Kind::Cluster,
+            "user-kim",
+            &json!({"metadata": {"name": "demo"}}),
+        );
+        world.remove_namespace("user-kim");
+        assert_eq!(world.namespaces(), 1);
+        world.remove(Kind::Cluster, "user-kim", "demo");
+        assert_eq!(world.namespaces(), 0);
+        world.remove(Kind::Cluster, "user-lee", "demo");
+        assert_eq!(
+            world.namespaces(),
+            0,
+            "removing what was never there adds nothing"
+        );
+    }
+
+    #[test]
+    fn nothing_can_be_decided_before_a_site_is_in_force() {
+        let world = World::default();
+        assert!(world.snapshot("user-kim").is_none());
+        assert!(!world.has_site());
+    }
+}

@@ -1,0 +1,158 @@
+//! The command line: what is understood, and with which code the program ends.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail as loudly as the test"
+)]
+
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_basphere-webhook"))
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn help_and_version_end_with_0_and_speak_on_stdout() {
+    for arguments in [&["--help"][..], &["serve", "--help"], &["--version"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(
+            !output.stdout.is_empty() && output.stderr.is_empty(),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_arguments_end_with_2_and_say_which() {
+    for (arguments, word) in [
+        (&[][..], "Usage"),
+        (&["serve"], "--self-signed"),
+        (
+            &[
+                "serve",
+                "--self-signed",
+                "--tls-cert",
+                "a",
+                "--tls-key",
+                "b",
+            ],
+            "--tls-cert",
+        ),
+        (&["serve", "--tls-cert", "a"], "--tls-key"),
+        (&["serve", "--tls-key", "b"], "--tls-cert"),
+        (
+            &[
+                "serve",
+                "--tls-cert",
+                "a",
+                "--tls-key",
+                "b",
+                "--register-url",
+                "https://h",
+            ],
+            "--register-url",
+        ),
+        (
+            &[
+                "serve",
+                "--self-signed",
+                "--register-url",
+                "http://127.0.0.1:9443",
+            ],
+            "https://127.0.0.1:9443",
+        ),
+        (
+            &["serve", "--self-signed", "--register-url", "https://u:p@h"],
+            "without user",
+        ),
+        (
+            &["serve", "--self-signed", "--register-url", "https://h/path"],
+            "without user",
+        ),
+        (
+            &["serve", "--self-signed", "--register-url", "https://h?x=y"],
+            "without user",
+        ),
+        (&["serve", "--self-signed", "--listen", "9443"], "--listen"),
+        (
+            &["serve", "--self-signed", "--drain-timeout", "soon"],
+            "--drain-timeout",
+        ),
+        (
+            &["serve", "--self-signed", "--drain-timeout=-1s"],
+            "negative",
+        ),
+        (
+            &["serve", "--self-signed", "--log-format", "xml"],
+            "--log-format",
+        ),
+        (&["undo"], "undo"),
+    ] {
+        let output = run(arguments);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn what_cannot_start_ends_with_1_and_says_why() {
+    let free = "127.0.0.1:0";
+    let foreign = "192.0.2.1:1";
+    for (arguments, metrics_listen, word) in [
+        (
+            &["--self-signed", "--kubeconfig", "/nonexistent/kubeconfig"][..],
+            free,
+            "/nonexistent/kubeconfig",
+        ),
+        (
+            &[
+                "--tls-cert",
+                "/nonexistent/crt",
+                "--tls-key",
+                "/nonexistent/key",
+            ],
+            free,
+            "/nonexistent/crt",
+        ),
+        (
+            &["--self-signed", "--client-ca", "/nonexistent/ca"],
+            free,
+            "/nonexistent/ca",
+        ),
+        (&["--self-signed"], foreign, foreign),
+    ] {
+        let mut all = vec![
+            "serve",
+            "--listen",
+            free,
+            "--metrics-listen",
+            metrics_listen,
+        ];
+        all.extend(arguments);
+        let output = run(&all);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{all:?}: {stderr}");
+        assert!(stderr.contains(word), "{all:?}: {stderr}");
+    }
+}
+
+#[test]
+fn crds_are_yaml_documents() {
+    let output = run(&["crds"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<String> = text
+        .split("---\n")
+        .skip(1)
+        .map(|document| serde_saphyr::from_str::<serde_json::Value>(document).unwrap())
+        .map(|definition| definition["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["sites.basphere.dev", "tenants.basphere.dev"]);
+}

@@ -1,0 +1,202 @@
+//! What several of these tests share.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use basphere_certs::{Authority, Inspected, Issued, Leaf, Usage, inspect};
+use basphere_core::{Kind, Site, SiteSpec};
+use basphere_webhook::gate::{Decide, Gate};
+use basphere_webhook::metrics::Metrics;
+use basphere_webhook::reader::{ReadError, Reader};
+use basphere_webhook::readiness::Readiness;
+use basphere_webhook::router;
+use basphere_webhook::world::World;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) fn site() -> Site {
+    let object: Value =
+        serde_saphyr::from_str(include_str!("../../../deploy/examples/site.yaml")).unwrap();
+    let spec: SiteSpec = serde_json::from_value(object["spec"].clone()).unwrap();
+    Site::try_from(spec).unwrap()
+}
+
+/// A world with the example Site and kim's namespace.
+pub(crate) fn world() -> Arc<World> {
+    let world = World::default();
+    world.put_site(site());
+    world.put_namespace("user-kim", basphere_core::NamespaceFacts::default());
+    Arc::new(world)
+}
+
+pub(crate) fn issue(authority: &Authority, name: &str, usage: Usage) -> Issued {
+    let leaf = Leaf {
+        common_name: name.to_owned(),
+        organizations: Vec::new(),
+        subject_alt_names: vec!["127.0.0.1".to_owned()],
+        usage,
+        lifetime: std::time::Duration::from_secs(3600),
+    };
+    authority.issue(&leaf).unwrap()
+}
+
+pub(crate) fn certificate() -> Arc<ArcSwap<Inspected>> {
+    let issued = issue(
+        &Authority::generate("test").unwrap(),
+        "webhook",
+        Usage::Server,
+    );
+    Arc::new(ArcSwap::from_pointee(
+        inspect(&issued.certificate_pem).unwrap(),
+    ))
+}
+
+/// What is stored, for live reads; `None` fails every read. It keeps a list of what was read.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub(crate) lists: Option<BTreeMap<Kind, Vec<Value>>>,
+    pub(crate) namespace: Option<Value>,
+    pub(crate) asked: Mutex<Vec<String>>,
+}
+
+impl Stored {
+    pub(crate) fn nothing() -> Arc<Self> {
+        Arc::new(Self {
+            lists: Some(BTreeMap::new()),
+            ..Self::default()
+        })
+    }
+
+    pub(crate) fn failing() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    fn broken() -> ReadError {
+        ReadError::Json(serde_json::from_str::<Value>("").unwrap_err())
+    }
+}
+
+impl Reader for Stored {
+    fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, ReadError>> {
+        self.asked.lock().unwrap().push(format!("Namespace {name}"));
+        let found = self
+            .lists
+            .as_ref()
+            .map(|_| self.namespace.clone())
+            .ok_or_else(Self::broken);
+        Box::pin(async move { found })
+    }
+
+    fn list<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: Kind,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+        self.asked
+            .lock()
+            .unwrap()
+            .push(format!("{kind} {namespace}"));
+        let found = self
+            .lists
+            .as_ref()
+            .map(|lists| lists.get(&kind).cloned().unwrap_or_default())
+            .ok_or_else(Self::broken);
+        Box::pin(async move { found })
+    }
+}
+
+pub(crate) fn gate(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> Arc<Gate> {
+    let reader = Arc::clone(reader);
+    Arc::new(Gate::with_decide(
+        Arc::clone(world),
+        reader,
+        Arc::new(Metrics::default()),
+        decide,
+    ))
+}
+
+pub(crate) fn reviews(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> Router {
+    let readiness = Arc::new(Readiness::new(Arc::clone(world), certificate()));
+    router::reviews(gate(world, reader, decide), readiness, false)
+}
+
+/// The body of a review that creates an object as kim, in kim's namespace.
+pub(crate) fn creation(object: &Value) -> Value {
+    let (group, version) = object["apiVersion"]
+        .as_str()
+        .unwrap()
+        .split_once('/')
+        .unwrap();
+    json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "u-1",
+            "kind": {"group": group, "version": version, "kind": object["kind"]},
+            "name": object["metadata"]["name"],
+            "namespace": "user-kim",
+            "operation": "CREATE",
+            "userInfo": {"username": "kim", "groups": ["basphere:tenants", "system:authenticated"]},
+            "object": object,
+            "oldObject": null,
+            "dryRun": false,
+        },
+    })
+}
+
+pub(crate) fn cluster() -> Value {
+    json!({
+        "apiVersion": "cluster.x-k8s.io/v1beta1",
+        "kind": "Cluster",
+        "metadata": {"name": "demo", "namespace": "user-kim"},
+        "spec": {"clusterNetwork": {"pods": {"cidrBlocks": ["192.168.0.0/16"]}}},
+    })
+}
+
+pub(crate) async fn send(router: &Router, request: Request<Body>) -> (StatusCode, Vec<u8>) {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    (
+        status,
+        response
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes()
+            .to_vec(),
+    )
+}
+
+pub(crate) async fn post(
+    router: &Router,
+    path: &str,
+    body: impl Into<Body>,
+) -> (StatusCode, Vec<u8>) {
+    send(router, Request::post(path).body(body.into()).unwrap()).await
+}
+
+pub(crate) async fn get(router: &Router, path: &str) -> (StatusCode, String) {
+    let (status, body) = send(router, Request::get(path).body(Body::empty()).unwrap()).await;
+    (status, String::from_utf8(body).unwrap())
+}
+
+/// Posts a review and returns the response in the answer.
+pub(crate) async fn ask(router: &Router, path: &str, review: &Value) -> Value {
+    let (status, body) = post(router, path, review.to_string()).await;
+    assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&body));
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(answer["kind"], "AdmissionReview");
+    answer["response"].clone()
+}
