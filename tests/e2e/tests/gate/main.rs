@@ -22,7 +22,7 @@ macro_rules! both_versions {
 
 mod documents;
 mod ownership;
-mod readme;
+mod pages;
 mod refusals;
 mod review;
 mod sites;

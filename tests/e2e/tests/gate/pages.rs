@@ -1,0 +1,109 @@
+//! What the README and the pages in docs/ show is what happens.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use anyhow::{Context, Result, ensure};
+use basphere_e2e::Tenant;
+use basphere_harness::ApiVersion;
+
+fn page(name: &str) -> Result<String> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::fs::read_to_string(root.join(name)).with_context(|| name.to_owned())
+}
+
+#[test]
+fn the_refusal_is_the_one_that_kubectl_prints() -> Result<()> {
+    let tenant = Tenant::new(ApiVersion::V1Beta1)?;
+    let said = tenant
+        .kubectl(
+            &["-n", "user-kim", "apply", "-f", "-"],
+            &tenant.example("refused")?,
+        )?
+        .stderr;
+    let readme = page("README.md")?;
+    let shown: Vec<_> = readme
+        .lines()
+        .filter(|line| line.starts_with("* ") && line.contains("[BSP-"))
+        .collect();
+    ensure!(shown.len() == 5, "{shown:#?}");
+    for line in shown {
+        ensure!(
+            said.contains(line),
+            "the README shows {line:?}, kubectl said: {said}"
+        );
+    }
+    ensure!(said.contains("denied the request: 5 problems:"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn the_diff_is_what_is_stored() -> Result<()> {
+    let tenant = Tenant::new(ApiVersion::V1Beta1)?;
+    tenant.apply(&tenant.example("cluster")?)?;
+    let yaml = tenant
+        .kubectl(
+            &["get", "vspheremachinetemplate/demo-workers", "-o", "yaml"],
+            "",
+        )?
+        .stdout()?;
+    let readme = page("README.md")?;
+    let shown = readme
+        .split("VSphereMachineTemplate demo-workers +16 -0\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .context("no diff")?;
+    for line in shown.lines().filter(|line| !line.contains("namespace:")) {
+        let field = line.trim_start_matches('+').trim();
+        ensure!(
+            yaml.contains(field),
+            "the README shows {field:?}, stored is:\n{yaml}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_metrics_are_those_that_are_served() -> Result<()> {
+    let tenant = Tenant::new(ApiVersion::V1Beta1)?;
+    tenant.apply(&tenant.example("cluster")?)?;
+    tenant.refused(&tenant.example("refused")?)?;
+    let served = get(&format!("{}/metrics", tenant.sandbox.metrics_url()?))?;
+    let served: BTreeSet<_> = served
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split_once(' '))
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .filter(|name| name.starts_with("basphere_"))
+        .collect();
+    let documented: BTreeSet<_> = page("docs/webhook.md")?
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `basphere_"))
+        .filter_map(|line| line.split_once('`'))
+        .map(|(name, _)| format!("basphere_{name}"))
+        .collect();
+    ensure!(
+        served == documented,
+        "served {served:#?}, documented {documented:#?}"
+    );
+    Ok(())
+}
+
+/// A page that is served in the clear.
+fn get(url: &str) -> Result<String> {
+    let (host, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .context("no http URL")?;
+    let mut stream = TcpStream::connect(host)?;
+    write!(stream, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.0 200"), "{answer}");
+    Ok(answer)
+}
