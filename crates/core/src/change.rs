@@ -5,6 +5,9 @@ use serde_json::{Map, Value};
 use crate::json::{field_path, is_unset};
 use crate::{Code, Finding};
 
+/// So many findings an object has at the most; the last one says that there are more.
+const MOST_FINDINGS: usize = 101;
+
 /// How far a completion may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Completion {
@@ -129,9 +132,40 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Takes away what stands at a pointer, and every object or list above it that is empty then, down
+    /// to the floor, which stays.
+    pub(crate) fn prune(&mut self, pointer: &str, floor: &str) {
+        let mut pointer = pointer;
+        while let Some((parent, last)) = pointer.rsplit_once('/').filter(|_| pointer != floor) {
+            match self.object.pointer_mut(parent) {
+                Some(Value::Object(fields)) => {
+                    fields.shift_remove(&last.replace("~1", "/").replace("~0", "~"));
+                }
+                Some(Value::Array(items)) => {
+                    let index = last.parse().ok().filter(|index| *index < items.len());
+                    index.map(|index: usize| items.remove(index));
+                }
+                _ => {}
+            }
+            if self.has(parent) {
+                break;
+            }
+            pointer = parent;
+        }
+    }
+
+    /// Notes a finding, once. Nobody reads hundreds, and to compare each with all others takes time
+    /// that a hostile object would choose; so there is a most, and to reach it is a finding too.
     pub(crate) fn finding(&mut self, finding: Finding) {
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
+        match self.findings.len() {
+            MOST_FINDINGS.. => {}
+            _ if self.findings.contains(&finding) => {}
+            len if len + 1 == MOST_FINDINGS => {
+                let message = format!("more than {len} problems; the rest is not listed");
+                self.findings
+                    .push(Finding::new(Code::TooMany, "", Value::Null, message));
+            }
+            _ => self.findings.push(finding),
         }
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::inventory::{Facts, Ref, cluster_of};
-use crate::json::text_at;
+use crate::inventory::{Facts, Ref, cluster_of, owner_refs};
+use crate::json::{labels, text_at};
 use crate::site::{Site, Trust};
-use crate::{Kind, Lookup, Operation, Request, Snapshot};
+use crate::{Kind, Lookup, Operation, Request, Snapshot, keys};
 
 /// A request, the snapshot it is decided over, and the look-ups that the snapshot could not answer.
 #[derive(Debug)]
@@ -45,6 +45,30 @@ impl<'a> Context<'a> {
 
     pub(crate) fn is_create(&self) -> bool {
         self.request.operation == Operation::Create
+    }
+
+    /// Whether the topology controller writes this object, and compares what it gets with what it
+    /// wants. A person who creates an object with its label creates it like any other.
+    pub(crate) fn is_topology_owned(&self) -> bool {
+        let is_labelled = self
+            .request
+            .object
+            .as_ref()
+            .is_some_and(|object| labels(object).contains_key(keys::TOPOLOGY_OWNED));
+        is_labelled && !(self.is_create() && self.trust() == Trust::Person)
+    }
+
+    /// Whether an admin brings in what already runs elsewhere, as `clusterctl move` does: objects
+    /// that have an owner, and a Cluster that is paused.
+    pub(crate) fn is_adoption(&self) -> bool {
+        let Some(object) = &self.request.object else {
+            return false;
+        };
+        let is_paused = self.kind() == Kind::Cluster
+            && object.pointer("/spec/paused").and_then(Value::as_bool) == Some(true);
+        self.is_create()
+            && self.trust() == Trust::Admin
+            && (is_paused || owner_refs(object).next().is_some())
     }
 
     pub(crate) fn trust(&self) -> Trust {

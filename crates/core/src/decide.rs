@@ -6,11 +6,8 @@ use serde_json::Value;
 use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
-use crate::json::{field_path, is_unset, labels};
 use crate::site::Trust;
-use crate::{
-    Code, Decision, Finding, Operation, Phase, Request, Snapshot, keys, ownership, subjects,
-};
+use crate::{Code, Decision, Finding, Operation, Phase, Request, Snapshot, ownership, subjects};
 
 /// Decides one request over one snapshot.
 ///
@@ -45,6 +42,8 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         findings = judge_deleting(&context, &completed, stored, findings);
     } else if let Some(stored) = stored {
         findings = without_old_faults(&context, stored, findings);
+    } else if context.is_adoption() {
+        findings = findings.into_iter().map(tolerated_in_adoption).collect();
     }
     let patch = if request.phase == Phase::Mutate {
         json_patch::diff(object, &completed)
@@ -79,15 +78,34 @@ fn judge(
     let mut draft = Draft::new(object.clone(), stored, completion);
     if context.request.phase == Phase::Mutate {
         ownership::complete(context, &mut draft);
-        // The topology controller compares what it wants with what it gets, so that an object of
-        // its own takes labels and nothing else.
-        if !labels(object).contains_key(keys::TOPOLOGY_OWNED) {
+        // The topology controller compares what it wants with what it gets, and what already runs
+        // elsewhere would roll: such objects take labels and nothing else.
+        if !context.is_topology_owned() && !context.is_adoption() {
             subjects::complete(context, &mut draft);
         }
     }
     ownership::check(context, &mut draft);
     subjects::check(context, &mut draft);
-    draft.into_parts()
+    let (completed, findings) = draft.into_parts();
+    (completed, without_echoes(findings))
+}
+
+/// What stands below a field of the wrong type is not there because of that, so that only the field
+/// itself is told of.
+fn without_echoes(findings: Vec<Finding>) -> Vec<Finding> {
+    let wrong: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.code == Code::WrongType)
+        .map(|finding| format!("{}.", finding.path))
+        .collect();
+    let is_echo = |finding: &Finding| {
+        finding.code == Code::PlacementNotTheSites
+            && wrong.iter().any(|path| finding.path.starts_with(path))
+    };
+    findings
+        .into_iter()
+        .filter(|finding| !is_echo(finding))
+        .collect()
 }
 
 /// Finalizers, status and metadata pass while an object is being deleted; its spec and its owner
@@ -128,15 +146,16 @@ fn without_old_faults(
         return findings;
     }
     let mut draft = Draft::new(stored.clone(), Some(stored), Completion::PutBack);
+    ownership::check(context, &mut draft);
     subjects::check(context, &mut draft);
     let (_, old_faults) = draft.into_parts();
     findings
         .into_iter()
         .map(|finding| {
-            let is_denial = finding.code.class() != Class::Warning;
-            if is_denial && old_faults.contains(&finding) {
-                let message = format!("{} was stored before this rule", finding.code);
-                Finding::new(Code::Tolerated, finding.path, finding.value, message)
+            // What is not listed cannot be compared, and controllers alone get the benefit of that.
+            let is_known = finding.code != Code::TooMany || context.trust() == Trust::Controller;
+            if is_known && old_faults.contains(&finding) {
+                tolerated(finding, "it was stored like this")
             } else {
                 finding
             }
@@ -144,23 +163,19 @@ fn without_old_faults(
         .collect()
 }
 
-/// A field that must say exactly what the site says.
-pub(crate) fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
-    let written = draft.get(pointer).cloned().unwrap_or(Value::Null);
-    let problem = match (wanted, &written) {
-        (Some(wanted), Value::String(text)) if text == wanted => return,
-        (None, value) if is_unset(value) => return,
-        (Some(wanted), _) => (
-            format!("the site's is {wanted:?}"),
-            "leave the field out, it is filled in",
-        ),
-        (None, _) => ("the site has none".to_owned(), "leave the field out"),
-    };
-    let finding = Finding::new(
-        Code::PlacementNotTheSites,
-        field_path(pointer),
-        written,
-        problem.0,
-    );
-    draft.finding(finding.hint(problem.1));
+fn tolerated(finding: Finding, why: &str) -> Finding {
+    if finding.code.class() == Class::Warning {
+        return finding;
+    }
+    let message = format!("{why}, although {} ({})", finding.message, finding.code);
+    Finding::new(Code::Tolerated, finding.path, finding.value, message)
+}
+
+/// A move must not fail half-way; the admin who moves is told. Who owns an object is no matter of
+/// the site's offers, and is judged all the same.
+fn tolerated_in_adoption(finding: Finding) -> Finding {
+    if finding.code.class() == Class::Forbidden {
+        return finding;
+    }
+    tolerated(finding, "taken as an admin brings it in")
 }

@@ -60,6 +60,7 @@ codes! {
     RequestNotASubject = "BSP-R002", Class::BadRequest, "The kind is none that Basphere judges.";
     SiteMissing = "BSP-R003", Class::Unavailable, "No valid Site has been loaded yet.";
     ReadFailed = "BSP-R004", Class::Unavailable, "A live read that the decision needs has failed.";
+    TooMany = "BSP-R005", INVALID, "The object has more problems, or a longer list, than are looked at.";
     NamespaceWithoutOwner = "BSP-O001", Class::Forbidden, "The namespace belongs to no tenant.";
     OwnerForeign = "BSP-O002", Class::Forbidden, "An owner label names somebody other than the namespace's owner.";
     OwnerChanged = "BSP-O003", Class::Forbidden, "An owner label of a stored object is changed.";
@@ -76,13 +77,16 @@ codes! {
     AddressInTemplate = "BSP-V004", INVALID, "A machine template carries addresses.";
     ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
     ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
+    SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
-    SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, so the site's default node spec was taken.";
-    ClusterNameGuessed = "BSP-W003", Class::Warning, "The Cluster's name was taken from the object's own name.";
+    SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";
+    ClusterNameGuessed = "BSP-W003", Class::Warning, "The object names no Cluster; which one was taken is a guess.";
     IdentityReplaced = "BSP-W004", Class::Warning, "The identity was replaced by the site's.";
     ImageVersionDiffers = "BSP-W005", Class::Warning, "The VM template holds another Kubernetes version than the machines are to run.";
     Tolerated = "BSP-W006", Class::Warning, "The stored object already broke this rule; it is not held against this request.";
+    VersionAssumed = "BSP-W007", Class::Warning, "The control plane is not known yet, so the site's default Kubernetes version was taken.";
+    ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
 }
 

@@ -62,7 +62,6 @@ pub(crate) struct Facts {
     pub(crate) version: Option<String>,
     pub(crate) control_plane_ref: Option<Ref>,
     pub(crate) infrastructure_ref: Option<Ref>,
-    pub(crate) bootstrap_ref: Option<Ref>,
     pub(crate) owner_uids: Vec<String>,
 }
 
@@ -143,13 +142,6 @@ fn facts(object: &Value) -> Facts {
         version: text("/spec/version").or_else(|| text("/spec/template/spec/version")),
         control_plane_ref: reference(object, &["/spec/controlPlaneRef"]),
         infrastructure_ref: reference(object, &INFRASTRUCTURE_REFS),
-        bootstrap_ref: reference(
-            object,
-            &[
-                "/spec/bootstrap/configRef",
-                "/spec/template/spec/bootstrap/configRef",
-            ],
-        ),
         owner_uids: owner_refs(object)
             .filter_map(|owner| text_at(owner, "/uid"))
             .map(str::to_owned)
@@ -201,13 +193,16 @@ pub(crate) fn cluster_of(object: &Value) -> Option<&str> {
 
 /// A mark that people may write as a label or as an annotation; the label wins.
 pub(crate) fn mark<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
-    let in_map = |pointer: &str| {
-        object
-            .pointer(pointer)
-            .and_then(|map| map.get(key))
-            .and_then(Value::as_str)
-    };
-    in_map("/metadata/labels")
-        .or_else(|| in_map("/metadata/annotations"))
-        .filter(|value| !value.is_empty())
+    marks(object, key).into_iter().find_map(|(_, value)| value)
+}
+
+/// Both places of a mark, each with what stands there.
+pub(crate) fn marks<'a>(object: &'a Value, key: &str) -> [(&'static str, Option<&'a str>); 2] {
+    ["labels", "annotations"].map(|place| {
+        let map = object
+            .get("metadata")
+            .and_then(|metadata| metadata.get(place));
+        let value = map.and_then(|map| map.get(key)).and_then(Value::as_str);
+        (place, value.filter(|value| !value.is_empty()))
+    })
 }

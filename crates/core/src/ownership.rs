@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::change::Draft;
 use crate::context::Context;
-use crate::json::{field_path, labels, text_at, token};
+use crate::json::{field_path, text_at, token};
 use crate::site::Trust;
 use crate::{Code, Finding, Kind, keys};
 
@@ -42,6 +42,28 @@ fn label_maps(kind: Kind) -> &'static [&'static str] {
         | Kind::VSphereDeploymentZone
         | Kind::VSphereFailureDomain => &[],
     }
+}
+
+/// Where a foreign owner could hide: also in metadata that controllers copy onto what they make,
+/// and that we do not fill in, since they compare it with what they want.
+fn checked_maps(kind: Kind, object: &Value) -> Vec<String> {
+    let mut maps: Vec<_> = label_maps(kind).iter().map(ToString::to_string).collect();
+    match kind {
+        Kind::MachineSet => maps.push("/spec/template/metadata/labels".to_owned()),
+        Kind::Cluster => {
+            maps.push("/spec/topology/controlPlane/metadata/labels".to_owned());
+            for group in ["machineDeployments", "machinePools"] {
+                let workers = format!("/spec/topology/workers/{group}");
+                let count = object
+                    .pointer(&workers)
+                    .and_then(Value::as_array)
+                    .map_or(0, Vec::len);
+                maps.extend((0..count).map(|index| format!("{workers}/{index}/metadata/labels")));
+            }
+        }
+        _ => {}
+    }
+    maps
 }
 
 /// What is known of the owner before the object is looked at.
@@ -98,8 +120,11 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     if let Some(owner) = title(context).owner {
         // The template metadata of the topology controller's objects is what it compares first; its
         // machines get their labels one by one.
-        let is_topology_owned = labels(draft.object()).contains_key(keys::TOPOLOGY_OWNED);
-        let most = if is_topology_owned { 1 } else { usize::MAX };
+        let most = if context.is_topology_owned() {
+            1
+        } else {
+            usize::MAX
+        };
         for map in label_maps(context.kind()).iter().take(most) {
             for key in OWNER_KEYS {
                 complete_label(context, draft, &format!("{map}/{}", token(key)), &owner);
@@ -113,7 +138,12 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn complete_label(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, owner: &str) {
     let Some(written) = draft.text(pointer) else {
-        draft.fill(pointer, owner);
+        // Not `fill`: the stored label may name the owner before an admin named another.
+        if draft.takes_defaults() {
+            draft.set(pointer, Value::from(owner));
+        } else {
+            draft.put_back(pointer);
+        }
         return;
     };
     // People write their user name as they know it; the site knows how to read it.
@@ -139,7 +169,9 @@ fn complete_requester(context: &Context<'_>, draft: &mut Draft<'_>) {
         if !is_moved && !username.is_empty() {
             draft.set(&pointer, Value::from(username));
         }
-    } else if !is_admin {
+    } else if is_admin {
+        draft.put_back(&pointer);
+    } else {
         match draft.old().and_then(|old| old.pointer(&pointer)).cloned() {
             Some(stored) if draft.get(&pointer) != Some(&stored) => draft.set(&pointer, stored),
             None if draft.has(&pointer) => draft.remove("/metadata/annotations", keys::REQUESTER),
@@ -150,7 +182,7 @@ fn complete_requester(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 /// Refuses what names another owner. Admins may; controllers carry on what others were allowed.
 pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let maps = label_maps(context.kind());
+    let maps = checked_maps(context.kind(), draft.object());
     let title = title(context);
     if maps.is_empty() || title.trust == Trust::Controller {
         return;
@@ -161,7 +193,7 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         }
         return;
     };
-    for map in maps {
+    for map in &maps {
         for key in OWNER_KEYS {
             if let Some(finding) =
                 check_label(context, draft, &format!("{map}/{}", token(key)), &owner)

@@ -32,6 +32,7 @@ impl TryFrom<SiteSpec> for Site {
     /// Checks every cross-reference; reports all problems at once.
     fn try_from(spec: SiteSpec) -> Result<Self, Self::Error> {
         let mut errors = Vec::new();
+        check_texts(&spec, &mut errors);
         check_node_specs(&spec, &mut errors);
         check_types(&spec, &mut errors);
         let releases = check_releases(&spec, &mut errors);
@@ -99,6 +100,33 @@ fn unknown<'a>(
     )
 }
 
+/// The schema says the same to those who write a Site into a cluster; a file has no schema.
+fn check_texts(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
+    const PREFIX_MAX: usize = 32;
+    let prefix = &spec.tenancy.namespace_prefix;
+    if prefix.is_empty() || prefix.len() > PREFIX_MAX {
+        errors.push(SiteError::new(
+            "spec.tenancy.namespacePrefix",
+            format!("{prefix:?} must have 1 to {PREFIX_MAX} characters"),
+        ));
+    }
+    let vsphere = &spec.vsphere;
+    for (field, text) in [
+        ("server", &vsphere.server),
+        ("identity", &vsphere.identity),
+        ("datacenter", &vsphere.datacenter),
+        ("datastore", &vsphere.datastore),
+        ("folder", &vsphere.folder),
+        ("resourcePool", &vsphere.resource_pool),
+        ("network", &vsphere.network),
+    ] {
+        if text.is_empty() {
+            let path = format!("spec.vsphere.{field}");
+            errors.push(SiteError::new(path, "must not be empty"));
+        }
+    }
+}
+
 fn check_node_specs(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
     for (
         name,
@@ -116,10 +144,16 @@ fn check_node_specs(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
                 format!("{cpus} is less than CAPV's minimum of 2"),
             ));
         }
-        if *memory_mib == 0 || *disk_gib == 0 {
+        if *memory_mib < 2048 {
             errors.push(SiteError::new(
-                path,
-                "memoryMiB and diskGiB must be more than 0",
+                format!("{path}.memoryMiB"),
+                format!("{memory_mib} is less than CAPV's minimum of 2048"),
+            ));
+        }
+        if *disk_gib == 0 {
+            errors.push(SiteError::new(
+                format!("{path}.diskGiB"),
+                "must be more than 0",
             ));
         }
     }
@@ -157,6 +191,10 @@ fn check_releases(
     let mut releases = BTreeMap::new();
     for (index, release) in spec.kubernetes.versions.iter().enumerate() {
         let path = format!("spec.kubernetes.versions[{index}].version");
+        if release.vsphere_template.is_empty() {
+            let path = format!("spec.kubernetes.versions[{index}].vsphereTemplate");
+            errors.push(SiteError::new(path, "must not be empty"));
+        }
         match release.version.parse::<KubernetesVersion>() {
             Ok(version) => {
                 let entry = Release {

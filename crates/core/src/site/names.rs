@@ -14,7 +14,8 @@ impl Site {
             .filter(|label| !label.is_empty())
             .or_else(|| {
                 name.strip_prefix(&self.spec.tenancy.namespace_prefix)
-                    .filter(|rest| !rest.is_empty())
+                    // What starts otherwise is no label value, and names nobody.
+                    .filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
             })
             .map(str::to_owned)
     }

@@ -3,12 +3,13 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
-use super::{enumeration, nearest};
+use super::releases::check_version;
+use super::{check_marks, check_node_spec, replicas};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::mark;
-use crate::json::{field_path, token};
-use crate::{Code, Finding, keys};
+use crate::json::token;
+use crate::{Code, keys};
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_type(context, draft);
@@ -34,10 +35,12 @@ fn complete_type(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let (default, _) = context.site().default_type();
-    let name = mark(draft.object(), keys::CLUSTER_TYPE)
-        .unwrap_or(default)
-        .to_owned();
-    draft.set(&pointer, Value::from(name));
+    let name = mark(draft.object(), keys::CLUSTER_TYPE).unwrap_or(default);
+    // What the site does not have is told of where it was written, and only there.
+    if context.site().cluster_type(name).is_some() {
+        let name = Value::from(name);
+        draft.set(&pointer, name);
+    }
 }
 
 fn complete_cidrs(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, cidrs: &[IpNet]) {
@@ -48,32 +51,25 @@ fn complete_cidrs(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, c
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let Some(name) = mark(draft.object(), keys::CLUSTER_TYPE) else {
-        return;
-    };
-    if context.site().cluster_type(name).is_some() {
-        return;
-    }
-    let types = || {
-        context
-            .site()
-            .spec()
-            .cluster_types
-            .keys()
-            .map(String::as_str)
-    };
-    let message = format!("the site's cluster types are {}", enumeration(types()));
-    let hint = nearest(name, types()).map(|nearest| format!("nearest: {nearest}"));
-    let place = if draft
-        .text(&format!("/metadata/labels/{}", token(keys::CLUSTER_TYPE)))
-        .is_some()
-    {
-        "labels"
-    } else {
-        "annotations"
-    };
-    let path = field_path(&format!("/metadata/{place}/{}", token(keys::CLUSTER_TYPE)));
-    let mut finding = Finding::new(Code::TypeUnknown, path, Value::from(name), message);
-    finding.hint = hint;
-    draft.finding(finding);
+    let types = context
+        .site()
+        .spec()
+        .cluster_types
+        .keys()
+        .map(String::as_str);
+    check_marks(
+        draft,
+        keys::CLUSTER_TYPE,
+        Code::TypeUnknown,
+        "cluster types",
+        types,
+    );
+    check_node_spec(context, draft);
+    check_version(context, draft, "/spec/topology/version");
+    check_topology_replicas(draft);
+}
+
+/// The topology controller makes the control plane from this number, and could not be told.
+fn check_topology_replicas(draft: &mut Draft<'_>) {
+    replicas::check_odd(draft, "/spec/topology/controlPlane/replicas");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::check_node_spec;
 use super::kubeadm::{self, API_SERVER_WITHOUT_CLOUD_FLAGS};
 use super::releases::check_version;
 use super::replicas::{self, REPLICAS};
@@ -27,15 +28,39 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         context.site().default_release().version.to_string(),
     );
     complete_replicas(context, draft);
-    let version = draft
-        .text("/spec/version")
-        .and_then(|version| version.parse::<KubernetesVersion>().ok());
-    if version.is_some_and(|version| kubeadm::api_server_has(kubeadm::CLOUD_PROVIDER, &version)) {
+    if has_cloud_provider(draft.object()) {
         kubeadm::complete_cloud_provider(context, draft, API_SERVER_ARGUMENTS);
+    } else if draft.old().is_some_and(has_cloud_provider) {
+        drop_cloud_provider(draft);
     }
     kubeadm::complete_cloud_provider(context, draft, CONTROLLER_MANAGER_ARGUMENTS);
     for configuration in ["initConfiguration", "joinConfiguration"] {
         kubeadm::complete_node_registration(context, draft, &format!("{CONFIG}/{configuration}"));
+    }
+}
+
+/// Whether the API server of this control plane's version has the argument.
+fn has_cloud_provider(control_plane: &Value) -> bool {
+    version_of(control_plane)
+        .is_some_and(|version| kubeadm::api_server_has(kubeadm::CLOUD_PROVIDER, &version))
+}
+
+fn version_of(control_plane: &Value) -> Option<KubernetesVersion> {
+    text_at(control_plane, "/spec/version")?.parse().ok()
+}
+
+/// On the way to a version without the argument, it goes: most people never wrote it.
+fn drop_cloud_provider(draft: &mut Draft<'_>) {
+    if kubeadm::drop_cloud_provider(draft, API_SERVER_ARGUMENTS, CONFIG) {
+        let finding = Finding::new(
+            Code::ArgumentDropped,
+            field_path(API_SERVER_ARGUMENTS),
+            Value::from(kubeadm::CLOUD_PROVIDER),
+            format!(
+                "kube-apiserver lost it in v1.{API_SERVER_WITHOUT_CLOUD_FLAGS}; it was taken out"
+            ),
+        );
+        draft.finding(finding.hint("take it out of the file too, if it is there"));
     }
 }
 
@@ -63,34 +88,23 @@ fn complete_replicas(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    check_node_spec(context, draft);
     check_version(context, draft, "/spec/version");
     check_replicas(draft);
     check_arguments(draft);
 }
 
 fn check_replicas(draft: &mut Draft<'_>) {
-    draft.expect(REPLICAS, "a number", Value::is_i64);
-    let has_external_etcd = draft.has(&format!("{CONFIG}/clusterConfiguration/etcd/external"));
-    let Some(replicas) = draft.get(REPLICAS).and_then(Value::as_i64) else {
-        return;
-    };
-    if replicas % 2 == 0 && !has_external_etcd {
-        let hint = if replicas > 0 {
-            format!("{} or {}", replicas - 1, replicas + 1)
-        } else {
-            "1 or 3".to_owned()
-        };
-        let message = "etcd on the control plane needs an odd number of members";
-        draft.found(Code::ReplicasEven, REPLICAS, message, Some(hint));
+    if draft.has(&format!("{CONFIG}/clusterConfiguration/etcd/external")) {
+        replicas::check(draft, REPLICAS);
+    } else {
+        replicas::check_odd(draft, REPLICAS);
     }
 }
 
 /// A control plane with an argument that its version does not have never starts.
 fn check_arguments(draft: &mut Draft<'_>) {
-    let Some(version) = draft
-        .text("/spec/version")
-        .and_then(|version| version.parse::<KubernetesVersion>().ok())
-    else {
+    let Some(version) = version_of(draft.object()) else {
         return;
     };
     for (name, pointer) in kubeadm::argument_names(draft.object(), API_SERVER_ARGUMENTS) {

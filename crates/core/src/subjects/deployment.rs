@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::enumeration;
-use super::releases::{check_version, release_of_cluster};
+use super::releases::check_version;
 use super::replicas::{self, REPLICAS};
+use super::{check_node_spec, enumeration};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
@@ -27,14 +27,36 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         // A default in the template of a stored deployment would roll its machines.
         draft.only_put_back();
     }
-    let cluster = draft
-        .text(CLUSTER_NAME)
-        .map(str::to_owned)
-        .and_then(|name| context.cluster(&name));
-    let release = cluster.and_then(|cluster| release_of_cluster(context, cluster));
-    let release = release.unwrap_or_else(|| context.site().default_release());
-    draft.fill(VERSION, release.version.to_string());
+    // Without a Cluster it is refused, and to assume anything else would only be noise.
+    let Some(name) = draft.text(CLUSTER_NAME).map(str::to_owned) else {
+        return;
+    };
+    let cluster = context.cluster(&name);
+    complete_version(context, draft, cluster);
     complete_replicas(context, draft, cluster);
+}
+
+/// Workers run what their control plane runs, whether it is still offered or not.
+fn complete_version(context: &Context<'_>, draft: &mut Draft<'_>, cluster: Option<&Facts>) {
+    if draft.put_back(VERSION) || !draft.takes_defaults() {
+        return;
+    }
+    let known = cluster
+        .and_then(|cluster| context.control_plane_of(cluster))
+        .and_then(|control_plane| control_plane.version.clone());
+    let version = known.unwrap_or_else(|| {
+        let version = context.site().default_release().version.to_string();
+        let message = format!("its control plane is not there yet; {version} was taken");
+        let path = field_path(VERSION);
+        draft.finding(Finding::new(
+            Code::VersionAssumed,
+            path,
+            Value::Null,
+            message,
+        ));
+        version
+    });
+    draft.set(VERSION, Value::from(version));
 }
 
 fn complete_cluster_name(context: &Context<'_>, draft: &mut Draft<'_>) {
@@ -50,9 +72,9 @@ fn complete_cluster_name(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// The Cluster that a deployment belongs to which names none: by its label, by the only Cluster of
-/// the namespace, or by the Cluster whose name it extends. A Cluster that comes later in the same
-/// file is not there yet, so that last its name is guessed as manifests use to form it.
+/// The Cluster that a deployment belongs to which names none: by its label, or by the Cluster whose
+/// name it extends. A Cluster that comes later in the same file is not there yet, so that then its
+/// name is guessed as manifests use to form it; the only Cluster of the namespace comes last.
 fn find_cluster(context: &Context<'_>, draft: &mut Draft<'_>) -> Option<String> {
     if let Some(name) = text_at(
         draft.object(),
@@ -70,25 +92,24 @@ fn find_cluster(context: &Context<'_>, draft: &mut Draft<'_>) -> Option<String> 
                 .is_some_and(|rest| rest.starts_with('-'))
         })
         .max_by_key(|name| name.len());
-    match (extended, names.as_slice()) {
-        (Some(name), _) | (None, [name]) => Some((*name).to_owned()),
-        (None, []) => {
-            let name = SUFFIXES
-                .into_iter()
-                .find_map(|suffix| own_name.strip_suffix(suffix))?
-                .to_owned();
-            let message =
-                format!("no Cluster is there yet; {name:?} was taken from the object's name");
-            draft.finding(Finding::new(
-                Code::ClusterNameGuessed,
-                field_path(CLUSTER_NAME),
-                Value::Null,
-                message,
-            ));
-            Some(name)
-        }
-        _ => None,
+    if let Some(name) = extended {
+        return Some((*name).to_owned());
     }
+    let formed = SUFFIXES.into_iter().find_map(|suffix| {
+        own_name
+            .strip_suffix(suffix)
+            .filter(|name| !name.is_empty())
+    });
+    let (name, why) = match (formed, names.as_slice()) {
+        (Some(name), _) => (name, "by the object's name; it is not there yet"),
+        (None, [name]) => (*name, "as the only one of this namespace"),
+        _ => return None,
+    };
+    let message = format!("Cluster {name:?} was taken {why}");
+    let path = field_path(CLUSTER_NAME);
+    let finding = Finding::new(Code::ClusterNameGuessed, path, Value::Null, message);
+    draft.finding(finding.hint("better name it"));
+    Some(name.to_owned())
 }
 
 fn own_name(context: &Context<'_>, object: &Value) -> String {
@@ -108,11 +129,12 @@ fn complete_selector(context: &Context<'_>, draft: &mut Draft<'_>) {
     if draft.put_back("/spec/selector/matchExpressions") || draft.put_back(LABELS) {
         return;
     }
-    if !context.is_create() {
+    let own_name = own_name(context, draft.object());
+    // By the Cluster's name alone it would select the machines of all its deployments.
+    if !context.is_create() || own_name.is_empty() {
         return;
     }
     let cluster = draft.text(CLUSTER_NAME).map(str::to_owned);
-    let own_name = own_name(context, draft.object());
     for (key, value) in [
         (keys::CLUSTER_NAME, cluster.as_deref()),
         (keys::DEPLOYMENT_NAME, Some(own_name.as_str())),
@@ -149,8 +171,26 @@ fn within_autoscaler(object: &Value, count: u64) -> u64 {
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    check_node_spec(context, draft);
     check_version(context, draft, VERSION);
-    draft.expect(REPLICAS, "a number", Value::is_i64);
+    replicas::check(draft, REPLICAS);
+    check_selector(context, draft);
+    check_cluster_name(context, draft);
+}
+
+fn check_selector(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_nameless = own_name(context, draft.object()).is_empty();
+    if context.kind() == Kind::MachineDeployment && is_nameless && !draft.has("/spec/selector") {
+        draft.found(
+            Code::SelectorUnknown,
+            "/spec/selector",
+            "the name is generated later, so that nothing is there yet to select the machines by",
+            Some("write a name, or a selector and its labels".to_owned()),
+        );
+    }
+}
+
+fn check_cluster_name(context: &Context<'_>, draft: &mut Draft<'_>) {
     match (draft.text(CLUSTER_NAME), draft.text(TEMPLATE_CLUSTER_NAME)) {
         (Some(own), Some(template)) if own != template => {
             let message = format!("spec.clusterName is {own:?}");

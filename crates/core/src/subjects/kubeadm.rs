@@ -74,6 +74,24 @@ fn complete_listed(draft: &mut Draft<'_>, arguments: &str) {
     }
 }
 
+/// Takes `cloud-provider: external` out of the arguments at a pointer, and what is empty then. Tells
+/// whether it was there; another value is somebody's choice and stays.
+pub(super) fn drop_cloud_provider(draft: &mut Draft<'_>, arguments: &str, floor: &str) -> bool {
+    let found = argument_names(draft.object(), arguments)
+        .into_iter()
+        .find(|(name, _)| name == CLOUD_PROVIDER);
+    let Some((_, pointer)) = found else {
+        return false;
+    };
+    let value = draft.get(&pointer);
+    let text = value.and_then(|argument| argument.get("value").unwrap_or(argument).as_str());
+    let is_external = text == Some(EXTERNAL);
+    if is_external {
+        draft.prune(&pointer, floor);
+    }
+    is_external
+}
+
 /// The names of the arguments at a pointer, each with the pointer of the argument itself.
 pub(super) fn argument_names(object: &Value, arguments: &str) -> Vec<(String, String)> {
     match object.pointer(arguments) {

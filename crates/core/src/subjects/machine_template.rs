@@ -3,11 +3,10 @@
 use serde_json::{Value, json};
 
 use super::releases::{release, release_of_cluster};
-use super::{enumeration, nearest, sizing};
+use super::{enumeration, must_equal, nearest, sizing};
 use crate::ApiVersion;
 use crate::change::Draft;
 use crate::context::{Context, Linker};
-use crate::decide::must_equal;
 use crate::inventory::Facts;
 use crate::json::{field_path, text_at};
 use crate::site::{Release, VSphereSpec};
@@ -15,6 +14,8 @@ use crate::{Code, Finding};
 
 const SPEC: &str = "/spec/template/spec";
 const DEVICES: &str = "/spec/template/spec/network/devices";
+/// A virtual machine on vSphere has ten network adapters at the most.
+const MOST_DEVICES: usize = 10;
 const IMAGE: &str = "/spec/template/spec/template";
 
 /// What is known of the machines that this template is for.
@@ -37,7 +38,14 @@ fn purpose<'a>(context: &Context<'a>) -> Purpose<'a> {
     } else {
         context.linker(context.kind(), name)
     };
-    let cluster = linker.and_then(|linker| context.cluster_of_linker(&linker));
+    let cluster = match &linker {
+        Some(linker) => context.cluster_of_linker(linker),
+        None => context
+            .request
+            .object
+            .as_ref()
+            .and_then(|object| context.cluster_of(object)?.1),
+    };
     let release = release(
         context,
         linker.and_then(|linker| linker.facts.version.as_deref()),
@@ -68,10 +76,29 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let purpose = purpose(context);
     let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
     sizing::complete(context, draft, SPEC, &wanted);
-    let release = purpose
-        .release
-        .unwrap_or_else(|| context.site().default_release());
-    draft.fill(IMAGE, release.vsphere_template.as_str());
+    complete_image(context, draft, &purpose);
+}
+
+fn complete_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose<'_>) {
+    if draft.put_back(IMAGE) || !draft.takes_defaults() {
+        return;
+    }
+    let release = purpose.release.unwrap_or_else(|| {
+        let release = context.site().default_release();
+        let path = field_path(IMAGE);
+        let message = format!(
+            "nothing tells yet which version the machines run; it holds {}",
+            release.version
+        );
+        draft.finding(Finding::new(
+            Code::VersionAssumed,
+            path,
+            Value::Null,
+            message,
+        ));
+        release
+    });
+    draft.set(IMAGE, Value::from(release.vsphere_template.as_str()));
 }
 
 /// Where machines stand: every field with the site's value.
@@ -116,11 +143,10 @@ fn complete_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
     }
 }
 
+/// How many devices are looked at.
 fn device_count(draft: &Draft<'_>) -> usize {
-    draft
-        .get(DEVICES)
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len)
+    let devices = draft.get(DEVICES).and_then(Value::as_array);
+    devices.map_or(0, Vec::len).min(MOST_DEVICES)
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
@@ -137,6 +163,13 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn check_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
     draft.expect(DEVICES, "a list", Value::is_array);
+    if let Some(Value::Array(devices)) = draft.get(DEVICES)
+        && devices.len() > MOST_DEVICES
+    {
+        let (path, count) = (field_path(DEVICES), Value::from(devices.len()));
+        let message = format!("a machine has {MOST_DEVICES} network devices at the most");
+        draft.finding(Finding::new(Code::TooMany, path, count, message));
+    }
     for index in 0..device_count(draft) {
         let device = format!("{DEVICES}/{index}");
         draft.expect(&device, "an object", Value::is_object);

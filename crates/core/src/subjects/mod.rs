@@ -11,9 +11,14 @@ mod replicas;
 mod sizing;
 mod vsphere_cluster;
 
-use crate::Kind;
+use serde_json::Value;
+
 use crate::change::Draft;
 use crate::context::Context;
+use crate::inventory::marks;
+use crate::json::{field_path, is_unset, token};
+use crate::site::Trust;
+use crate::{Code, Finding, Kind, keys};
 
 /// Fills in what the site knows. Never refuses.
 pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
@@ -31,14 +36,65 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 /// Refuses what the site does not allow, and warns. Changes nothing.
 pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_person = context.trust() == Trust::Person;
     match context.kind() {
         Kind::Cluster => cluster::check(context, draft),
         Kind::VSphereCluster => vsphere_cluster::check(context, draft),
         Kind::KubeadmControlPlane => control_plane::check(context, draft),
         Kind::MachineDeployment | Kind::MachinePool => deployment::check(context, draft),
         Kind::VSphereMachineTemplate => machine_template::check(context, draft),
+        // Controllers copy what was checked where it was written; people write these by hand.
+        Kind::Machine if is_person => releases::check_version(context, draft, "/spec/version"),
+        Kind::MachineSet if is_person => {
+            releases::check_version(context, draft, "/spec/template/spec/version");
+        }
         _ => {}
     }
+}
+
+/// Refuses a mark, label or annotation, that names none of the site's offers.
+fn check_marks<'a>(
+    draft: &mut Draft<'_>,
+    key: &str,
+    code: Code,
+    what: &str,
+    offers: impl Iterator<Item = &'a str> + Clone,
+) {
+    let unknown: Vec<_> = marks(draft.object(), key)
+        .into_iter()
+        .filter_map(|(place, name)| Some((place, name?.to_owned())))
+        .filter(|(_, name)| !offers.clone().any(|offer| offer == name))
+        .collect();
+    for (place, name) in unknown {
+        let path = field_path(&format!("/metadata/{place}/{}", token(key)));
+        draft.finding(not_offered(code, path, &name, what, offers.clone()));
+    }
+}
+
+/// "the site's node specs are …; nearest: …".
+fn not_offered<'a>(
+    code: Code,
+    path: String,
+    name: &str,
+    what: &str,
+    offers: impl Iterator<Item = &'a str> + Clone,
+) -> Finding {
+    let message = format!("the site's {what} are {}", enumeration(offers.clone()));
+    let mut finding = Finding::new(code, path, Value::from(name), message);
+    finding.hint = nearest(name, offers).map(|nearest| format!("nearest: {nearest}"));
+    finding
+}
+
+/// The node specs that the site offers, by name.
+fn check_node_spec(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let names = context.site().spec().node_specs.keys().map(String::as_str);
+    check_marks(
+        draft,
+        keys::NODE_SPEC,
+        Code::SpecUnknown,
+        "node specs",
+        names,
+    );
 }
 
 /// "a, b and c".
@@ -60,7 +116,29 @@ fn enumeration<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
 
 /// The candidate that is spelled most like what was written.
 fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let written = written.to_lowercase();
     candidates
         .into_iter()
-        .min_by_key(|candidate| strsim::damerau_levenshtein(written, candidate))
+        .min_by_key(|candidate| strsim::damerau_levenshtein(&written, &candidate.to_lowercase()))
+}
+
+/// A field that must say exactly what the site says.
+fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
+    let written = draft.get(pointer).cloned().unwrap_or(Value::Null);
+    let problem = match (wanted, &written) {
+        (Some(wanted), Value::String(text)) if text == wanted => return,
+        (None, value) if is_unset(value) => return,
+        (Some(wanted), _) => (
+            format!("the site's is {wanted:?}"),
+            "leave the field out, it is filled in",
+        ),
+        (None, _) => ("the site has none".to_owned(), "leave the field out"),
+    };
+    let finding = Finding::new(
+        Code::PlacementNotTheSites,
+        field_path(pointer),
+        written,
+        problem.0,
+    );
+    draft.finding(finding.hint(problem.1));
 }

@@ -34,3 +34,25 @@ pub(super) fn default(
     let named = cluster.and_then(|facts| site.cluster_type(facts.cluster_type.as_deref()?));
     group(named.unwrap_or(default_type)).count
 }
+
+/// Refuses a number of members with which etcd is no safer than with one less.
+pub(super) fn check_odd(draft: &mut Draft<'_>, pointer: &str) {
+    check(draft, pointer);
+    let Some(replicas) = draft.get(pointer).and_then(Value::as_u64) else {
+        return;
+    };
+    if replicas % 2 == 0 {
+        let hint = if replicas > 0 {
+            format!("{} or {}", replicas - 1, replicas + 1)
+        } else {
+            "1 or 3".to_owned()
+        };
+        let message = "etcd on the control plane needs an odd number of members";
+        draft.found(Code::ReplicasEven, pointer, message, Some(hint));
+    }
+}
+
+/// Refuses what is no number of machines.
+pub(super) fn check(draft: &mut Draft<'_>, pointer: &str) {
+    draft.expect(pointer, "a whole number, 0 or more,", Value::is_u64);
+}

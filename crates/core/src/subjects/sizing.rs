@@ -2,29 +2,36 @@
 
 use serde_json::Value;
 
-use super::{enumeration, nearest};
+use super::{check_node_spec, enumeration, not_offered};
 use crate::change::Draft;
 use crate::context::{Context, Linker};
 use crate::inventory::{Facts, mark};
-use crate::json::{field_path, token};
+use crate::json::field_path;
 use crate::site::{NodeGroupSpec, NodeSpec, PartialSize};
 use crate::{Code, Finding, Kind, keys};
 
 /// The three fields that make a size, below the machine's spec.
 const FIELDS: [&str; 3] = ["numCPUs", "memoryMiB", "diskGiB"];
 
-/// A node spec by name.
-pub(super) type Named<'a> = (&'a str, &'a NodeSpec);
+/// A node spec of the site, with its name.
+type Offer<'a> = (&'a str, &'a NodeSpec);
+
+/// A node spec that somebody named; it may be none of the site's.
+#[derive(Debug)]
+struct Named {
+    name: String,
+    /// Who named it, unless the template itself did: "MachineDeployment demo-workers".
+    by: Option<String>,
+}
 
 /// What decides about a template's size besides the numbers in it.
 #[derive(Debug)]
 pub(super) struct Wanted<'a> {
-    /// The node spec that somebody named, and where; it may be none of the site's.
-    named: Option<(String, String)>,
+    named: Option<Named>,
     /// What the cluster's type, or the site, gives to a machine of which nothing is said.
-    default: Named<'a>,
-    /// Nothing links to the template yet, so that the default may turn out wrong.
-    is_assumed: bool,
+    default: Offer<'a>,
+    /// What is not there yet, so that the default may turn out wrong.
+    unknown: Option<&'static str>,
 }
 
 /// Finds out what size a template is wanted to have.
@@ -34,40 +41,38 @@ pub(super) fn wanted<'a>(
     linker: Option<Linker<'a>>,
     cluster: Option<&'a Facts>,
 ) -> Wanted<'a> {
-    let on_template = mark(object, keys::NODE_SPEC).map(|name| (name.to_owned(), place(object)));
+    let named = |name: &str, by: Option<String>| Named {
+        name: name.to_owned(),
+        by,
+    };
+    let on_template = mark(object, keys::NODE_SPEC).map(|name| named(name, None));
     let on_linker = || {
         let linker = linker?;
-        let name = linker.facts.node_spec.clone()?;
-        Some((name, format!("metadata of {} {}", linker.kind, linker.name)))
+        let by = format!("{} {}", linker.kind, linker.name);
+        Some(named(linker.facts.node_spec.as_deref()?, Some(by)))
     };
     let on_cluster = || {
-        Some((
-            cluster?.node_spec.clone()?,
-            "metadata of the Cluster".to_owned(),
+        Some(named(
+            cluster?.node_spec.as_deref()?,
+            Some("its Cluster".to_owned()),
         ))
     };
     Wanted {
         named: on_template.or_else(on_linker).or_else(on_cluster),
         default: default_for(context, linker, cluster),
-        is_assumed: linker.is_none(),
+        unknown: match (linker, cluster) {
+            (None, _) => Some("nothing refers to this template yet"),
+            (_, None) => Some("its Cluster is not there yet"),
+            _ => None,
+        },
     }
-}
-
-fn place(object: &Value) -> String {
-    let pointer = format!("/metadata/labels/{}", token(keys::NODE_SPEC));
-    let is_label = object.pointer(&pointer).is_some();
-    field_path(&format!(
-        "/metadata/{}/{}",
-        if is_label { "labels" } else { "annotations" },
-        token(keys::NODE_SPEC)
-    ))
 }
 
 fn default_for<'a>(
     context: &Context<'a>,
     linker: Option<Linker<'a>>,
     cluster: Option<&'a Facts>,
-) -> Named<'a> {
+) -> Offer<'a> {
     let site = context.site();
     let of_type = || {
         let cluster_type = site.cluster_type(cluster?.cluster_type.as_deref()?)?;
@@ -102,8 +107,11 @@ pub(super) fn complete(
     let Some((name, size)) = choose(context, &given, wanted) else {
         return;
     };
-    if given.is_empty() && wanted.named.is_none() && wanted.is_assumed {
-        let message = format!("nothing refers to this template yet, so it is sized {name}");
+    if let Some(unknown) = wanted.unknown
+        && given.is_empty()
+        && wanted.named.is_none()
+    {
+        let message = format!("{unknown}, so it is sized {name}");
         draft.finding(
             Finding::new(Code::SpecAssumed, "metadata", Value::Null, message)
                 .hint(format!("set {}", keys::NODE_SPEC)),
@@ -123,13 +131,13 @@ fn choose<'a>(
     context: &Context<'a>,
     given: &PartialSize,
     wanted: &Wanted<'a>,
-) -> Option<Named<'a>> {
+) -> Option<Offer<'a>> {
     let site = context.site();
-    if let Some((name, _)) = &wanted.named {
+    if let Some(named) = &wanted.named {
         return site
             .spec()
             .node_specs
-            .get_key_value(name)
+            .get_key_value(&named.name)
             .map(|(name, spec)| (name.as_str(), spec));
     }
     if given.fits(wanted.default.1) {
@@ -162,58 +170,103 @@ fn given(object: &Value, spec: &str) -> PartialSize {
 /// Refuses a size that is not offered, or that is not the one that was named.
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, spec: &str, wanted: &Wanted<'_>) {
     for field in FIELDS {
-        draft.expect(&format!("{spec}/{field}"), "a whole number", |value| {
-            value.is_u64()
-        });
+        let pointer = format!("{spec}/{field}");
+        draft.expect(&pointer, "a whole number, 0 or more,", Value::is_u64);
     }
+    check_extras(draft, spec);
+    check_node_spec(context, draft);
     let site = context.site();
     let given = given(draft.object(), spec);
-    if let Some((name, place)) = &wanted.named {
-        match site.node_spec(name) {
+    match &wanted.named {
+        Some(named) => match site.node_spec(&named.name) {
             Some(size) if given.fits(size) => {}
-            Some(size) => draft.finding(contradiction(&given, name, size, spec)),
-            None => draft.finding(unknown_spec(context, name, place)),
-        }
-    } else if !site.spec().node_specs.values().any(|size| given.fits(size)) {
-        let offered = enumeration(
-            site.spec()
-                .node_specs
-                .iter()
-                .map(|(name, size)| describe(name, size)),
-        );
-        let (name, _) = site.nearest_node_spec(&given);
-        draft.finding(
-            Finding::new(
-                Code::SizeNotOffered,
-                field_path(spec),
-                as_value(&given),
-                format!("the site offers {offered}"),
-            )
-            .hint(format!(
-                "nearest: {name} (leave the numbers out and set {}: {name})",
-                keys::NODE_SPEC
-            )),
-        );
+            Some(size) => draft.finding(contradiction(context, &given, named, size, spec)),
+            None => {
+                if let Some(finding) = unknown_by(context, named, spec) {
+                    draft.finding(finding);
+                }
+            }
+        },
+        None if site.spec().node_specs.values().any(|size| given.fits(size)) => {}
+        None => draft.finding(not_a_size(context, &given, spec)),
     }
 }
 
-fn unknown_spec(context: &Context<'_>, name: &str, place: &str) -> Finding {
-    let names = || context.site().spec().node_specs.keys().map(String::as_str);
-    let message = format!("the site's node specs are {}", enumeration(names()));
-    let mut finding = Finding::new(Code::SpecUnknown, place, Value::from(name), message);
-    finding.hint = nearest(name, names()).map(|nearest| format!("nearest: {nearest}"));
-    finding
+/// What no node spec has, and what would make a machine larger than its spec.
+fn check_extras(draft: &mut Draft<'_>, spec: &str) {
+    for (field, message) in [
+        ("additionalDisksGiB", "the site's node specs have one disk"),
+        ("dataDisks", "the site's node specs have one disk"),
+        ("pciDevices", "the site's node specs have no PCI devices"),
+    ] {
+        let pointer = format!("{spec}/{field}");
+        if draft.has(&pointer) {
+            let hint = Some("leave them out".to_owned());
+            draft.found(Code::SizeNotOffered, &pointer, message, hint);
+        }
+    }
 }
 
-fn contradiction(given: &PartialSize, name: &str, size: &NodeSpec, spec: &str) -> Finding {
-    let message = format!("{} is {name}, {}", keys::NODE_SPEC, describe(name, size));
+/// A name that somebody else gave; the template's own is judged where it stands.
+fn unknown_by(context: &Context<'_>, named: &Named, spec: &str) -> Option<Finding> {
+    let by = named.by.as_ref()?;
+    let names = context.site().spec().node_specs.keys().map(String::as_str);
+    let mut finding = not_offered(
+        Code::SpecUnknown,
+        field_path(spec),
+        &named.name,
+        "node specs",
+        names,
+    );
+    finding.message = format!("{} of {by}: {}", keys::NODE_SPEC, finding.message);
+    Some(finding)
+}
+
+fn not_a_size(context: &Context<'_>, given: &PartialSize, spec: &str) -> Finding {
+    let site = context.site();
+    let specs = site.spec().node_specs.iter();
+    let offered = enumeration(specs.map(|(name, size)| describe(name, size)));
+    let (name, _) = site.nearest_node_spec(given);
+    Finding::new(
+        Code::SizeNotOffered,
+        field_path(spec),
+        as_value(given),
+        format!("the site offers {offered}"),
+    )
+    .hint(format!(
+        "nearest: {name} (leave the numbers out and set {}: {name})",
+        keys::NODE_SPEC
+    ))
+}
+
+fn contradiction(
+    context: &Context<'_>,
+    given: &PartialSize,
+    named: &Named,
+    size: &NodeSpec,
+    spec: &str,
+) -> Finding {
+    let by = named.by.as_ref();
+    let of = by.map_or_else(String::new, |by| format!(" of {by}"));
+    let message = format!(
+        "{}{of} asks for {}",
+        keys::NODE_SPEC,
+        describe(&named.name, size)
+    );
+    let hint = match by {
+        _ if !context.is_create() => {
+            "a stored template cannot be resized: make a new one and refer to it"
+        }
+        None => "leave the numbers out, or the name",
+        Some(_) => "leave the numbers out",
+    };
     Finding::new(
         Code::SizeContradictsSpec,
         field_path(spec),
         as_value(given),
         message,
     )
-    .hint("leave the numbers out, or the name")
+    .hint(hint)
 }
 
 fn describe(name: &str, size: &NodeSpec) -> String {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::must_equal;
 use crate::change::Draft;
 use crate::context::Context;
-use crate::decide::must_equal;
 use crate::json::field_path;
 use crate::{Code, Finding, Kind};
 
@@ -18,14 +18,21 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         draft.fill("/spec/thumbprint", thumbprint.as_str());
     }
     complete_identity(context, draft);
-    if draft.has("/spec/controlPlaneEndpoint/host") {
-        let port = draft.get("/spec/controlPlaneEndpoint/port");
-        if port.is_none_or(|port| port.is_null() || port == 0) {
-            draft.set(
-                "/spec/controlPlaneEndpoint/port",
-                Value::from(API_SERVER_PORT),
-            );
-        }
+    complete_port(draft);
+}
+
+fn complete_port(draft: &mut Draft<'_>) {
+    const ENDPOINT: &str = "/spec/controlPlaneEndpoint";
+    let port = format!("{ENDPOINT}/port");
+    let is_unset = |port: Option<&Value>| port.is_none_or(|port| port.is_null() || port == 0);
+    if !draft.has(&format!("{ENDPOINT}/host")) || !is_unset(draft.get(&port)) {
+        return;
+    }
+    let stored = draft.old().and_then(|old| old.pointer(&port));
+    if !is_unset(stored) || draft.takes_defaults() {
+        // v1beta1 writes 0 where it means unset.
+        draft.remove(ENDPOINT, "port");
+        draft.fill(&port, API_SERVER_PORT);
     }
 }
 

@@ -3,7 +3,7 @@
 use basphere_core::{ApiVersion, Kind};
 use serde_json::{Value, json};
 
-use crate::world::{World, example, machine, warnings};
+use crate::world::{World, denials, example, machine, warnings};
 
 #[test]
 fn the_seven_objects_are_stored_complete() {
@@ -124,24 +124,32 @@ fn replacing_the_objects_by_the_same_file_changes_nothing() {
 }
 
 #[test]
-fn objects_may_come_in_any_order() {
-    for version in ApiVersion::ALL {
-        let mut objects = example("cluster", version);
-        objects.reverse();
-        let mut world = World::new();
-        world.apply_all(&objects);
-        let workers = &world.get(Kind::MachineDeployment, "demo-workers")["spec"];
-        assert_eq!(workers["replicas"], 2);
-        assert_eq!(machine(&world, "demo-control-plane")["numCPUs"], 4);
-    }
-}
-
-#[test]
-fn a_template_before_its_links_takes_the_sites_default_and_a_warning() {
+fn a_template_before_its_links_takes_the_sites_defaults_and_warnings() {
     let mut world = World::new();
     let objects = example("cluster", ApiVersion::V1Beta1);
     let decision = world.apply(&objects[3]);
-    assert_eq!(warnings(&decision), [("BSP-W002", "metadata")]);
+    assert_eq!(
+        warnings(&decision),
+        [
+            ("BSP-W002", "metadata"),
+            ("BSP-W007", "spec.template.spec.template")
+        ]
+    );
+}
+
+#[test]
+fn a_template_that_says_its_cluster_takes_the_image_of_its_control_plane() {
+    let mut world = World::new();
+    let mut objects = example("cluster", ApiVersion::V1Beta1);
+    objects[2]["spec"]["version"] = "v1.34.4".into();
+    world.apply_all(&objects[..3]);
+    let mut template = objects[5].clone();
+    template["metadata"]["labels"] = json!({"cluster.x-k8s.io/cluster-name": "demo"});
+    assert_eq!(warnings(&world.apply(&template)), []);
+    assert_eq!(
+        machine(&world, "demo-workers")["template"],
+        "ubuntu-2404-kube-v1.34.4"
+    );
 }
 
 #[test]
@@ -209,13 +217,51 @@ fn a_deployment_without_a_cluster_name_finds_its_cluster() {
         world.get(Kind::MachineDeployment, "demo-workers")["spec"]["clusterName"],
         "demo"
     );
+}
+
+#[test]
+fn a_deployment_that_fits_no_cluster_is_told_which_was_taken() {
+    let mut objects = example("cluster", ApiVersion::V1Beta2);
+    let spec = objects[4]["spec"].as_object_mut().expect("a spec");
+    spec.remove("clusterName");
     let mut lonely = World::new();
     let decision = lonely.apply(&objects[4]);
     assert_eq!(
         warnings(&decision),
         [
             ("BSP-W003", "spec.clusterName"),
+            ("BSP-W007", "spec.template.spec.version"),
             ("BSP-W001", "spec.replicas")
         ]
     );
+
+    // Its own Cluster may come later in the file, whoever is there already.
+    let mut other = objects[0].clone();
+    other["metadata"]["name"] = "other".into();
+    let mut world = World::new();
+    world.apply_all(&[other]);
+    assert!(warnings(&world.apply(&objects[4])).contains(&("BSP-W003", "spec.clusterName")));
+    let stored = |world: &World, name: &str| {
+        world.get(Kind::MachineDeployment, name)["spec"]["clusterName"].clone()
+    };
+    assert_eq!(stored(&world, "demo-workers"), "demo");
+
+    // A name that tells nothing leaves the only Cluster, and says so.
+    objects[4]["metadata"]["name"] = "pool".into();
+    assert!(warnings(&world.apply(&objects[4])).contains(&("BSP-W003", "spec.clusterName")));
+    assert_eq!(stored(&world, "pool"), "other");
+}
+
+#[test]
+fn a_deployment_whose_name_comes_later_must_say_how_it_selects() {
+    let world = World::new();
+    let mut deployment = example("cluster", ApiVersion::V1Beta1)[4].clone();
+    deployment["metadata"] = json!({"generateName": "demo-"});
+    assert_eq!(
+        denials(&world.admit(&deployment)),
+        [("BSP-C003", "spec.selector")]
+    );
+    deployment["spec"]["selector"] = json!({"matchLabels": {"pool": "a"}});
+    deployment["spec"]["template"]["metadata"] = json!({"labels": {"pool": "a"}});
+    assert_eq!(denials(&world.admit(&deployment)), []);
 }

@@ -5,11 +5,15 @@
     reason = "a test may fail loudly, in its helpers too"
 )]
 
+mod carried;
 mod explicit;
 mod kubeadm;
+mod moves;
+mod order;
 mod ownership;
 mod placement;
 mod properties;
 mod site;
 mod sizes;
+mod upgrade;
 mod world;

@@ -231,3 +231,24 @@ fn an_object_that_is_being_deleted_keeps_spec_and_owner() {
         [("BSP-O003", "metadata.labels.owner")]
     );
 }
+
+#[test]
+fn an_object_of_nobody_from_before_can_still_be_written() {
+    let mut world = World::new();
+    world.namespace = "platform".to_owned();
+    let mut object = cluster();
+    assert_eq!(
+        denials(&world.apply(&object)),
+        [("BSP-O001", "metadata.namespace")]
+    );
+    world
+        .stored
+        .insert((Kind::Cluster, "demo".to_owned()), cluster());
+    object["spec"]["paused"] = true.into();
+    let decision = world.apply(&object);
+    assert_eq!(denials(&decision), []);
+    assert_eq!(
+        decision.warnings[0].message,
+        "it was stored like this, although this namespace belongs to no tenant (BSP-O001)"
+    );
+}

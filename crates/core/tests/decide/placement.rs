@@ -193,3 +193,54 @@ fn what_is_in_the_way_is_refused_and_not_overwritten() {
         );
     }
 }
+
+#[test]
+fn more_devices_than_a_machine_can_have_are_refused_in_no_time() {
+    let devices = vec![json!({"dhcp4": true, "networkName": "x"}); 80_000];
+    let spec = json!({"network": {"devices": devices}});
+    let decision = World::new().apply(&template("t", V1Beta1, spec));
+    let denials = denials(&decision);
+    assert_eq!(
+        denials[0],
+        ("BSP-R005", "spec.template.spec.network.devices")
+    );
+    assert_eq!(denials.len(), 21, "and those of the first ten");
+}
+
+#[test]
+fn no_object_is_told_of_more_than_a_hundred_faults() {
+    let groups: Vec<_> = (0..500)
+        .map(|_| json!({"metadata": {"labels": {"owner": "lee"}}}))
+        .collect();
+    let mut cluster = example("cluster", V1Beta1)[0].clone();
+    cluster["spec"]["topology"] = json!({"workers": {"machineDeployments": groups}});
+    let decision = World::new().apply(&cluster);
+    assert_eq!(decision.denials.len(), 101);
+    assert_eq!(denials(&decision)[100], ("BSP-R005", ""));
+}
+
+#[test]
+fn what_is_missing_below_a_wrong_type_is_not_told_as_well() {
+    let decision = World::new().apply(&template(
+        "t",
+        V1Beta1,
+        json!({"network": {"devices": ["eth0"]}}),
+    ));
+    assert_eq!(
+        denials(&decision),
+        [("BSP-F001", "spec.template.spec.network.devices[0]")]
+    );
+}
+
+#[test]
+fn a_port_that_was_chosen_is_put_back() {
+    let mut world = World::new();
+    let mut cluster = example("cluster", V1Beta1)[1].clone();
+    cluster["spec"]["controlPlaneEndpoint"]["port"] = 8443.into();
+    world.apply_all(&[cluster.clone()]);
+    for unset in [json!(null), json!(0)] {
+        cluster["spec"]["controlPlaneEndpoint"]["port"] = unset;
+        let object = world.admit(&cluster).object.expect("an object");
+        assert_eq!(object["spec"]["controlPlaneEndpoint"]["port"], 8443);
+    }
+}

@@ -4,7 +4,7 @@ use basphere_core::{ApiVersion, Kind, Phase, Subject, decide};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::world::{World, example};
+use crate::world::{World, admin, capi, example, kim};
 
 /// Any JSON, with the keys that decisions read among its keys.
 fn arbitrary_json() -> impl Strategy<Value = Value> {
@@ -134,6 +134,22 @@ fn collect(value: &Value, pointer: &str, into: &mut Vec<String>) {
     }
 }
 
+/// One object of a complete cluster, stored by kim, as whoever reads it would send it back.
+fn stored() -> impl Strategy<Value = (World, Kind, String)> {
+    (
+        prop::sample::select(ApiVersion::ALL.to_vec()),
+        prop::sample::select(vec![kim(), admin(), capi()]),
+        0..7_usize,
+    )
+        .prop_map(|(version, requester, index)| {
+            let mut world = World::new();
+            world.apply_all(&example("cluster", version));
+            world.requester = requester;
+            let key = world.stored.keys().nth(index).expect("seven").clone();
+            (world, key.0, key.1)
+        })
+}
+
 /// Decides twice and checks everything that must hold, whatever the object is.
 fn holds(
     world: &World,
@@ -206,5 +222,32 @@ proptest! {
         world.apply_all(&example("cluster", subject.version));
         world.stored.retain(|(kind, _), _| *kind == Kind::Cluster || *kind == Kind::KubeadmControlPlane);
         holds(&world, &object, old, subject)?;
+    }
+
+    /// What a controller, an admin or a tenant sends back as it was read is not changed.
+    #[test]
+    fn a_stored_object_is_sent_back_unchanged((world, kind, name) in stored()) {
+        let decision = world.admit(world.get(kind, &name));
+        prop_assert!(decision.is_allowed(), "{:?}", decision.denials);
+        prop_assert!(decision.patch.is_empty(), "{:?}", decision.patch);
+    }
+
+    /// The same with one field changed: whatever becomes of it, it comes to rest at once.
+    #[test]
+    fn a_stored_object_is_edited(
+        (world, kind, name) in stored(),
+        at in any::<prop::sample::Index>(),
+        value in arbitrary_json(),
+    ) {
+        let old = world.get(kind, &name).clone();
+        let mut edited = old.clone();
+        let mut pointers = Vec::new();
+        collect(&old["spec"], "/spec", &mut pointers);
+        collect(&old["metadata"], "/metadata", &mut pointers);
+        if let Some(place) = edited.pointer_mut(at.get(&pointers).as_str()) {
+            *place = value;
+        }
+        let request = world.request(Phase::Mutate, &old);
+        holds(&world, &edited, Some(old), request.subject)?;
     }
 }

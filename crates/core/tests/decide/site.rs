@@ -62,6 +62,45 @@ fn impossible_offers_are_reported() {
 }
 
 #[test]
+fn what_the_schema_refuses_in_a_cluster_is_refused_in_a_file() {
+    assert_eq!(
+        errors(|spec| spec.tenancy.namespace_prefix = String::new()),
+        ["spec.tenancy.namespacePrefix"]
+    );
+    assert_eq!(
+        errors(|spec| spec.tenancy.namespace_prefix = "x".repeat(33)),
+        ["spec.tenancy.namespacePrefix"]
+    );
+    assert_eq!(
+        errors(|spec| {
+            spec.vsphere.server.clear();
+            spec.vsphere.network.clear();
+            spec.kubernetes.versions[0].vsphere_template.clear();
+            let small = spec.node_specs.get_mut("small").expect("small");
+            (small.memory_mib, small.disk_gib) = (1024, 0);
+        }),
+        [
+            "spec.vsphere.server",
+            "spec.vsphere.network",
+            "spec.nodeSpecs[small].memoryMiB",
+            "spec.nodeSpecs[small].diskGiB",
+            "spec.kubernetes.versions[0].vsphereTemplate",
+        ]
+    );
+}
+
+#[test]
+fn a_namespace_names_its_tenant_by_a_label_value_only() {
+    let site = World::new().site;
+    let owner = |name: &str| site.namespace_owner(name, None);
+    assert_eq!(owner("user-kim"), Some("kim".to_owned()));
+    assert_eq!(owner("user-7"), Some("7".to_owned()));
+    for nobodys in ["user-", "user--kim", "platform"] {
+        assert_eq!(owner(nobodys), None, "{nobodys}");
+    }
+}
+
+#[test]
 fn a_field_that_no_site_has_is_refused() {
     let mut value = serde_json::to_value(site_spec()).expect("JSON");
     value["vsphere"]["serverr"] = "x".into();

@@ -1,6 +1,7 @@
 //! Node specs, sizes and cluster types.
 
-use basphere_core::ApiVersion::V1Beta1;
+use basphere_core::ApiVersion::{self, V1Beta1};
+use basphere_core::Kind;
 use serde_json::json;
 
 use crate::world::{World, denials, example, machine, template};
@@ -104,11 +105,8 @@ fn an_unknown_cluster_type_is_refused_with_the_nearest() {
         cluster["metadata"]["labels"] = serde_json::Value::Null;
         cluster["metadata"][place] = json!({"basphere.dev/cluster-type": "standart"});
         let decision = World::new().apply(&cluster);
-        // An annotation becomes a label before it is judged.
-        assert_eq!(
-            denials(&decision),
-            [("BSP-T001", "metadata.labels[basphere.dev/cluster-type]")]
-        );
+        let path = format!("metadata.{place}[basphere.dev/cluster-type]");
+        assert_eq!(denials(&decision), [("BSP-T001", path.as_str())]);
         assert_eq!(
             decision.denials[0].hint.as_deref(),
             Some("nearest: standard")
@@ -127,6 +125,81 @@ fn all_problems_are_reported_at_once() {
             ("BSP-V003", "spec.template.spec.network.devices[0].dhcp4"),
             ("BSP-S002", "spec.template.spec"),
             ("BSP-V002", "spec.template.spec.template"),
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_node_spec_is_refused_wherever_it_stands() {
+    for version in ApiVersion::ALL {
+        for index in [0, 2, 4] {
+            for place in ["labels", "annotations"] {
+                let mut object = example("cluster", version)[index].clone();
+                object["metadata"][place] = json!({"basphere.dev/node-spec": "LARG"});
+                let decision = World::new().apply(&object);
+                let path = format!("metadata.{place}[basphere.dev/node-spec]");
+                assert_eq!(denials(&decision), [("BSP-S001", path.as_str())]);
+                assert_eq!(decision.denials[0].hint.as_deref(), Some("nearest: large"));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unknown_node_spec_of_somebody_else_is_told_with_its_place() {
+    let mut world = World::new();
+    let mut objects = example("cluster", V1Beta1);
+    objects[4]["metadata"]["labels"] = json!({"basphere.dev/node-spec": "gigantic"});
+    objects[5]["metadata"]["annotations"] = serde_json::Value::Null;
+    // It was stored before Basphere came.
+    let key = (Kind::MachineDeployment, "demo-workers".to_owned());
+    world.stored.insert(key, objects[4].clone());
+    let decision = world.apply(&objects[5]);
+    assert_eq!(denials(&decision), [("BSP-S001", "spec.template.spec")]);
+    assert_eq!(
+        decision.denials[0].message,
+        "basphere.dev/node-spec of MachineDeployment demo-workers: the site's node specs are large, medium and small"
+    );
+}
+
+#[test]
+fn a_stored_template_is_not_resized_by_a_name() {
+    let mut world = World::new();
+    world.apply_all(&[annotated("small", json!({}))]);
+    let decision = world.apply(&annotated("large", json!({})));
+    assert_eq!(denials(&decision), [("BSP-S003", "spec.template.spec")]);
+    assert_eq!(
+        decision.denials[0].to_string(),
+        "spec.template.spec: Invalid value: {\"numCPUs\":2,\"memoryMiB\":4096,\"diskGiB\":50}: \
+         basphere.dev/node-spec asks for large (8 CPUs, 16384 MiB, 200 GiB); a stored template cannot be resized: \
+         make a new one and refer to it [BSP-S003]"
+    );
+}
+
+#[test]
+fn what_no_node_spec_has_is_refused() {
+    for version in ApiVersion::ALL {
+        for (field, value) in [
+            ("additionalDisksGiB", json!([60000])),
+            ("dataDisks", json!([{"name": "d", "sizeGiB": 90000}])),
+            ("pciDevices", json!([{"vGPUProfile": "grid"}])),
+        ] {
+            let decision = World::new().apply(&template("t", version, json!({field: value})));
+            let path = format!("spec.template.spec.{field}");
+            assert_eq!(denials(&decision), [("BSP-S002", path.as_str())]);
+        }
+    }
+}
+
+#[test]
+fn a_topology_is_judged_where_it_is_written() {
+    let mut cluster = example("cluster", V1Beta1)[0].clone();
+    cluster["spec"] = json!({"topology": {"version": "v9.9.9", "controlPlane": {"replicas": 2}}});
+    assert_eq!(
+        denials(&World::new().apply(&cluster)),
+        [
+            ("BSP-K001", "spec.topology.version"),
+            ("BSP-K003", "spec.topology.controlPlane.replicas")
         ]
     );
 }

@@ -50,6 +50,7 @@ pub(crate) fn capi() -> Requester {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) site: Arc<Site>,
     pub(crate) namespace: String,
