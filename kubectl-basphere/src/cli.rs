@@ -54,6 +54,9 @@ pub(crate) enum Verb {
 }
 
 /// Show what Basphere would add to manifests, and whether it would take them. Nothing is changed.
+///
+/// Only Basphere's own rules are judged. The API server's schemas, such as unknown fields and wrong
+/// types, are checked by `kubectl apply --dry-run=server`.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_REVIEW)]
 pub(crate) struct Review {
@@ -103,11 +106,14 @@ With -o yaml or json:
     operation: CREATE or UPDATE
     judged: false for kinds that Basphere lets pass unseen
     allowed: whether it would be taken
+    error: why it could not be judged, such as a version that is not served; else null
     denials, warnings: each with code, path, value, message, hint (or null)
     needsCluster: kinds that only the cluster knows; unless empty, denials and warnings are not sure
     object: the object as it would be stored; null when it is not judged
 
-Exit codes: 0 allowed, 1 error, 2 wrong usage, 3 denied.
+What cannot be read or judged is said, and does not keep the rest from being judged.
+
+Exit codes: 0 allowed, 1 error (even if something else is denied), 2 wrong usage, 3 denied.
 
 Examples:
   kubectl basphere review -f cluster.yaml

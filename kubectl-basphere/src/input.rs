@@ -18,26 +18,36 @@ pub(crate) struct Source {
     pub(crate) manifest: Manifest,
 }
 
-/// Reads all objects, in the order in which kubectl applies them.
-pub(crate) fn read_all(names: &[PathBuf]) -> Result<Vec<Source>> {
+/// Reads all objects, in the order in which kubectl applies them, and says what cannot be read: one
+/// broken file is no reason to say nothing about the others.
+pub(crate) fn read_all(names: &[PathBuf]) -> Result<(Vec<Source>, Vec<anyhow::Error>)> {
     let stdins = names
         .iter()
         .filter(|name| *name == Path::new(STDIN))
         .count();
     ensure!(stdins < 2, "stdin can be read only once");
-    let mut sources = Vec::new();
+    let (mut sources, mut errors) = (Vec::new(), Vec::new());
     for name in names {
-        for file in files(name)? {
+        let files = files(name).unwrap_or_else(|error| {
+            errors.push(error);
+            Vec::new()
+        });
+        for file in files {
             let label = file.display().to_string();
-            let manifests = read(&file)?;
-            sources.extend(manifests.into_iter().map(|manifest| Source {
-                file: label.clone(),
-                manifest,
-            }));
+            match read(&file) {
+                Ok(manifests) => sources.extend(manifests.into_iter().map(|manifest| Source {
+                    file: label.clone(),
+                    manifest,
+                })),
+                Err(error) => errors.push(error),
+            }
         }
     }
-    ensure!(!sources.is_empty(), "no objects were found");
-    Ok(sources)
+    ensure!(
+        !sources.is_empty() || !errors.is_empty(),
+        "no objects were found"
+    );
+    Ok((sources, errors))
 }
 
 /// Reads all objects of one file, or of stdin.

@@ -29,11 +29,16 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
         Verb::Version => print_version(&mut out),
     };
     done.unwrap_or_else(|error| {
-        let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        // There is nowhere left to say that stderr is closed.
-        let _ = writeln!(talk, "{style}error:{style:#} {error:#}");
+        print_error(&error, &mut talk);
         Exit::Error
     })
+}
+
+/// Prints an error, after which the program need not end.
+pub(crate) fn print_error(error: &anyhow::Error, talk: &mut dyn Write) {
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    // There is nowhere left to say that stderr is closed.
+    let _ = writeln!(talk, "{style}error:{style:#} {error:#}");
 }
 
 /// Help goes to stdout and is no error; a wrong command line goes to stderr.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::{CertificateSource, Config, LogFormat};
 use crate::{crds, logging, serve};
@@ -40,6 +40,7 @@ enum LowCommand {
 }
 
 #[derive(Args)]
+#[command(group(ArgGroup::new("certificate").required(true).multiple(true)))]
 struct ServeArgs {
     /// How to reach the API server [default: $KUBECONFIG, else the pod's service account]
     #[arg(long, value_name = "FILE")]
@@ -54,19 +55,20 @@ struct ServeArgs {
     metrics_listen: SocketAddr,
 
     /// Mint a CA and a certificate at start
-    #[arg(
-        long,
-        required_unless_present = "tls_cert",
-        conflicts_with = "tls_cert"
-    )]
+    #[arg(long, group = "certificate", conflicts_with = "tls_cert")]
     self_signed: bool,
 
     /// The server's certificate with its intermediates, in PEM; read again when it changes
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", group = "certificate", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
 
     /// The private key of --tls-cert, in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        group = "certificate",
+        requires = "tls_cert"
+    )]
     tls_key: Option<PathBuf>,
 
     /// Register the webhooks under this base URL once ready, and unregister them at shutdown

@@ -28,7 +28,7 @@ use crate::tls::{self, Certificates};
 use crate::world::World;
 use crate::{register, router, site, watch};
 
-/// How often readiness is looked at before registering; a certificate's time is part of it, and
+/// How often readiness is looked at until it is first reached; a certificate's time is part of it, and
 /// time sends no event.
 const READY_POLL: Duration = Duration::from_millis(50);
 /// For how long reviews are still taken after the webhooks were unregistered: an API server learns
@@ -92,13 +92,11 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         router::observation(metrics, Arc::clone(&readiness)),
     )?;
     background.spawn(certificates.keep());
-    if let Some(registration) = &registration {
-        background.spawn(register_when_ready(
-            client.clone(),
-            registration.clone(),
-            Arc::clone(&readiness),
-        ));
-    }
+    background.spawn(register_when_ready(
+        client.clone(),
+        registration.clone(),
+        Arc::clone(&readiness),
+    ));
 
     tokio::select! {
         () = stop => {}
@@ -202,13 +200,17 @@ fn start_watches(
 /// Comes last: from this moment on the API server asks us.
 async fn register_when_ready(
     client: Client,
-    registration: Registration,
+    registration: Option<Registration>,
     readiness: Arc<Readiness>,
 ) {
     while !readiness.missing(Timestamp::now()).is_empty() {
         tokio::time::sleep(READY_POLL).await;
     }
-    register::register(&client, &registration).await;
+    info!("ready");
+    if let Some(registration) = registration {
+        register::register(&client, &registration).await;
+        register::keep(&client, &registration).await;
+    }
 }
 
 /// The two servers, and the handle by which both are ended.

@@ -7,7 +7,13 @@
     reason = "a helper of a test may fail as loudly as the test"
 )]
 
-use basphere_harness::{ApiVersion, Outcome, Sandbox, SandboxOptions, Stop, User, example, run};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use basphere_harness::{
+    ApiVersion, Outcome, Sandbox, SandboxOptions, Stop, User, example, run, wait,
+};
 use serde_json::{Value, json};
 
 /// A controller of Cluster API; it has an administrator's rights, so that only admission can refuse.
@@ -17,6 +23,9 @@ const CONTROLLER: [&str; 4] = [
     "--as-group=system:serviceaccounts:capi-system",
     "--as-group=system:masters",
 ];
+
+/// How long the webhook may take to notice a change of its registration.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 #[test]
 fn away_v1beta1() {
@@ -46,6 +55,8 @@ fn away(api_version: ApiVersion) {
     site.what_controllers_create_passes();
     site.deleting_passes();
     site.sandbox.start_webhook().unwrap();
+    site.what_vanishes_or_is_edited_is_put_back();
+    site.what_another_holds_stays();
     site.an_end_in_order_unregisters();
 }
 
@@ -252,6 +263,100 @@ impl Site {
         ] {
             self.passes(self.sandbox.kim(), &["delete", object], &Value::Null);
         }
+    }
+
+    /// What a field of both configurations is.
+    fn registered(&self, path: &str) -> [String; 2] {
+        [
+            "validatingwebhookconfiguration",
+            "mutatingwebhookconfiguration",
+        ]
+        .map(|kind| {
+            let output = format!("-o=jsonpath={path}");
+            let get = ["get", kind, "basphere", "--ignore-not-found", &output];
+            self.passes(self.sandbox.admin(), &get, &Value::Null)
+        })
+    }
+
+    #[track_caller]
+    fn becomes(&self, path: &str, expected: &[String; 2]) {
+        wait::until("the registration is as expected", PATIENCE, || {
+            Ok((self.registered(path) == *expected).then_some(()))
+        })
+        .unwrap();
+    }
+
+    /// Waits until the webhook has said that another process holds this configuration.
+    fn webhook_has_seen(&self, kind: &str) {
+        wait::until("the webhook has seen it", PATIENCE, || {
+            let log = std::fs::read_to_string(self.sandbox.webhook_log())?;
+            let is_told = |line: &str| {
+                line.contains(kind) && line.contains("another webhook holds the configuration")
+            };
+            Ok(log.lines().any(is_told).then_some(()))
+        })
+        .unwrap();
+    }
+
+    fn delete_registration(&self) {
+        let both = "validatingwebhookconfiguration,mutatingwebhookconfiguration";
+        let delete = ["delete", both, "basphere"];
+        self.passes(self.sandbox.admin(), &delete, &Value::Null);
+    }
+
+    fn patch_registration(&self, patch: &str) {
+        for kind in [
+            "validatingwebhookconfiguration",
+            "mutatingwebhookconfiguration",
+        ] {
+            let patch = ["patch", kind, "basphere", "--type=json", "-p", patch];
+            self.passes(self.sandbox.admin(), &patch, &Value::Null);
+        }
+    }
+
+    fn what_vanishes_or_is_edited_is_put_back(&self) {
+        let all = "{.webhooks[*]}";
+        let ours = self.registered(all);
+        self.delete_registration();
+        self.becomes(all, &ours);
+        self.patch_registration(
+            r#"[{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Ignore"}]"#,
+        );
+        self.becomes(all, &ours);
+        self.patch_registration(r#"[{"op": "remove", "path": "/webhooks/0"}]"#);
+        self.becomes(all, &ours);
+    }
+
+    /// Two processes do not fight: the last one keeps its registration until it takes it back.
+    fn what_another_holds_stays(&self) {
+        let bundles = "{.webhooks[*].clientConfig.caBundle}";
+        let ours = self.registered(bundles);
+        // Any valid CA does for another process.
+        let ca = std::fs::read(self.sandbox.control_plane().webhook_client_ca()).unwrap();
+        let client = json!({"url": "https://127.0.0.1:1/validate", "caBundle": BASE64.encode(&ca)});
+        for kind in [
+            "validatingwebhookconfiguration",
+            "mutatingwebhookconfiguration",
+        ] {
+            let get = ["get", kind, "basphere", "-o=json"];
+            let found = self.passes(self.sandbox.admin(), &get, &Value::Null);
+            let mut object: Value = serde_json::from_str(&found).unwrap();
+            for webhook in object["webhooks"].as_array_mut().unwrap() {
+                webhook["clientConfig"] = client.clone();
+            }
+            self.passes(self.sandbox.admin(), &["replace", "-f", "-"], &object);
+        }
+        let theirs = self.registered(bundles);
+        assert_ne!(theirs, ours);
+        for kind in [
+            "ValidatingWebhookConfiguration",
+            "MutatingWebhookConfiguration",
+        ] {
+            self.webhook_has_seen(kind);
+        }
+        assert_eq!(self.registered(bundles), theirs, "it is not fought for");
+        self.delete_registration();
+        self.becomes(bundles, &ours);
     }
 
     fn an_end_in_order_unregisters(&self) {

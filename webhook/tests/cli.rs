@@ -33,6 +33,8 @@ fn wrong_arguments_end_with_2_and_say_which() {
     for (arguments, word) in [
         (&[][..], "Usage"),
         (&["serve"], "--self-signed"),
+        (&["serve"], "--tls-cert"),
+        (&["serve"], "--tls-key"),
         (
             &[
                 "serve",

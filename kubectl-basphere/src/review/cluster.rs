@@ -106,7 +106,17 @@ impl Cluster {
         } else {
             Api::all_with(self.client.clone(), &resource)
         };
-        self.ask(objects.get_opt(name))?.map(to_value).transpose()
+        // An object that is not there is no error; a kind or version that is not served is one.
+        let found = self.runtime.block_on(objects.get_opt(name));
+        let found = found.map_err(|error| match error {
+            kube::Error::Api(status) if status.code == 404 => anyhow::anyhow!(
+                "no matches for kind {:?} in version {:?}",
+                resource.kind,
+                resource.api_version
+            ),
+            other => readable(other),
+        })?;
+        found.map(to_value).transpose()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
     Decision, Finding, Lookup, NamespaceFacts, Operation, Phase, Request, Requester, Site,
     Snapshot, Subject, decide,
@@ -80,8 +80,9 @@ impl Judge {
         &self.notices
     }
 
-    /// Judges one object, and takes note of it for those that follow.
-    pub(super) fn review(&mut self, source: Source) -> Result<Item> {
+    /// Judges one object, and takes note of it for those that follow. With the error, for a person,
+    /// stands the place.
+    pub(super) fn review(&mut self, source: Source) -> (Item, Option<Error>) {
         let Source { file, manifest } = source;
         let place = format!(
             "{file}: document {}, line {}",
@@ -100,6 +101,7 @@ impl Judge {
             operation: "CREATE",
             judged: false,
             allowed: true,
+            error: None,
             denials: Vec::new(),
             warnings: Vec::new(),
             needs_cluster: Vec::new(),
@@ -107,16 +109,20 @@ impl Judge {
             sent: Value::Null,
         };
         match Subject::parse_manifest(&item.api_version, &item.kind) {
-            Some(subject) => {
-                let sent = self.sent(subject, &item, object).context(place)?;
-                self.judge(sent, &mut item);
-            }
+            Some(subject) => match self.sent(subject, &item, object) {
+                Ok(sent) => self.judge(sent, &mut item),
+                Err(error) => {
+                    item.allowed = false;
+                    item.error = Some(format!("{error:#}"));
+                    return (item, Some(error.context(place)));
+                }
+            },
             None if item.api_version == "v1" && item.kind == "Namespace" => {
                 self.observe_namespace(&item.name, &object);
             }
             None => {}
         }
-        Ok(item)
+        (item, None)
     }
 
     fn observe_namespace(&mut self, name: &str, object: &Value) {

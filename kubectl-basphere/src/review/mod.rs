@@ -17,6 +17,7 @@ use basphere_core::Requester;
 
 use crate::cli::{Global, Output, Review};
 use crate::exit::{Exit, unless_closed};
+use crate::run::print_error;
 use crate::{input, offline};
 
 use cluster::Cluster;
@@ -30,20 +31,33 @@ pub(crate) fn run(
     out: &mut dyn Write,
     talk: &mut dyn Write,
 ) -> Result<Exit> {
-    let sources = input::read_all(&options.files)?;
+    let (sources, errors) = input::read_all(&options.files)?;
+    for error in &errors {
+        print_error(error, talk);
+    }
+    if sources.is_empty() {
+        return Ok(Exit::Error);
+    }
     let mut judge = judge(options, global)?;
-    let items = sources
+    let items: Vec<_> = sources
         .into_iter()
-        .map(|source| judge.review(source))
-        .collect::<Result<Vec<_>>>()?;
+        .map(|source| {
+            let (item, error) = judge.review(source);
+            if let Some(error) = error {
+                print_error(&error, talk);
+            }
+            item
+        })
+        .collect();
     for notice in judge.notices() {
         unless_closed(writeln!(talk, "warning: {notice}"))?;
     }
     let report = Report::new(items);
-    let exit = if report.allowed {
-        Exit::Ok
-    } else {
-        Exit::Denied
+    let is_incomplete = !errors.is_empty() || report.items.iter().any(|item| item.error.is_some());
+    let exit = match report.allowed {
+        _ if is_incomplete => Exit::Error,
+        true => Exit::Ok,
+        false => Exit::Denied,
     };
     match options.output {
         Output::Text => unless_closed(text::write(&report, out))?,

@@ -28,6 +28,8 @@ pub(super) struct Item {
     pub(super) operation: &'static str,
     pub(super) judged: bool,
     pub(super) allowed: bool,
+    /// Why it could not be judged, though it should have been.
+    pub(super) error: Option<String>,
     #[serde(serialize_with = "findings")]
     pub(super) denials: Vec<Finding>,
     #[serde(serialize_with = "findings")]

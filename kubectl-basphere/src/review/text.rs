@@ -48,6 +48,9 @@ fn write_item(item: &Item, out: &mut dyn Write) -> io::Result<()> {
         _ => (DENIED, "denied"),
     };
     writeln!(out, "{HEADING}{name}{HEADING:#}: {style}{verdict}{style:#}")?;
+    if let Some(error) = &item.error {
+        writeln!(out, "{DENIED}error:{DENIED:#} {error}")?;
+    }
     write_diff(item, out)?;
     write_findings(out, WARNED, "warning", &item.warnings)?;
     write_findings(out, DENIED, "denied", &item.denials)?;
@@ -101,7 +104,7 @@ fn write_summary(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let count = |fits: fn(&Item) -> bool| report.items.iter().filter(|item| fits(item)).count();
     let parts = [
         (count(|item| item.judged && item.allowed), "allowed"),
-        (count(|item| !item.allowed), "denied"),
+        (count(|item| item.judged && !item.allowed), "denied"),
         (count(|item| !item.judged), "not judged"),
     ];
     let parts: Vec<_> = parts

@@ -66,6 +66,32 @@ fn what_cannot_be_read_is_1_and_says_where() {
 }
 
 #[test]
+fn one_broken_file_or_object_does_not_end_the_review() {
+    let file = example("cluster.v1beta1.yaml");
+    let ran = review(&["-f", "/nonexistent.yaml", "-f", &file]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.starts_with("error: /nonexistent.yaml: "), "{ran:?}");
+    assert!(ran.out.ends_with("\n7 objects: 7 allowed\n"), "{ran:?}");
+
+    let nameless = "apiVersion: cluster.x-k8s.io/v1beta1\nkind: Cluster\n";
+    let ran = review_text(&["-n", "user-kim"], &format!("{nameless}---\n{CLUSTER}"));
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert_eq!(
+        ran.err,
+        "error: -: document 1, line 1: metadata.name is missing\n"
+    );
+    assert!(
+        ran.out
+            .starts_with("Cluster : not judged\nerror: metadata.name is missing\n\nCluster user-kim/demo: allowed\n"),
+        "{ran:?}"
+    );
+    assert!(
+        ran.out.ends_with("\n2 objects: 1 allowed, 1 not judged\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
 fn an_alias_bomb_is_refused() {
     let mut bomb = format!("{CLUSTER}l0: &l0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..20 {

@@ -9,5 +9,6 @@
 
 mod complete;
 mod failures;
+mod live;
 mod program;
 mod review;

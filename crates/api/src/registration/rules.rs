@@ -12,6 +12,7 @@ pub(super) const TENANTS: &[Kind] = &[
     Kind::KubeadmControlPlane,
     Kind::KubeadmControlPlaneTemplate,
     Kind::MachineDeployment,
+    Kind::MachineHealthCheck,
     Kind::MachinePool,
     Kind::VSphereCluster,
     Kind::VSphereClusterTemplate,

@@ -96,6 +96,21 @@ fn every_webhook_is_narrow() {
 }
 
 #[test]
+fn a_health_check_is_completed_and_validated_like_what_people_create() {
+    for (name, webhook) in webhooks(&by_url()) {
+        let rules = webhook["rules"].as_array().unwrap();
+        let is_named = rules.iter().any(|rule| {
+            rule["apiGroups"] == json!(["cluster.x-k8s.io"])
+                && rule["resources"]
+                    .as_array()
+                    .unwrap()
+                    .contains(&json!("machinehealthchecks"))
+        });
+        assert_eq!(is_named, name.contains(".tenants."), "{name}");
+    }
+}
+
+#[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
         let changed = webhook["matchConditions"]
