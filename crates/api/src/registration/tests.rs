@@ -1,5 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use basphere_core::{
+    ApiVersion, Kind, Operation, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject,
+    decide,
+};
 use serde_json::{Value, json};
 
 use super::{Endpoint, Registration};
@@ -95,18 +100,53 @@ fn every_webhook_is_narrow() {
     }
 }
 
+/// Whether the decision puts an owner onto a new object of this kind.
+fn is_owned(kind: Kind) -> bool {
+    let examples = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../deploy/examples/site.yaml"
+    );
+    let text = std::fs::read_to_string(examples).unwrap();
+    let site: Value = serde_saphyr::from_str(&text).unwrap();
+    let spec: SiteSpec = serde_json::from_value(site["spec"].clone()).unwrap();
+    let request = Request {
+        phase: Phase::Mutate,
+        operation: Operation::Create,
+        subject: Subject {
+            kind,
+            version: ApiVersion::V1Beta2,
+        },
+        namespace: "user-kim".to_owned(),
+        name: "demo".to_owned(),
+        requester: Requester::default(),
+        dry_run: false,
+        object: Some(json!({"metadata": {"name": "demo"}})),
+        old_object: None,
+    };
+    let snapshot = Snapshot {
+        site: Arc::new(Site::try_from(spec).unwrap()),
+        namespace: None,
+        inventory: Arc::default(),
+        live: BTreeSet::new(),
+    };
+    let object = decide(&request, &snapshot).object.unwrap();
+    object.pointer("/metadata/labels/owner") == Some(&json!("kim"))
+}
+
 #[test]
-fn a_health_check_is_completed_and_validated_like_what_people_create() {
-    for (name, webhook) in webhooks(&by_url()) {
-        let rules = webhook["rules"].as_array().unwrap();
-        let is_named = rules.iter().any(|rule| {
-            rule["apiGroups"] == json!(["cluster.x-k8s.io"])
-                && rule["resources"]
-                    .as_array()
-                    .unwrap()
-                    .contains(&json!("machinehealthchecks"))
+fn exactly_the_kinds_that_get_an_owner_are_completed() {
+    let webhooks = webhooks(&by_url());
+    for kind in Kind::ALL {
+        let is_named = webhooks.iter().any(|(name, webhook)| {
+            let rules = webhook["rules"].as_array().unwrap();
+            name.starts_with("complete.")
+                && rules.iter().any(|rule| {
+                    let resources = rule["resources"].as_array().unwrap();
+                    rule["apiGroups"] == json!([kind.group()])
+                        && resources.contains(&json!(kind.plural()))
+                })
         });
-        assert_eq!(is_named, name.contains(".tenants."), "{name}");
+        assert_eq!(is_named, is_owned(*kind), "{kind}");
     }
 }
 

@@ -30,7 +30,10 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_replicas(context, draft);
     if has_cloud_provider(draft.object()) {
         kubeadm::complete_cloud_provider(context, draft, API_SERVER_ARGUMENTS);
-    } else if draft.old().is_some_and(has_cloud_provider) {
+    } else if draft
+        .old()
+        .is_some_and(|old| !runs_with_cloud_provider(old))
+    {
         drop_cloud_provider(draft);
     }
     kubeadm::complete_cloud_provider(context, draft, CONTROLLER_MANAGER_ARGUMENTS);
@@ -49,7 +52,18 @@ fn version_of(control_plane: &Value) -> Option<KubernetesVersion> {
     text_at(control_plane, "/spec/version")?.parse().ok()
 }
 
-/// On the way to a version without the argument, it goes: most people never wrote it.
+/// Whether a stored control plane has the argument although its version does not, so that taking it
+/// out would replace machines that run, however they do.
+fn runs_with_cloud_provider(stored: &Value) -> bool {
+    let names = kubeadm::argument_names(stored, API_SERVER_ARGUMENTS);
+    !has_cloud_provider(stored)
+        && names
+            .iter()
+            .any(|(name, _)| name == kubeadm::CLOUD_PROVIDER)
+}
+
+/// On the way to a version without the argument, it goes: most people never wrote it. Afterwards it
+/// goes as well, since the file that wrote it is applied again.
 fn drop_cloud_provider(draft: &mut Draft<'_>) {
     if kubeadm::drop_cloud_provider(draft, API_SERVER_ARGUMENTS, CONFIG) {
         let finding = Finding::new(

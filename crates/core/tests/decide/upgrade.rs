@@ -77,6 +77,36 @@ fn other_arguments_survive_the_upgrade() {
 }
 
 #[test]
+fn a_file_with_the_argument_can_be_applied_before_and_after() {
+    for version in ApiVersion::ALL {
+        let (mut world, mut file) = before(version, true);
+        let argument = match version {
+            ApiVersion::V1Beta1 => json!({"cloud-provider": "external"}),
+            ApiVersion::V1Beta2 => json!([{"name": "cloud-provider", "value": "external"}]),
+        };
+        file["spec"]["kubeadmConfigSpec"]["clusterConfiguration"] =
+            json!({"apiServer": {"extraArgs": argument}});
+        world.apply_all(std::slice::from_ref(&file));
+        let stored = world.stored.clone();
+        let again = world.apply(&file);
+        assert_eq!(denials(&again), []);
+        assert_eq!(again.warnings[0].code.as_str(), "BSP-W008");
+        assert_eq!(world.stored, stored);
+    }
+}
+
+#[test]
+fn what_runs_with_the_argument_is_not_replaced_for_it() {
+    let (mut world, newer) = before(ApiVersion::V1Beta1, true);
+    let key = (KubeadmControlPlane, NAME.to_owned());
+    world.stored.get_mut(&key).expect("stored")["spec"]["version"] = "v1.34.4".into();
+    let stored = world.stored.clone();
+    let decision = world.apply(&newer);
+    assert_eq!(warnings(&decision)[0].0, "BSP-W006");
+    assert_eq!(world.stored, stored);
+}
+
+#[test]
 fn an_argument_that_somebody_chose_is_not_taken_out_silently() {
     let (mut world, mut newer) = before(ApiVersion::V1Beta1, true);
     *newer.pointer_mut("/spec").expect("a spec") = json!({

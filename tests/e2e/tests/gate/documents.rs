@@ -12,6 +12,7 @@ both_versions!(
     a_dry_run_gives_the_same_and_leaves_nothing,
     the_order_of_objects_does_not_matter,
     a_cluster_written_a_moment_ago_is_seen,
+    a_control_plane_is_upgraded_over_the_loss_of_an_argument,
 );
 
 const OBJECTS: [&str; 7] = [
@@ -218,5 +219,36 @@ fn a_cluster_written_a_moment_ago_is_seen(tenant: &Tenant) -> Result<()> {
         let stored = tenant.get(&format!("kubeadmcontrolplane/{name}-control-plane"))?;
         ensure!(stored["spec"]["replicas"] == 3, "{stored:#}");
     }
+    Ok(())
+}
+
+fn a_control_plane_is_upgraded_over_the_loss_of_an_argument(tenant: &Tenant) -> Result<()> {
+    let manifest = tenant.manifest("document-000")?;
+    tenant.apply(&manifest)?;
+    let name = "kubeadmcontrolplane/doc-control-plane";
+    let api_server = "/spec/kubeadmConfigSpec/clusterConfiguration/apiServer/extraArgs";
+    let before = tenant.get(name)?;
+    ensure!(
+        before
+            .pointer(api_server)
+            .is_some_and(|arguments| !arguments.is_null()),
+        "{before:#}"
+    );
+    let patch = r#"{"spec": {"version": "v1.34.4"}}"#;
+    let upgrade = ["patch", name, "--type=merge", "-p", patch];
+    let outcome = tenant.kubectl(&upgrade, "")?;
+    ensure!(outcome.stderr.contains("BSP-W008"), "{}", outcome.stderr);
+    outcome.stdout()?;
+    let after = tenant.get(name)?;
+    ensure!(after["spec"]["version"] == "v1.34.4", "{after:#}");
+    ensure!(after.pointer(api_server).is_none(), "{after:#}");
+
+    // The file still has the argument, and can be applied all the same.
+    tenant.apply(&manifest)?;
+    let again = tenant.get(name)?;
+    ensure!(
+        again["metadata"]["generation"] == after["metadata"]["generation"],
+        "{again:#}"
+    );
     Ok(())
 }

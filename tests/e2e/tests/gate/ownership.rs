@@ -8,6 +8,7 @@ both_versions!(
     a_foreign_owner_is_forbidden,
     a_namespace_of_nobody_is_forbidden,
     what_controllers_create_inherits_the_owner,
+    a_health_check_has_an_owner_too,
     the_requester_is_kept_as_the_api_server_knew_it,
     an_admin_names_another_owner,
     a_label_that_is_removed_comes_back,
@@ -74,10 +75,6 @@ fn what_controllers_create_inherits_the_owner(tenant: &Tenant) -> Result<()> {
             &tenant.binding(controller).to_string(),
         )?
         .stdout()?;
-    let bootstrap = match tenant.version() {
-        "v1beta1" => json!({"dataSecretName": "x"}),
-        _ => json!({"dataSecretName": "x"}),
-    };
     let reference = match tenant.version() {
         "v1beta1" => {
             json!({"apiVersion": "infrastructure.cluster.x-k8s.io/v1beta1", "kind": "VSphereMachine", "name": "m"})
@@ -90,7 +87,7 @@ fn what_controllers_create_inherits_the_owner(tenant: &Tenant) -> Result<()> {
         "apiVersion": format!("cluster.x-k8s.io/{}", tenant.version()),
         "kind": "Machine",
         "metadata": {"name": "m", "labels": {"cluster.x-k8s.io/cluster-name": "owned"}},
-        "spec": {"clusterName": "owned", "bootstrap": bootstrap, "infrastructureRef": reference},
+        "spec": {"clusterName": "owned", "bootstrap": {"dataSecretName": "x"}, "infrastructureRef": reference},
     });
     tenant
         .as_user(
@@ -102,6 +99,26 @@ fn what_controllers_create_inherits_the_owner(tenant: &Tenant) -> Result<()> {
     let labels = &tenant.get("machine/m")?["metadata"]["labels"];
     ensure!(
         labels["basphere.dev/owner"] == "team-7" && labels["owner"] == "team-7",
+        "{labels}"
+    );
+    Ok(())
+}
+
+fn a_health_check_has_an_owner_too(tenant: &Tenant) -> Result<()> {
+    let mut check = json!({
+        "apiVersion": format!("cluster.x-k8s.io/{}", tenant.version()),
+        "kind": "MachineHealthCheck",
+        "metadata": {"name": "check"},
+        "spec": {"clusterName": "owned", "selector": {"matchLabels": {"pool": "a"}}},
+    });
+    if tenant.version() == "v1beta1" {
+        check["spec"]["unhealthyConditions"] =
+            json!([{"type": "Ready", "status": "False", "timeout": "300s"}]);
+    }
+    tenant.apply(&check.to_string())?;
+    let labels = &tenant.get("machinehealthcheck/check")?["metadata"]["labels"];
+    ensure!(
+        labels["basphere.dev/owner"] == "kim" && labels["owner"] == "kim",
         "{labels}"
     );
     Ok(())
