@@ -7,7 +7,9 @@ use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
 use crate::site::Trust;
-use crate::{Code, Decision, Finding, Operation, Phase, Request, Snapshot, ownership, subjects};
+use crate::{
+    Code, Decision, Finding, Operation, Phase, Request, Snapshot, guard, ownership, subjects,
+};
 
 /// Decides one request over one snapshot.
 ///
@@ -78,6 +80,7 @@ fn judge(
     let mut draft = Draft::new(object.clone(), stored, completion);
     if context.request.phase == Phase::Mutate {
         ownership::complete(context, &mut draft);
+        guard::complete(context, &mut draft);
         // The topology controller compares what it wants with what it gets, and what already runs
         // elsewhere would roll: such objects take labels and nothing else.
         if !context.is_topology_owned() && !context.is_adoption() {
@@ -85,6 +88,7 @@ fn judge(
         }
     }
     ownership::check(context, &mut draft);
+    guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
     let (completed, findings) = draft.into_parts();
     (completed, without_echoes(findings))
@@ -109,23 +113,35 @@ fn without_echoes(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Finalizers, status and metadata pass while an object is being deleted; its spec and its owner
-/// are not changed any more.
+/// are not changed any more, and CAPV still logs in to the server that it names.
 fn judge_deleting(
     context: &Context<'_>,
     completed: &Value,
     stored: Option<&Value>,
     findings: Vec<Finding>,
 ) -> Vec<Finding> {
-    let is_owner =
-        |finding: &Finding| matches!(finding.code, Code::OwnerForeign | Code::OwnerChanged);
-    let mut kept: Vec<_> = findings.into_iter().filter(is_owner).collect();
+    let is_person = context.trust() == Trust::Person;
+    let is_theft = |finding: &Finding| match finding.code {
+        Code::OwnerForeign
+        | Code::OwnerChanged
+        | Code::OwnerReferenceChanged
+        | Code::SelectorLabelChanged => true,
+        // A person is told that the spec cannot be changed at all.
+        Code::PlacementNotTheSites => !is_person,
+        _ => false,
+    };
+    let findings = match stored {
+        Some(stored) => without_old_faults(context, stored, findings),
+        None => findings,
+    };
+    let mut kept: Vec<_> = findings.into_iter().filter(is_theft).collect();
     let spec = |object: Option<&Value>| {
         object
             .and_then(|o| o.get("spec"))
             .cloned()
             .unwrap_or(Value::Null)
     };
-    if context.trust() == Trust::Person && spec(Some(completed)) != spec(stored) {
+    if is_person && spec(Some(completed)) != spec(stored) {
         let message = "the object is being deleted, and its spec cannot be changed any more";
         kept.push(
             Finding::new(Code::ChangedWhileDeleting, "spec", Value::Null, message)

@@ -61,6 +61,11 @@ codes! {
     SiteMissing = "BSP-R003", Class::Unavailable, "No valid Site has been loaded yet.";
     ReadFailed = "BSP-R004", Class::Unavailable, "A live read that the decision needs has failed.";
     TooMany = "BSP-R005", INVALID, "The object has more problems, or a longer list, than are looked at.";
+    KindNotForTenants = "BSP-A001", Class::Forbidden, "Only admins and controllers write objects of this kind.";
+    OwnerReferenceChanged = "BSP-A002", Class::Forbidden, "A person changes the ownerReferences of a machine.";
+    SelectorLabelChanged = "BSP-A003", Class::Forbidden, "A person changes a label by which a machine is found.";
+    OtherNamespace = "BSP-A004", Class::Forbidden, "A reference leads into another namespace.";
+    FieldOfControllers = "BSP-A005", Class::Forbidden, "A person writes a field that only controllers write.";
     NamespaceWithoutOwner = "BSP-O001", Class::Forbidden, "The namespace belongs to no tenant.";
     OwnerForeign = "BSP-O002", Class::Forbidden, "An owner label names somebody other than the namespace's owner.";
     OwnerChanged = "BSP-O003", Class::Forbidden, "An owner label of a stored object is changed.";
@@ -75,6 +80,7 @@ codes! {
     ImageNotOffered = "BSP-V002", NOT_SUPPORTED, "The VM template is not one of the site's.";
     DhcpNotThere = "BSP-V003", INVALID, "The site has no DHCP.";
     AddressInTemplate = "BSP-V004", INVALID, "A machine template carries addresses.";
+    EndpointChanged = "BSP-V005", Class::Forbidden, "The address of a cluster's API server is changed.";
     ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
     ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";

@@ -10,6 +10,7 @@ mod context;
 mod decide;
 mod decision;
 mod finding;
+mod guard;
 mod inventory;
 mod json;
 mod ownership;

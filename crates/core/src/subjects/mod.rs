@@ -10,6 +10,7 @@ mod releases;
 mod replicas;
 mod sizing;
 mod vsphere_cluster;
+mod vsphere_machine;
 
 use serde_json::Value;
 
@@ -48,6 +49,10 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         Kind::MachineSet if is_person => {
             releases::check_version(context, draft, "/spec/template/spec/version");
         }
+        Kind::VSphereMachine
+        | Kind::VSphereVM
+        | Kind::VSphereClusterTemplate
+        | Kind::VSphereDeploymentZone => vsphere_machine::check(context, draft),
         _ => {}
     }
 }

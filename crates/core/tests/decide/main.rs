@@ -15,5 +15,6 @@ mod placement;
 mod properties;
 mod site;
 mod sizes;
+mod thefts;
 mod upgrade;
 mod world;
