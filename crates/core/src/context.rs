@@ -88,6 +88,9 @@ impl<'a> Context<'a> {
 
     /// The tenant that the request's namespace belongs to.
     pub(crate) fn namespace_owner(&self) -> Option<String> {
+        if self.request.namespace.is_empty() {
+            return None;
+        }
         if self.snapshot.namespace.is_none() {
             self.miss(Lookup::Namespace);
         }
@@ -225,6 +228,11 @@ impl<'a> Context<'a> {
                 .cluster_that_refers_to(linker.kind, linker.name)
                 .map(|(_, facts)| facts),
         }
+    }
+
+    /// What is stored of the object whose number is written.
+    pub(crate) fn scaled(&self) -> Option<&'a Facts> {
+        self.get(self.kind(), &self.request.name)
     }
 
     /// Whether some Machine names this UID as its owner.

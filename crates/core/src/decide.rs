@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::finding::Class;
 use crate::site::Trust;
 use crate::{
-    Code, Decision, Finding, Operation, Phase, Request, Snapshot, guard, ownership, subjects,
+    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, guard, ownership, subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -35,18 +35,10 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         };
     };
     let context = Context::new(request, snapshot);
-    let stored = request.old_object.as_ref();
-    let is_deleting =
-        stored.is_some_and(|old| old.pointer("/metadata/deletionTimestamp").is_some());
-
-    let (completed, mut findings) = judge(&context, object, stored, is_deleting);
-    if is_deleting {
-        findings = judge_deleting(&context, &completed, stored, findings);
-    } else if let Some(stored) = stored {
-        findings = without_old_faults(&context, stored, findings);
-    } else if context.is_adoption() {
-        findings = findings.into_iter().map(tolerated_in_adoption).collect();
-    }
+    let (completed, findings) = match request.part {
+        Part::Whole => judge_whole(&context, object),
+        Part::Scale => (object.clone(), subjects::scale::judge(&context, object)),
+    };
     let patch = if request.phase == Phase::Mutate {
         json_patch::diff(object, &completed)
     } else {
@@ -62,6 +54,22 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         warnings,
         missed: context.into_missed(),
     }
+}
+
+/// Completes and checks, and takes what was stored and who asks into account.
+fn judge_whole(context: &Context<'_>, object: &Value) -> (Value, Vec<Finding>) {
+    let stored = context.request.old_object.as_ref();
+    let is_deleting =
+        stored.is_some_and(|old| old.pointer("/metadata/deletionTimestamp").is_some());
+    let (completed, mut findings) = judge(context, object, stored, is_deleting);
+    if is_deleting {
+        findings = judge_deleting(context, &completed, stored, findings);
+    } else if let Some(stored) = stored {
+        findings = without_old_faults(context, stored, findings);
+    } else if context.is_adoption() {
+        findings = findings.into_iter().map(tolerated_in_adoption).collect();
+    }
+    (completed, findings)
 }
 
 /// Completes and checks. The findings are those of the completed object.

@@ -93,6 +93,7 @@ codes! {
     Tolerated = "BSP-W006", Class::Warning, "The stored object already broke this rule; it is not held against this request.";
     VersionAssumed = "BSP-W007", Class::Warning, "The control plane is not known yet, so the site's default Kubernetes version was taken.";
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
+    ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::json::{labels, text_at};
+use crate::json::{is_unset, labels, text_at};
 use crate::site::Site;
 use crate::{Kind, Lookup, keys};
 
@@ -63,6 +63,9 @@ pub(crate) struct Facts {
     pub(crate) control_plane_ref: Option<Ref>,
     pub(crate) infrastructure_ref: Option<Ref>,
     pub(crate) owner_uids: Vec<String>,
+    /// The control plane's etcd runs elsewhere.
+    pub(crate) has_external_etcd: bool,
+    pub(crate) is_topology_owned: bool,
 }
 
 /// The objects of one namespace that decisions look up.
@@ -146,8 +149,15 @@ fn facts(object: &Value) -> Facts {
             .filter_map(|owner| text_at(owner, "/uid"))
             .map(str::to_owned)
             .collect(),
+        has_external_etcd: object
+            .pointer(EXTERNAL_ETCD)
+            .is_some_and(|etcd| !is_unset(etcd)),
+        is_topology_owned: labels(object).contains_key(keys::TOPOLOGY_OWNED),
     }
 }
+
+/// Where a control plane says that its etcd runs elsewhere.
+pub(crate) const EXTERNAL_ETCD: &str = "/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external";
 
 /// Where the reference to infrastructure stands: Cluster and Machine, KCP v1beta1, KCP v1beta2,
 /// MachineDeployment and its kin.

@@ -24,7 +24,7 @@ pub use decide::decide;
 pub use decision::{Decision, Lookup};
 pub use finding::{Class, Code, Finding};
 pub use inventory::{Inventory, NamespaceFacts, Snapshot};
-pub use request::{Operation, Phase, Request, Requester};
+pub use request::{Operation, Part, Phase, Request, Requester};
 pub use site::{Site, SiteError, SiteSpec};
 pub use subject::{ApiVersion, Kind, Subject};
 pub use version::KubernetesVersion;

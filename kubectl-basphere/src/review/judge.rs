@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
-    Decision, Finding, Lookup, NamespaceFacts, Operation, Phase, Request, Requester, Site,
+    Decision, Finding, Lookup, NamespaceFacts, Operation, Part, Phase, Request, Requester, Site,
     Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
@@ -258,6 +258,7 @@ impl Judge {
                 text(&object, "/metadata/name")
             },
             requester,
+            part: Part::Whole,
             dry_run: false,
             object: Some(object),
             old_object: sent.stored.clone(),

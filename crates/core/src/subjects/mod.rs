@@ -8,6 +8,7 @@ mod kubeadm;
 mod machine_template;
 mod releases;
 mod replicas;
+pub(crate) mod scale;
 mod sizing;
 mod vsphere_cluster;
 mod vsphere_machine;

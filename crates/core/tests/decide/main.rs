@@ -13,6 +13,7 @@ mod order;
 mod ownership;
 mod placement;
 mod properties;
+mod scale;
 mod site;
 mod sizes;
 mod thefts;

@@ -110,6 +110,25 @@ fn a_field_that_no_site_has_is_refused() {
     assert!(error.contains("unknown field `serverr`"), "{error}");
 }
 
+#[test]
+fn what_lives_in_no_namespace_asks_for_none() {
+    let mut world = World::new();
+    world.namespace = String::new();
+    let mut snapshot = world.snapshot();
+    snapshot.live = BTreeSet::new();
+    snapshot.namespace = None;
+    for kind in Kind::ALL.iter().filter(|kind| !kind.is_namespaced()) {
+        let object = serde_json::json!({
+            "apiVersion": format!("{}/v1beta1", kind.group()), "kind": kind.as_str(),
+            "metadata": {"name": "wide"},
+        });
+        for phase in [Phase::Mutate, Phase::Validate] {
+            let missed = decide(&world.request(phase, &object), &snapshot).missed;
+            assert_eq!(missed, BTreeSet::new(), "{kind}");
+        }
+    }
+}
+
 /// A miss in a cache is read live, never taken for absence.
 #[test]
 fn what_the_cache_does_not_hold_is_asked_for() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use basphere_core::{
-    ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Operation, Phase, Request,
+    ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Operation, Part, Phase, Request,
     Requester, Site, SiteSpec, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
@@ -112,6 +112,7 @@ impl World {
             namespace: self.namespace.clone(),
             name,
             requester: self.requester.clone(),
+            part: Part::Whole,
             dry_run: false,
             object: Some(object.clone()),
             old_object,

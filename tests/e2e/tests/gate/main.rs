@@ -26,3 +26,4 @@ mod pages;
 mod refusals;
 mod review;
 mod sites;
+mod thefts;
