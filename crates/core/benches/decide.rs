@@ -34,6 +34,7 @@ fn snapshot(objects: &[Value]) -> Snapshot {
         site: Arc::new(Site::try_from(spec).expect("a valid site")),
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
+        networks: Arc::default(),
         live: Inventory::KINDS
             .into_iter()
             .map(Lookup::All)

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::inventory::{Facts, Ref, cluster_of, owner_refs};
@@ -100,6 +101,14 @@ impl<'a> Context<'a> {
             .as_ref()
             .and_then(|facts| facts.owner_label.as_deref());
         self.site().namespace_owner(&self.request.namespace, label)
+    }
+
+    /// The networks of all other Clusters. What a cache holds is never enough to choose one by.
+    pub(crate) fn networks_of_others(&self) -> Vec<IpNet> {
+        self.miss(Lookup::Networks);
+        let networks = &self.snapshot.networks;
+        let others = networks.but(&self.request.namespace, &self.request.name);
+        others.copied().collect()
     }
 
     fn get(&self, kind: Kind, name: &str) -> Option<&'a Facts> {

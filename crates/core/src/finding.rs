@@ -84,6 +84,10 @@ codes! {
     ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
     ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
+    NameNotAllowed = "BSP-N001", INVALID, "The site does not allow this name for a Cluster.";
+    NetworksOverlap = "BSP-N002", INVALID, "Two networks of one cluster overlap, or one overlaps the machines'.";
+    NetworkTaken = "BSP-N003", INVALID, "Another cluster has this network, or a part of it.";
+    NetworksExhausted = "BSP-N004", INVALID, "The site has no network left for another cluster.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
     SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";

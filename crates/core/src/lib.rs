@@ -23,7 +23,7 @@ mod version;
 pub use decide::decide;
 pub use decision::{Decision, Lookup};
 pub use finding::{Class, Code, Finding};
-pub use inventory::{Inventory, NamespaceFacts, Snapshot};
+pub use inventory::{Inventory, NamespaceFacts, Networks, Snapshot};
 pub use request::{Operation, Part, Phase, Request, Requester};
 pub use site::{Site, SiteError, SiteSpec};
 pub use subject::{ApiVersion, Kind, Subject};

@@ -100,13 +100,13 @@ impl Reader for Stored {
 
     fn list<'a>(
         &'a self,
-        namespace: &'a str,
+        namespace: Option<&'a str>,
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         self.asked
             .lock()
             .unwrap()
-            .push(format!("{kind} {namespace}"));
+            .push(format!("{kind} {}", namespace.unwrap_or("everywhere")));
         let found = self
             .lists
             .as_ref()

@@ -149,6 +149,7 @@ fn is_owned(kind: Kind) -> bool {
         site: Arc::new(Site::try_from(spec).unwrap()),
         namespace: None,
         inventory: Arc::default(),
+        networks: Arc::default(),
         live: BTreeSet::new(),
     };
     let object = decide(&request, &snapshot).object.unwrap();

@@ -5,14 +5,16 @@
 
 mod check;
 mod names;
+pub(crate) mod networks;
 mod spec;
 
 use std::collections::BTreeMap;
 
 pub use check::SiteError;
+pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
 pub use spec::{
-    ClusterNetwork, ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec,
-    NodeSpec, SiteSpec, Tenancy, UsernameRule, VSphereSpec,
+    ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec, NodeSpec,
+    SiteSpec, Tenancy, UsernameRule, VSphereSpec,
 };
 
 use crate::request::Requester;

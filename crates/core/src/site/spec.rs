@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::networks::ClusterNetwork;
 
 /// What the site offers and whom it trusts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -173,18 +174,6 @@ pub struct KubernetesRelease {
     /// Name or inventory path of the VM template.
     #[schemars(length(min = 1))]
     pub vsphere_template: String,
-}
-
-/// The networks inside of a cluster that names none itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ClusterNetwork {
-    /// CIDRs of the pods.
-    #[schemars(with = "Vec<String>")]
-    pub pods: Vec<IpNet>,
-    /// CIDRs of the services.
-    #[schemars(with = "Vec<String>")]
-    pub services: Vec<IpNet>,
 }
 
 /// Where machines stand on vSphere. Tenants cannot choose another place.

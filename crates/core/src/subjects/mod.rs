@@ -6,6 +6,8 @@ mod control_plane;
 mod deployment;
 mod kubeadm;
 mod machine_template;
+mod naming;
+pub(crate) mod networks;
 mod releases;
 mod replicas;
 pub(crate) mod scale;

@@ -9,6 +9,7 @@ mod carried;
 mod explicit;
 mod kubeadm;
 mod moves;
+mod networks;
 mod order;
 mod ownership;
 mod placement;

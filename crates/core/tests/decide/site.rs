@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use basphere_core::ApiVersion::V1Beta1;
+use basphere_core::site::{Supernet, UniqueNetworks};
 use basphere_core::{Inventory, Kind, Lookup, Phase, Site, SiteSpec, decide};
 
 use crate::world::{World, example, site_spec};
@@ -172,4 +173,31 @@ fn what_the_cache_does_not_hold_is_asked_for() {
                 || matches!(lookup, Lookup::All(kind) if Inventory::KINDS.contains(&kind))
         );
     }
+}
+
+#[test]
+fn networks_that_contradict_each_other_are_reported() {
+    let net = |text: &str| text.parse().expect("a network");
+    assert_eq!(
+        errors(|spec| spec.cluster_network.nodes = vec![net("192.168.64.0/24")]),
+        ["spec.clusterNetwork.nodes"]
+    );
+    let pool = |supernet: &str, prefix| Supernet {
+        supernet: net(supernet),
+        prefix,
+    };
+    assert_eq!(
+        errors(|spec| {
+            spec.cluster_network.unique = Some(UniqueNetworks {
+                pods: pool("10.100.0.0/14", 12),
+                services: pool("10.102.0.0/16", 20),
+            });
+        }),
+        [
+            "spec.clusterNetwork.pods",
+            "spec.clusterNetwork.services",
+            "spec.clusterNetwork.unique.pods.prefix",
+            "spec.clusterNetwork.unique.services.supernet",
+        ]
+    );
 }
