@@ -31,8 +31,6 @@ const GATES: [&str; 2] = [
     "mutatingwebhookconfiguration",
     "validatingwebhookconfiguration",
 ];
-/// What docs/install.md leaves for last.
-const NOT_THE_GATE: &str = "--selector=app.kubernetes.io/component!=gate";
 
 #[test]
 fn an_installation() {
@@ -45,6 +43,7 @@ fn an_installation() {
     site.tenants_are_answered_through_the_service(&webhook);
     site.a_namespace_is_read_live(&webhook);
     site.rights_are_exactly_those_that_are_used(&proxy);
+    site.without_the_gate_everybody_passes();
 }
 
 struct Installation {
@@ -80,11 +79,19 @@ impl Installation {
         for file in ["install.yaml", "kustomization.yaml"] {
             std::fs::copy(repository("deploy").join(file), site.deploy().join(file)).unwrap();
         }
-        let mut shell = Command::new("sh");
-        shell.current_dir(site.directory.path());
-        shell.args(["-ec", &commands("## 1. A certificate")]);
-        run(&mut shell, "").unwrap().stdout().unwrap();
+        site.sh("## 1. A certificate");
         site
+    }
+
+    /// Runs what the page shows first below a heading, as an administrator would.
+    #[track_caller]
+    fn sh(&self, heading: &str) -> String {
+        let control_plane = self.sandbox.control_plane();
+        let environment = control_plane.environment(self.sandbox.admin()).unwrap();
+        let mut shell = Command::new("sh");
+        shell.current_dir(self.directory.path()).envs(environment);
+        shell.args(["-ec", &commands(heading)]);
+        run(&mut shell, "").unwrap().stdout().unwrap()
     }
 
     fn deploy(&self) -> PathBuf {
@@ -120,28 +127,15 @@ impl Installation {
     }
 
     fn everything_but_the_gate_comes_first(&self) {
-        const APPLY: [&str; 4] = ["apply", "--server-side", "--kustomize=deploy", NOT_THE_GATE];
-        self.admin(&[&APPLY[..], &["--validate=strict"]].concat());
+        self.sh("## 2. Everything but the gate");
         for gate in GATES {
             assert_eq!(self.admin(&["get", gate, "--output=name"]), "");
         }
-        self.admin(&[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd/sites.basphere.dev",
-            "crd/tenants.basphere.dev",
-        ]);
     }
 
     /// Applied in every way while what fails closed has nobody to ask.
     fn nobody_at_the_gate_holds_up_no_installation(&self) {
-        self.admin(&[
-            "apply",
-            "--server-side",
-            "--validate=strict",
-            "--kustomize=deploy",
-        ]);
+        self.sh("## 3. The gate");
         wait::until("what people create waits", PATIENCE, || {
             Ok(self
                 .refused()
@@ -348,6 +342,17 @@ impl Installation {
         let missing: Vec<_> = used.difference(&granted).collect();
         let idle: Vec<_> = granted.difference(&used).collect();
         assert!(same.is_ok(), "missing: {missing:?}, never used: {idle:?}");
+    }
+
+    fn without_the_gate_everybody_passes(&self) {
+        self.sh("## When Basphere is away");
+        let path = example("refused.v1beta2.yaml").unwrap();
+        let apply = ["apply", "--filename", path.to_str().unwrap()];
+        wait::until("nobody is asked", PATIENCE, || {
+            let outcome = self.kubectl(self.sandbox.kim(), &apply, "");
+            Ok(outcome.succeeded().then_some(()))
+        })
+        .unwrap();
     }
 }
 
