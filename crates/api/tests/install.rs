@@ -140,3 +140,12 @@ fn the_image_is_built_by_the_compiler_that_the_checks_use() {
         "deploy/Dockerfile does not build with {channel}"
     );
 }
+
+#[test]
+fn the_image_that_is_deployed_is_the_one_that_the_page_builds() {
+    let image = &find("Deployment")["spec"]["template"]["spec"]["containers"][0]["image"];
+    let image = image.as_str().expect("an image");
+    for file in ["../docs/install.md", "Dockerfile"] {
+        assert!(read(&deploy(file)).contains(image), "{file}: {image}");
+    }
+}
