@@ -1,6 +1,7 @@
-//! What goes over the wire: custom resources, admission reviews, manifests.
+//! What goes over the wire: custom resources, admission reviews, manifests, and the fields of Cluster API's kinds.
 
 pub mod crd;
+pub mod fields;
 pub mod manifest;
 pub mod registration;
 pub mod review;
