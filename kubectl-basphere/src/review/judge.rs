@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
-    Decision, Finding, Lookup, NamespaceFacts, Operation, Phase, Request, Requester, Site,
-    Snapshot, Subject, decide,
+    Decision, NamespaceFacts, Operation, Phase, Request, Requester, Site, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +13,7 @@ use super::apply::applied;
 use super::cluster::Cluster;
 use super::report::Item;
 use super::room::Room;
+use super::schema::Schemas;
 use crate::input::Source;
 
 /// What stands in for the random end of a generated name.
@@ -28,6 +28,7 @@ pub(super) struct Judge {
     namespace: Option<String>,
     /// The namespace of objects that name none.
     default_namespace: String,
+    schemas: Schemas,
     rooms: BTreeMap<String, Room>,
     /// Namespaces that stand earlier in the stream.
     written: BTreeMap<String, NamespaceFacts>,
@@ -59,6 +60,7 @@ impl Judge {
                 .or(of_context)
                 .unwrap_or_else(|| "default".to_owned()),
             namespace,
+            schemas: Schemas::default(),
             rooms: BTreeMap::new(),
             written: BTreeMap::new(),
             notices: Vec::new(),
@@ -108,8 +110,15 @@ impl Judge {
             object: None,
             sent: Value::Null,
         };
+        self.schemas
+            .read(self.cluster.as_ref(), &item.api_version, &mut self.notices);
+        self.schemas.refuse_unknown_kind(&mut item);
+        if !item.denials.is_empty() {
+            (item.judged, item.allowed) = (true, false);
+            return (item, None);
+        }
         match Subject::parse_manifest(&item.api_version, &item.kind) {
-            Some(subject) => match self.sent(subject, &item, object) {
+            Some(subject) => match self.sent(subject, &mut item, object) {
                 Ok(sent) => self.judge(sent, &mut item),
                 Err(error) => {
                     item.allowed = false;
@@ -134,7 +143,8 @@ impl Judge {
     }
 
     /// What kubectl would send: with a namespace, and over what is stored.
-    fn sent(&mut self, subject: Subject, item: &Item, mut object: Value) -> Result<Sent> {
+    fn sent(&mut self, subject: Subject, item: &mut Item, mut object: Value) -> Result<Sent> {
+        self.schemas.refuse_unknown_fields(subject, &object, item);
         let namespace = self.namespace_of(subject, item)?;
         let generate = text(&object, "/metadata/generateName");
         ensure!(
@@ -294,30 +304,6 @@ impl Judge {
             room.facts = Some(facts.clone());
         }
         self.rooms.insert(namespace.to_owned(), room);
-    }
-}
-
-impl Item {
-    /// Adds what a decision found and was not found before.
-    fn take(&mut self, decision: Decision) {
-        let add = |all: &mut Vec<Finding>, found: Vec<Finding>| {
-            for finding in found {
-                if !all.contains(&finding) {
-                    all.push(finding);
-                }
-            }
-        };
-        add(&mut self.denials, decision.denials);
-        add(&mut self.warnings, decision.warnings);
-        for lookup in decision.missed {
-            let kind = match lookup {
-                Lookup::Namespace => "Namespace".to_owned(),
-                Lookup::All(kind) => kind.to_string(),
-            };
-            if !self.needs_cluster.contains(&kind) {
-                self.needs_cluster.push(kind);
-            }
-        }
     }
 }
 

@@ -87,7 +87,7 @@ fn a_denial_is_read_like_the_servers() {
     }
     assert!(
         ran.out
-            .contains("\nnot sure: it depends on what the cluster holds of MachineDeployment, "),
+            .contains("\nsure only with the cluster: MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim (BSP-O002, BSP-S002)\n"),
         "{}",
         ran.out
     );
@@ -141,7 +141,7 @@ fn json_and_yaml_have_every_field() {
     let denial = item["denials"][0].as_object().unwrap();
     assert_eq!(
         denial.keys().collect::<Vec<_>>(),
-        ["code", "path", "value", "message", "hint"]
+        ["code", "path", "value", "message", "hint", "needsCluster"]
     );
 
     let yaml = review(&["-f", &file, "-o", "yaml"]);
@@ -307,6 +307,7 @@ fn the_text_of_a_review() {
     +    owner: kim
      spec:
        clusterName: demo
+    sure only with the cluster: Cluster objects of namespace user-kim
 
     ConfigMap b: not judged
 
