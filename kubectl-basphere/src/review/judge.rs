@@ -298,7 +298,8 @@ impl Judge {
         }
         let mut room = match &self.cluster {
             Some(cluster) => Room::read(cluster, namespace, &mut self.notices),
-            None => Room::unread(),
+            // Whose the namespace is follows from its name, as far as that can be known.
+            None => Room::default(),
         };
         if let Some(facts) = self.written.get(namespace) {
             room.facts = Some(facts.clone());

@@ -104,18 +104,33 @@ fn write_unsure(item: &Item, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// `Cluster, KubeadmControlPlane objects of namespace user-kim`; `None` when nothing is missing.
+///
+/// Offline every namespace could have an owner label, which is told only where something is missing
+/// besides, or depends on it.
 fn objects(item: &Item) -> Option<String> {
     let namespace = item.namespace.as_deref().unwrap_or_default();
-    let is_object = |kind: &&str| ![NAMESPACE, DEFINITION].contains(kind);
-    let kinds: Vec<_> = item.needs_cluster.iter().map(String::as_str).collect();
-    let objects: Vec<_> = kinds.iter().copied().filter(is_object).collect();
-    let objects = (!objects.is_empty())
-        .then(|| format!("{} objects of namespace {namespace}", objects.join(", ")));
-    let of_namespace = kinds
-        .contains(&NAMESPACE)
-        .then(|| format!("namespace {namespace} itself"));
-    let parts: Vec<_> = objects.into_iter().chain(of_namespace).collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
+    let needs = |kind: &str| item.needs_cluster.iter().any(|needed| needed == kind);
+    let kinds: Vec<_> = item
+        .needs_cluster
+        .iter()
+        .map(String::as_str)
+        .filter(|kind| ![NAMESPACE, DEFINITION].contains(kind))
+        .collect();
+    let depends = |said: &Said| said.needs_cluster.iter().any(|kind| kind == NAMESPACE);
+    let mut findings = item.denials.iter().chain(&item.warnings);
+    let owner = format!("whose namespace {namespace} is");
+    match (kinds.is_empty(), needs(NAMESPACE)) {
+        (true, true) => findings.any(depends).then_some(owner),
+        (true, false) => None,
+        (false, is_open) => {
+            let objects = format!("{} objects of namespace {namespace}", kinds.join(", "));
+            Some(if is_open {
+                format!("{objects}, and {owner}")
+            } else {
+                objects
+            })
+        }
+    }
 }
 
 fn write_diff(item: &Item, out: &mut dyn Write) -> io::Result<()> {

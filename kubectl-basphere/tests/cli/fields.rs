@@ -223,9 +223,9 @@ fn the_text_says_what_only_the_cluster_could_tell_and_of_which_findings() {
         said,
         [
             schema,
-            "Cluster objects of namespace user-kim (BSP-W001)",
+            "Cluster objects of namespace user-kim, and whose namespace user-kim is (BSP-W001)",
             schema,
-            "MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim (BSP-W002, BSP-W007)",
+            "MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim, and whose namespace user-kim is (BSP-W002, BSP-W007)",
             schema,
         ]
     );
