@@ -55,8 +55,10 @@ pub(crate) enum Verb {
 
 /// Show what Basphere would add to manifests, and whether it would take them. Nothing is changed.
 ///
-/// Only Basphere's own rules are judged. The API server's schemas, such as unknown fields and wrong
-/// types, are checked by `kubectl apply --dry-run=server`.
+/// Basphere's own rules are judged, and unknown fields and kinds are named with the nearest known one:
+/// the cluster's own schemas count or, with --site, those of the Cluster API that this plugin was
+/// made for. Wrong types and other values that a schema refuses are checked by
+/// `kubectl apply --dry-run=server`.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_REVIEW)]
 pub(crate) struct Review {
@@ -106,10 +108,11 @@ With -o yaml or json:
     operation: CREATE or UPDATE
     judged: false for kinds that Basphere lets pass unseen
     allowed: whether it would be taken
-    error: why it could not be judged, such as a version that is not served; else null
-    denials, warnings: each with code, path, value, message, hint (or null)
-    needsCluster: kinds that only the cluster knows; unless empty, denials and warnings are not sure
-    object: the object as it would be stored; null when it is not judged
+    error: why it could not be judged, such as that it may not be read; else null
+    denials, warnings: each with code, path, value, message, hint (or null), needsCluster
+    needsCluster: kinds of which only the cluster knows the objects; unless empty, the finding or, \
+for the whole item, its being allowed or not is sure only with the cluster
+    object: the object as it would be stored; null when it is not judged or there is no such kind
 
 What cannot be read or judged is said, and does not keep the rest from being judged.
 

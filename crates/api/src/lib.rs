@@ -1,6 +1,8 @@
-//! What goes over the wire: custom resources, admission reviews, manifests, what is installed.
+//! What goes over the wire: custom resources, admission reviews, manifests, what is installed, and the
+//! fields of Cluster API's kinds.
 
 pub mod crd;
+pub mod fields;
 pub mod install;
 pub mod manifest;
 pub mod registration;

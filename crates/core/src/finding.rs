@@ -99,6 +99,37 @@ codes! {
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
+    UnknownField = "BSP-F002", INVALID, "The API has no such field; the API server refuses it before any rule is asked.";
+    UnknownKind = "BSP-F003", NOT_SUPPORTED, "The API has no such kind, or not in this version.";
+}
+
+impl Code {
+    /// Whether such a finding follows from the object, the stored object and the Site alone: no other
+    /// object, known or not, changes it.
+    #[must_use]
+    pub const fn is_certain(self) -> bool {
+        matches!(
+            self,
+            Self::TooMany
+                | Self::KindNotForTenants
+                | Self::OwnerReferenceChanged
+                | Self::SelectorLabelChanged
+                | Self::OtherNamespace
+                | Self::FieldOfControllers
+                | Self::EndpointChanged
+                | Self::NameNotAllowed
+                | Self::NetworksOverlap
+                | Self::OwnerChanged
+                | Self::PlacementNotTheSites
+                | Self::ImageNotOffered
+                | Self::DhcpNotThere
+                | Self::AddressInTemplate
+                | Self::ClusterNameDiffers
+                | Self::ChangedWhileDeleting
+                | Self::IdentityReplaced
+                | Self::WrongType
+        )
+    }
 }
 
 impl fmt::Display for Code {

@@ -75,6 +75,18 @@ impl Cluster {
         Ok(object.map(|object| NamespaceFacts::from_object(&object)))
     }
 
+    /// A document below `/openapi/v3`; `None` when there is none.
+    pub(super) fn openapi(&self, path: &str) -> Result<Option<Value>> {
+        let request = http::Request::get(format!("/openapi/v3{path}"))
+            .header(http::header::ACCEPT, "application/json")
+            .body(Vec::new())?;
+        match self.runtime.block_on(self.client.request(request)) {
+            Ok(document) => Ok(Some(document)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(readable(error)),
+        }
+    }
+
     /// All objects of a kind, in a namespace or in all, in the newest version that is served.
     pub(super) fn list(&self, namespace: Option<&str>, kind: Kind) -> Result<Vec<Value>> {
         self.runtime.block_on(async {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
-    Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request,
-    Requester, Site, Snapshot, Subject, decide,
+    Decision, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request, Requester,
+    Site, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::apply::applied;
 use super::cluster::Cluster;
 use super::report::Item;
 use super::room::{Room, not_read};
+use super::schema::Schemas;
 use crate::input::Source;
 
 /// What stands in for the random end of a generated name.
@@ -28,6 +29,7 @@ pub(super) struct Judge {
     namespace: Option<String>,
     /// The namespace of objects that name none.
     default_namespace: String,
+    schemas: Schemas,
     rooms: BTreeMap<String, Room>,
     /// The networks of all Clusters, and of those that stand earlier in the stream.
     networks: Arc<Networks>,
@@ -63,6 +65,7 @@ impl Judge {
                 .or(of_context)
                 .unwrap_or_else(|| "default".to_owned()),
             namespace,
+            schemas: Schemas::default(),
             rooms: BTreeMap::new(),
             networks: Arc::default(),
             knows_networks: false,
@@ -131,8 +134,15 @@ impl Judge {
             object: None,
             sent: Value::Null,
         };
+        self.schemas
+            .read(self.cluster.as_ref(), &item.api_version, &mut self.notices);
+        self.schemas.refuse_unknown_kind(&mut item);
+        if !item.denials.is_empty() {
+            (item.judged, item.allowed) = (true, false);
+            return (item, None);
+        }
         match Subject::parse_manifest(&item.api_version, &item.kind) {
-            Some(subject) => match self.sent(subject, &item, object) {
+            Some(subject) => match self.sent(subject, &mut item, object) {
                 Ok(sent) => self.judge(sent, &mut item),
                 Err(error) => {
                     item.allowed = false;
@@ -157,7 +167,8 @@ impl Judge {
     }
 
     /// What kubectl would send: with a namespace, and over what is stored.
-    fn sent(&mut self, subject: Subject, item: &Item, mut object: Value) -> Result<Sent> {
+    fn sent(&mut self, subject: Subject, item: &mut Item, mut object: Value) -> Result<Sent> {
+        self.schemas.refuse_unknown_fields(subject, &object, item);
         let namespace = self.namespace_of(subject, item)?;
         let generate = text(&object, "/metadata/generateName");
         ensure!(
@@ -319,33 +330,13 @@ impl Judge {
         }
         let mut room = match &self.cluster {
             Some(cluster) => Room::read(cluster, namespace, &mut self.notices),
-            None => Room::unread(),
+            // Whose the namespace is follows from its name, as far as that can be known.
+            None => Room::default(),
         };
         if let Some(facts) = self.written.get(namespace) {
             room.facts = Some(facts.clone());
         }
         self.rooms.insert(namespace.to_owned(), room);
-    }
-}
-
-impl Item {
-    /// Adds what a decision found and was not found before.
-    fn take(&mut self, decision: Decision) {
-        let add = |all: &mut Vec<Finding>, found: Vec<Finding>| {
-            for finding in found {
-                if !all.contains(&finding) {
-                    all.push(finding);
-                }
-            }
-        };
-        add(&mut self.denials, decision.denials);
-        add(&mut self.warnings, decision.warnings);
-        for lookup in decision.missed {
-            let kind = lookup.to_string();
-            if !self.needs_cluster.contains(&kind) {
-                self.needs_cluster.push(kind);
-            }
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod cluster;
 mod judge;
 mod report;
 mod room;
+mod schema;
 mod text;
 
 use std::io::Write;

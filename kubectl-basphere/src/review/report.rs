@@ -1,6 +1,6 @@
 //! The result of a review. Its serialised form is documented in `review --help`, and stable.
 
-use basphere_core::Finding;
+use basphere_core::{Decision, Finding, Kind, Lookup};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -30,10 +30,8 @@ pub(super) struct Item {
     pub(super) allowed: bool,
     /// Why it could not be judged, though it should have been.
     pub(super) error: Option<String>,
-    #[serde(serialize_with = "findings")]
-    pub(super) denials: Vec<Finding>,
-    #[serde(serialize_with = "findings")]
-    pub(super) warnings: Vec<Finding>,
+    pub(super) denials: Vec<Said>,
+    pub(super) warnings: Vec<Said>,
     pub(super) needs_cluster: Vec<String>,
     pub(super) object: Option<Value>,
     /// The object as it reaches the server.
@@ -52,22 +50,98 @@ impl Report {
     }
 }
 
-/// A finding with every field present, so that scripts need not ask whether one is there.
-#[derive(Serialize)]
-struct Entry<'a> {
-    code: &'a str,
-    path: &'a str,
-    value: &'a Value,
-    message: &'a str,
-    hint: Option<&'a str>,
+/// A finding, and what only the cluster could tell of it.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) finding: Finding,
+    pub(super) needs_cluster: Vec<String>,
 }
 
-fn findings<S: Serializer>(findings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(findings.iter().map(|finding| Entry {
-        code: finding.code.as_str(),
-        path: &finding.path,
-        value: &finding.value,
-        message: &finding.message,
-        hint: finding.hint.as_deref(),
-    }))
+impl Item {
+    /// Adds what a decision found and was not found before.
+    pub(super) fn take(&mut self, decision: Decision) {
+        let missed: Vec<_> = decision.missed.into_iter().map(kind_of).collect();
+        let said = |finding: Finding| Said {
+            needs_cluster: if finding.code.is_certain() {
+                Vec::new()
+            } else {
+                missed.clone()
+            },
+            finding,
+        };
+        add(&mut self.denials, decision.denials.into_iter().map(said));
+        add(&mut self.warnings, decision.warnings.into_iter().map(said));
+        unite(&mut self.needs_cluster, &missed);
+    }
+
+    /// Adds what the schemas refuse; where they are not the cluster's, that is not sure.
+    pub(super) fn refuse(&mut self, findings: Vec<Finding>, is_sure: bool) {
+        let needs_cluster = if is_sure || findings.is_empty() {
+            Vec::new()
+        } else {
+            vec![DEFINITION.to_owned()]
+        };
+        unite(&mut self.needs_cluster, &needs_cluster);
+        let said = |finding| Said {
+            finding,
+            needs_cluster: needs_cluster.clone(),
+        };
+        add(&mut self.denials, findings.into_iter().map(said));
+    }
+}
+
+/// The kind of which a look-up reads objects.
+fn kind_of(lookup: Lookup) -> String {
+    match lookup {
+        Lookup::Namespace => NAMESPACE.to_owned(),
+        Lookup::All(kind) => kind.to_string(),
+        Lookup::Networks => Kind::Cluster.to_string(),
+    }
+}
+
+/// What a finding needs that depends on the namespace itself.
+pub(super) const NAMESPACE: &str = "Namespace";
+/// What a finding needs that depends on the fields and kinds that the cluster serves.
+pub(super) const DEFINITION: &str = "CustomResourceDefinition";
+
+fn add(all: &mut Vec<Said>, more: impl Iterator<Item = Said>) {
+    for new in more {
+        match all.iter_mut().find(|said| said.finding == new.finding) {
+            Some(said) => unite(&mut said.needs_cluster, &new.needs_cluster),
+            None => all.push(new),
+        }
+    }
+}
+
+fn unite(all: &mut Vec<String>, more: &[String]) {
+    for kind in more {
+        if !all.contains(kind) {
+            all.push(kind.clone());
+        }
+    }
+}
+
+/// Every field is present, so that scripts need not ask whether one is there.
+impl Serialize for Said {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Entry<'a> {
+            code: &'a str,
+            path: &'a str,
+            value: &'a Value,
+            message: &'a str,
+            hint: Option<&'a str>,
+            needs_cluster: &'a [String],
+        }
+        Entry {
+            code: self.finding.code.as_str(),
+            path: &self.finding.path,
+            value: &self.finding.value,
+            message: &self.finding.message,
+            hint: self.finding.hint.as_deref(),
+            needs_cluster: &self.needs_cluster,
+        }
+        .serialize(serializer)
+    }
 }

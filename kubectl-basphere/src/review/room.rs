@@ -17,14 +17,6 @@ pub(super) struct Room {
 }
 
 impl Room {
-    /// Without a cluster the namespace is taken for an empty one without labels.
-    pub(super) fn unread() -> Self {
-        Self {
-            facts: Some(NamespaceFacts::default()),
-            ..Self::default()
-        }
-    }
-
     /// Reads a namespace live. What cannot be read is left open, and said.
     pub(super) fn read(cluster: &Cluster, namespace: &str, notices: &mut Vec<String>) -> Self {
         let mut room = Self::default();

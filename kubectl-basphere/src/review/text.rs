@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Style};
-use basphere_core::Finding;
+use basphere_api::fields;
 use serde::Serialize;
 use similar::TextDiff;
 
-use super::report::{Item, Report};
+use super::report::{DEFINITION, Item, NAMESPACE, Report, Said};
 
 const HEADING: Style = Style::new().bold();
 const ADDED: Style = colored(AnsiColor::Green);
@@ -54,14 +54,7 @@ fn write_item(item: &Item, out: &mut dyn Write) -> io::Result<()> {
     write_diff(item, out)?;
     write_findings(out, WARNED, "warning", &item.warnings)?;
     write_findings(out, DENIED, "denied", &item.denials)?;
-    let has_findings = !item.warnings.is_empty() || !item.denials.is_empty();
-    if has_findings && !item.needs_cluster.is_empty() {
-        let kinds = item.needs_cluster.join(", ");
-        writeln!(
-            out,
-            "{DIM}not sure: it depends on what the cluster holds of {kinds}{DIM:#}"
-        )?;
-    }
+    write_unsure(item, out)?;
     writeln!(out)
 }
 
@@ -69,11 +62,75 @@ fn write_findings(
     out: &mut dyn Write,
     style: Style,
     word: &str,
-    findings: &[Finding],
+    findings: &[Said],
 ) -> io::Result<()> {
     findings
         .iter()
-        .try_for_each(|finding| writeln!(out, "{style}{word}:{style:#} {finding}"))
+        .try_for_each(|said| writeln!(out, "{style}{word}:{style:#} {}", said.finding))
+}
+
+/// What only the cluster could tell, with the codes of the findings that depend on it.
+fn write_unsure(item: &Item, out: &mut dyn Write) -> io::Result<()> {
+    let codes = |depends: &dyn Fn(&Said) -> bool| {
+        let findings = item.denials.iter().chain(&item.warnings);
+        let mut codes: Vec<_> = findings
+            .filter(|said| depends(said))
+            .map(|said| said.finding.code.as_str())
+            .collect();
+        codes.sort_unstable();
+        codes.dedup();
+        match codes.as_slice() {
+            [] => String::new(),
+            codes => format!(" ({})", codes.join(", ")),
+        }
+    };
+    let is_of_schema = |said: &Said| said.needs_cluster.iter().any(|kind| kind == DEFINITION);
+    let is_of_objects = |said: &Said| !said.needs_cluster.is_empty() && !is_of_schema(said);
+    if let Some(objects) = objects(item) {
+        let codes = codes(&is_of_objects);
+        writeln!(
+            out,
+            "{DIM}sure only with the cluster: {objects}{codes}{DIM:#}"
+        )?;
+    }
+    if item.needs_cluster.iter().any(|kind| kind == DEFINITION) {
+        let (codes, sources) = (codes(&is_of_schema), fields::sources().join(" and "));
+        writeln!(
+            out,
+            "{DIM}sure only with the cluster: which kinds and fields it has; these are those of {sources}{codes}{DIM:#}"
+        )?;
+    }
+    Ok(())
+}
+
+/// `Cluster, KubeadmControlPlane objects of namespace user-kim`; `None` when nothing is missing.
+///
+/// Offline every namespace could have an owner label, which is told only where something is missing
+/// besides, or depends on it.
+fn objects(item: &Item) -> Option<String> {
+    let namespace = item.namespace.as_deref().unwrap_or_default();
+    let needs = |kind: &str| item.needs_cluster.iter().any(|needed| needed == kind);
+    let kinds: Vec<_> = item
+        .needs_cluster
+        .iter()
+        .map(String::as_str)
+        .filter(|kind| ![NAMESPACE, DEFINITION].contains(kind))
+        .collect();
+    let depends = |said: &Said| said.needs_cluster.iter().any(|kind| kind == NAMESPACE);
+    let mut findings = item.denials.iter().chain(&item.warnings);
+    let owner = format!("whose namespace {namespace} is");
+    match (kinds.is_empty(), needs(NAMESPACE)) {
+        (true, true) => findings.any(depends).then_some(owner),
+        (true, false) => None,
+        (false, is_open) => {
+            let objects = format!("{} objects of namespace {namespace}", kinds.join(", "));
+            Some(if is_open {
+                format!("{objects}, and {owner}")
+            } else {
+                objects
+            })
+        }
+    }
 }
 
 fn write_diff(item: &Item, out: &mut dyn Write) -> io::Result<()> {

@@ -9,6 +9,8 @@
 
 mod complete;
 mod failures;
+mod fields;
 mod live;
+mod mixed;
 mod program;
 mod review;

@@ -87,7 +87,7 @@ fn a_denial_is_read_like_the_servers() {
     }
     assert!(
         ran.out
-            .contains("\nnot sure: it depends on what the cluster holds of MachineDeployment, "),
+            .contains("\nsure only with the cluster: MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim, and whose namespace user-kim is (BSP-O002, BSP-S002)\n"),
         "{}",
         ran.out
     );
@@ -141,7 +141,7 @@ fn json_and_yaml_have_every_field() {
     let denial = item["denials"][0].as_object().unwrap();
     assert_eq!(
         denial.keys().collect::<Vec<_>>(),
-        ["code", "path", "value", "message", "hint"]
+        ["code", "path", "value", "message", "hint", "needsCluster"]
     );
 
     let yaml = review(&["-f", &file, "-o", "yaml"]);
@@ -184,6 +184,16 @@ fn the_namespace_is_the_manifests_then_the_flags_then_default() {
         (Some(3), Some("default"))
     );
     assert_eq!(codes(&item(&ran)["denials"]), ["BSP-O001"]);
+    // The namespace may have an owner label, which only the cluster knows.
+    assert_eq!(
+        item(&ran)["denials"][0]["needsCluster"],
+        serde_json::json!(["Namespace"])
+    );
+    let text = review_text(&[], CLUSTER).out;
+    assert!(
+        text.contains("\nsure only with the cluster: whose namespace default is (BSP-O001)\n"),
+        "{text}"
+    );
     let ran = review_text(&["-n", "user-lee"], &in_kims);
     assert_eq!(ran.code, Some(1));
     assert!(
@@ -206,10 +216,9 @@ fn a_namespace_of_the_file_tells_its_owner() {
     );
     let ran = review_text(&["-n", "lab", "-o", "json"], &stream);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eq!(
-        json(&ran)["items"][1]["object"]["metadata"]["labels"]["owner"],
-        "kim"
-    );
+    let item = &json(&ran)["items"][1];
+    assert_eq!(item["object"]["metadata"]["labels"]["owner"], "kim");
+    assert_eq!(item["needsCluster"], serde_json::json!([]));
 }
 
 #[test]
@@ -307,6 +316,7 @@ fn the_text_of_a_review() {
     +    owner: kim
      spec:
        clusterName: demo
+    sure only with the cluster: Cluster objects of namespace user-kim, and whose namespace user-kim is
 
     ConfigMap b: not judged
 

@@ -6,6 +6,7 @@
 )]
 
 mod carried;
+mod certain;
 mod explicit;
 mod kubeadm;
 mod moves;

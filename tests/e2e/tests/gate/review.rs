@@ -1,11 +1,15 @@
 //! `kubectl basphere review` says beforehand what the server then does.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use basphere_e2e::Tenant;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 both_versions!(
     offline_review_and_the_server_give_the_same,
+    review_names_the_fields_that_the_server_refuses,
+    review_names_what_is_not_served,
     review_with_the_clusters_site_refuses_as_the_server_does
 );
 
@@ -114,6 +118,122 @@ fn review_with_the_clusters_site_refuses_as_the_server_does(tenant: &Tenant) -> 
         ensure!(
             refused.contains(path) && refused.contains(code),
             "{path} [{code}] is not in: {refused}"
+        );
+    }
+    Ok(())
+}
+
+/// Fields that there are not, of every sort: beside others, in lists, in metadata, below a plain value,
+/// as a map where a list is wanted; and some that are kept whatever they are named.
+fn misspelled(version: &str) -> Value {
+    let arguments = if version == "v1beta1" {
+        json!({"any-argument": "a"})
+    } else {
+        json!([{"name": "a", "value": "b", "valeu": "c"}])
+    };
+    json!({
+        "apiVersion": format!("controlplane.cluster.x-k8s.io/{version}"),
+        "kind": "KubeadmControlPlane",
+        "metadata": {"name": "misspelled", "labelz": {"a": "b"}, "ownerReferences": [
+            {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "u", "contoller": true},
+        ]},
+        "spec": {
+            "replica": 1,
+            "nothing": null,
+            "version": {"major": 1},
+            "machineTemplate": {"infrastructureReff": {}, "metadata": {"labels": {"any": "a"}, "name": "a"}},
+            "kubeadmConfigSpec": {
+                "files": [{"path": "/a", "content": "b"}, {"path": "/b", "contents": null}],
+                "clusterConfiguration": {"apiServer": {"extraArgs": arguments}},
+                "ntp": {"servers": {"first": "a"}},
+            },
+        },
+        "specs": {},
+    })
+}
+
+fn review_names_the_fields_that_the_server_refuses(tenant: &Tenant) -> Result<()> {
+    let manifest = misspelled(tenant.version()).to_string();
+    let said = tenant.refused(&manifest)?;
+    let served: BTreeSet<_> = said
+        .split("unknown field \"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    ensure!(served.len() >= 8, "{said}");
+    let site = basphere_harness::example("site.yaml")?;
+    let site = site.to_str().context("a path")?;
+    let review = ["basphere", "review", "-f", "-", "-o", "json"];
+    for (arguments, needed) in [
+        (review.to_vec(), json!([])),
+        (
+            [&review[..], &["--site", site]].concat(),
+            json!(["CustomResourceDefinition"]),
+        ),
+    ] {
+        let outcome = tenant.kubectl(&arguments, &manifest)?;
+        ensure!(outcome.status.code() == Some(3), "{}", outcome.stderr);
+        let reviewed: Value = serde_json::from_str(&outcome.stdout)?;
+        let denials = reviewed["items"][0]["denials"]
+            .as_array()
+            .context("no denials")?;
+        let unknown: Vec<_> = denials
+            .iter()
+            .filter(|denial| denial["code"] == "BSP-F002")
+            .collect();
+        let named = unknown.iter().filter_map(|denial| denial["path"].as_str());
+        ensure!(
+            named.collect::<BTreeSet<_>>() == served,
+            "{unknown:#?}\n{said}"
+        );
+        ensure!(
+            unknown
+                .iter()
+                .all(|denial| denial["needsCluster"] == needed),
+            "{unknown:#?}"
+        );
+    }
+    Ok(())
+}
+
+fn review_names_what_is_not_served(tenant: &Tenant) -> Result<()> {
+    let version = tenant.version();
+    let other = if version == "v1beta1" {
+        "v1beta2"
+    } else {
+        "v1beta1"
+    };
+    let cluster = |version: &str, kind: &str| {
+        json!({"apiVersion": format!("cluster.x-k8s.io/{version}"), "kind": kind, "metadata": {"name": "a"}})
+            .to_string()
+    };
+    for (manifest, path, nearest) in [
+        (cluster(version, "Clusterr"), "kind", "Cluster".to_owned()),
+        (
+            cluster(other, "Cluster"),
+            "apiVersion",
+            format!("cluster.x-k8s.io/{version}"),
+        ),
+    ] {
+        // To a tenant kubectl says only that she may not list the CRDs.
+        let admin = tenant.sandbox.admin();
+        let said = tenant
+            .as_user(admin, &["apply", "-f", "-"], &manifest)?
+            .stderr;
+        ensure!(said.contains("no matches for kind"), "{said}");
+        let outcome =
+            tenant.kubectl(&["basphere", "review", "-f", "-", "-o", "json"], &manifest)?;
+        ensure!(outcome.status.code() == Some(3), "{}", outcome.stderr);
+        let reviewed: Value = serde_json::from_str(&outcome.stdout)?;
+        let item = &reviewed["items"][0];
+        let denials = item["denials"].as_array().context("no denials")?;
+        ensure!(denials.len() == 1, "{item:#}");
+        ensure!(
+            denials[0]["code"] == "BSP-F003"
+                && denials[0]["path"] == path
+                && denials[0]["hint"] == format!("nearest: {nearest}")
+                && item["needsCluster"] == json!([]),
+            "{item:#}"
         );
     }
     Ok(())
