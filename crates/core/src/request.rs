@@ -20,7 +20,6 @@ pub enum Operation {
     Create,
     Update,
     Delete,
-    Connect,
 }
 
 /// Who asks, as the API server authenticated it.
