@@ -102,7 +102,6 @@ impl About {
             Some(Operation::Create) => "CREATE",
             Some(Operation::Update) => "UPDATE",
             Some(Operation::Delete) => "DELETE",
-            Some(Operation::Connect) => "CONNECT",
             None => UNKNOWN,
         }
     }

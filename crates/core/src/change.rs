@@ -183,7 +183,8 @@ impl<'a> Draft<'a> {
         self.finding(finding);
     }
 
-    fn wrong_type(&mut self, pointer: &str, found: Value, wanted: &str) {
+    /// Notes that something of another type stands at a pointer.
+    pub(crate) fn wrong_type(&mut self, pointer: &str, found: Value, wanted: &str) {
         let message = format!("the API wants {wanted} here");
         self.finding(Finding::new(
             Code::WrongType,

@@ -6,9 +6,11 @@ use serde_json::Value;
 use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
+use crate::json::is_unset;
 use crate::site::Trust;
 use crate::{
-    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, guard, ownership, subjects,
+    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, guard, ownership, shape,
+    subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -19,7 +21,7 @@ use crate::{
 /// only if the answer is "there is none".
 #[must_use]
 pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
-    if matches!(request.operation, Operation::Delete | Operation::Connect) {
+    if request.operation == Operation::Delete {
         return Decision::default();
     }
     let Some(object) = request.object.as_ref().filter(|object| object.is_object()) else {
@@ -59,8 +61,9 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
 /// Completes and checks, and takes what was stored and who asks into account.
 fn judge_whole(context: &Context<'_>, object: &Value) -> (Value, Vec<Finding>) {
     let stored = context.request.old_object.as_ref();
-    let is_deleting =
-        stored.is_some_and(|old| old.pointer("/metadata/deletionTimestamp").is_some());
+    let is_deleting = stored
+        .and_then(|old| old.pointer("/metadata/deletionTimestamp"))
+        .is_some_and(|time| !is_unset(time));
     let (completed, mut findings) = judge(context, object, stored, is_deleting);
     if is_deleting {
         findings = judge_deleting(context, &completed, stored, findings);
@@ -95,6 +98,7 @@ fn judge(
             subjects::complete(context, &mut draft);
         }
     }
+    shape::check(context.request.subject, &mut draft);
     ownership::check(context, &mut draft);
     guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
@@ -102,17 +106,24 @@ fn judge(
     (completed, without_echoes(findings))
 }
 
-/// What stands below a field of the wrong type is not there because of that, so that only the field
-/// itself is told of.
+/// A field of the wrong type says nothing, and what stands below it is not there, so that only the
+/// field itself is told of.
 fn without_echoes(findings: Vec<Finding>) -> Vec<Finding> {
     let wrong: Vec<_> = findings
         .iter()
         .filter(|finding| finding.code == Code::WrongType)
-        .map(|finding| format!("{}.", finding.path))
+        .map(|finding| finding.path.clone())
         .collect();
     let is_echo = |finding: &Finding| {
-        finding.code == Code::PlacementNotTheSites
-            && wrong.iter().any(|path| finding.path.starts_with(path))
+        let is_missing = matches!(
+            finding.code,
+            Code::PlacementNotTheSites | Code::ClusterNameUnknown
+        );
+        let is_within = |path: &String| {
+            let rest = finding.path.strip_prefix(path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        is_missing && wrong.iter().any(is_within)
     };
     findings
         .into_iter()
@@ -170,6 +181,7 @@ fn without_old_faults(
         return findings;
     }
     let mut draft = Draft::new(stored.clone(), Some(stored), Completion::PutBack);
+    shape::check(context.request.subject, &mut draft);
     ownership::check(context, &mut draft);
     subjects::check(context, &mut draft);
     let (_, old_faults) = draft.into_parts();

@@ -15,6 +15,7 @@ mod inventory;
 mod json;
 mod ownership;
 mod request;
+mod shape;
 pub mod site;
 mod subject;
 mod subjects;

@@ -138,6 +138,10 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn complete_label(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, owner: &str) {
     let Some(written) = draft.text(pointer) else {
+        if draft.has(pointer) {
+            // No text, but it says something: it is refused, and not replaced.
+            return;
+        }
         // Not `fill`: the stored label may name the owner before an admin named another.
         if draft.takes_defaults() {
             draft.set(pointer, Value::from(owner));

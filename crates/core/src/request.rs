@@ -20,7 +20,6 @@ pub enum Operation {
     Create,
     Update,
     Delete,
-    Connect,
 }
 
 /// Which part of the object is written.

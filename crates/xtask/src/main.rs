@@ -2,6 +2,7 @@
 
 mod command;
 mod difference;
+mod fuzz;
 mod tour;
 mod up;
 
@@ -20,11 +21,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    Fuzz(fuzz::Arguments),
     Up(up::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Up(arguments) => up::run(&arguments),
     };
     result.unwrap_or_else(|error| {

@@ -313,6 +313,7 @@ impl Installation {
     fn a_namespace_is_read_live(&self, webhook: &Webhook) {
         let mut review = creation(&cluster());
         review["request"]["namespace"] = "user-nobody".into();
+        review["request"]["object"]["metadata"]["namespace"] = "user-nobody".into();
         let server = format!("--server=https://127.0.0.1:{}", webhook.port);
         let name = format!("--tls-server-name={NAME}.{NAMESPACE}.svc");
         let post = [

@@ -4,8 +4,13 @@
 //! API server would then let the failure policy decide. So the bytes are parsed here, and as long
 //! as a uid can be read, whatever is wrong becomes an answer with words.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use basphere_core::{Code, Finding, Kind, Operation, Part, Phase, Request, Requester, Subject};
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use thiserror::Error;
 
@@ -38,41 +43,37 @@ type Wrong = Box<Finding>;
 /// # Errors
 /// When the body is no AdmissionReview of version v1, is incomplete, or is about a kind that is no subject.
 pub fn parse(phase: Phase, body: &[u8]) -> Result<Review, Malformed> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(|error| Malformed {
-        uid: uid_at_least(body),
-        finding: malformed(
-            "",
-            &Value::Null,
-            format!("the body cannot be read: {error}"),
-        ),
-    })?;
+    let Object(envelope) =
+        serde_json::from_slice::<Object<Envelope>>(body).map_err(|error| Malformed {
+            uid: uid_at_least(body),
+            finding: malformed(
+                "",
+                &Value::Null,
+                format!("the body cannot be read: {error}"),
+            ),
+        })?;
     let uid = envelope
         .request
         .as_ref()
-        .and_then(|request| uid_of(&request.uid));
+        .and_then(|Object(request)| uid_of(&request.uid));
     read(phase, envelope).map_err(|finding| Malformed { uid, finding })
 }
 
 /// Only the fields that a decision depends on; the rest is skipped without being kept. Every field
 /// is a [`Value`], so that a wrong type is reported by its path and not by its position.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase", expecting = "an AdmissionReview")]
+#[serde(rename_all = "camelCase")]
 struct Envelope {
     #[serde(default)]
     api_version: Value,
     #[serde(default)]
     kind: Value,
     #[serde(default)]
-    request: Option<Fields>,
+    request: Option<Object<Fields>>,
 }
 
-#[derive(Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    default,
-    expecting = "an object in the field request"
-)]
-#[derive(Default)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct Fields {
     uid: Value,
     kind: Value,
@@ -87,19 +88,42 @@ struct Fields {
     dry_run: Value,
 }
 
+/// Something that only an object is read as: serde would take a list as well, for the fields in the
+/// order of their declaration.
+struct Object<T>(T);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(OfFields(PhantomData))
+    }
+}
+
+struct OfFields<T>(PhantomData<T>);
+
+impl<'de, T: DeserializeOwned> Visitor<'de> for OfFields<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 /// The uid of a body that cannot be read as a whole: skipped fields may nest as deeply as they like.
 fn uid_at_least(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {
-        request: Fields,
+        request: Object<Fields>,
     }
     #[derive(Deserialize)]
     struct Fields {
         uid: Value,
     }
-    serde_json::from_slice::<Envelope>(body)
-        .ok()
-        .and_then(|envelope| uid_of(&envelope.request.uid))
+    let Object(envelope) = serde_json::from_slice::<Object<Envelope>>(body).ok()?;
+    uid_of(&envelope.request.0.uid)
 }
 
 fn uid_of(value: &Value) -> Option<String> {
@@ -112,17 +136,29 @@ fn uid_of(value: &Value) -> Option<String> {
 fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
     constant(&envelope.api_version, "apiVersion", API_VERSION)?;
     constant(&envelope.kind, "kind", KIND)?;
-    let fields = envelope.request.ok_or_else(|| missing("request"))?;
+    let Object(fields) = envelope.request.ok_or_else(|| missing("request"))?;
     let uid = required_text(&fields.uid, "request.uid")?;
     let (subject, part) = subject(&fields)?;
     let operation = operation(&fields.operation)?;
+    let namespace = namespace(&fields.namespace, subject)?;
+    let name = optional_text(&fields.name, "request.name")?;
+    if operation != Operation::Delete {
+        for (object, path) in [
+            (&fields.object, "request.object"),
+            (&fields.old_object, "request.oldObject"),
+        ] {
+            is_the_subject(object, path, &fields.kind)?;
+            agrees(object, path, "name", &name)?;
+            agrees(object, path, "namespace", &namespace)?;
+        }
+    }
     let request = Request {
         phase,
         operation,
         subject,
         part,
-        namespace: namespace(&fields.namespace, subject)?,
-        name: optional_text(&fields.name, "request.name")?,
+        namespace,
+        name,
         requester: requester(&fields.user_info)?,
         dry_run: dry_run(&fields.dry_run)?,
         object: object(
@@ -199,9 +235,8 @@ fn operation(value: &Value) -> Result<Operation, Wrong> {
         "CREATE" => Ok(Operation::Create),
         "UPDATE" => Ok(Operation::Update),
         "DELETE" => Ok(Operation::Delete),
-        "CONNECT" => Ok(Operation::Connect),
         _ => {
-            let message = "is no operation; CREATE, UPDATE, DELETE and CONNECT are";
+            let message = "is no operation that Basphere judges; CREATE, UPDATE and DELETE are";
             Err(malformed("request.operation", value, message.to_owned()))
         }
     }
@@ -253,6 +288,47 @@ fn dry_run(value: &Value) -> Result<bool, Wrong> {
         Value::Null => Ok(false),
         Value::Bool(dry_run) => Ok(*dry_run),
         other => Err(mistyped("request.dryRun", other, "true or false")),
+    }
+}
+
+/// The API server converts objects to the kind that it names. One of another kind would be judged by
+/// fields that it does not have, and pass.
+fn is_the_subject(object: &Value, path: &str, kind: &Value) -> Result<(), Wrong> {
+    let part = |name: &str| kind.get(name).and_then(Value::as_str).unwrap_or_default();
+    let api_version = format!("{}/{}", part("group"), part("version"));
+    for (field, expected) in [("apiVersion", api_version.as_str()), ("kind", part("kind"))] {
+        let path = format!("{path}.{field}");
+        match object.get(field) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(written)) if written == expected => {}
+            Some(value @ Value::String(_)) => {
+                let message = format!("request.kind says {expected:?}");
+                return Err(malformed(&path, value, message));
+            }
+            Some(other) => return Err(mistyped(&path, other, "a string")),
+        }
+    }
+    Ok(())
+}
+
+/// Whatever an object's own name and namespace are, decisions go by the request's. While a name is
+/// generated, one of the two is empty.
+fn agrees(object: &Value, path: &str, field: &str, of_request: &str) -> Result<(), Wrong> {
+    let written = object
+        .get("metadata")
+        .and_then(|metadata| metadata.get(field));
+    match written {
+        Some(value @ Value::String(text))
+            if !text.is_empty() && !of_request.is_empty() && text != of_request =>
+        {
+            let message = format!("request.{field} says {of_request:?}");
+            Err(malformed(
+                &format!("{path}.metadata.{field}"),
+                value,
+                message,
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

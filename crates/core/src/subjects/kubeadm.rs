@@ -77,19 +77,18 @@ fn complete_listed(draft: &mut Draft<'_>, arguments: &str) {
 /// Takes `cloud-provider: external` out of the arguments at a pointer, and what is empty then. Tells
 /// whether it was there; another value is somebody's choice and stays.
 pub(super) fn drop_cloud_provider(draft: &mut Draft<'_>, arguments: &str, floor: &str) -> bool {
-    let found = argument_names(draft.object(), arguments)
-        .into_iter()
-        .find(|(name, _)| name == CLOUD_PROVIDER);
-    let Some((_, pointer)) = found else {
-        return false;
+    let is_external = |(name, pointer): &(String, String)| {
+        let value = draft.get(pointer);
+        let text = value.and_then(|argument| argument.get("value").unwrap_or(argument).as_str());
+        name == CLOUD_PROVIDER && text == Some(EXTERNAL)
     };
-    let value = draft.get(&pointer);
-    let text = value.and_then(|argument| argument.get("value").unwrap_or(argument).as_str());
-    let is_external = text == Some(EXTERNAL);
-    if is_external {
-        draft.prune(&pointer, floor);
+    let mut found = argument_names(draft.object(), arguments);
+    found.retain(is_external);
+    // A list may have it more than once; from its end, so that the pointers stay right.
+    for (_, pointer) in found.iter().rev() {
+        draft.prune(pointer, floor);
     }
-    is_external
+    !found.is_empty()
 }
 
 /// The names of the arguments at a pointer, each with the pointer of the argument itself.

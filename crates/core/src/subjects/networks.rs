@@ -114,7 +114,6 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn check_list(draft: &mut Draft<'_>, pointer: &str) {
-    draft.expect(pointer, "a list", Value::is_array);
     let items = draft.get(pointer).and_then(Value::as_array);
     let count = items.map_or(0, Vec::len);
     if count > MOST_CIDRS {
@@ -131,9 +130,10 @@ fn check_list(draft: &mut Draft<'_>, pointer: &str) {
         draft.expect(
             &format!("{pointer}/{index}"),
             "a CIDR such as \"10.96.0.0/16\"",
+            // What is no text at all is told of already.
             |item| {
                 item.as_str()
-                    .is_some_and(|text| text.parse::<IpNet>().is_ok())
+                    .is_none_or(|text| text.parse::<IpNet>().is_ok())
             },
         );
     }

@@ -45,6 +45,19 @@ fn a_control_plane_loses_the_argument_that_its_new_version_lacks() {
     }
 }
 
+/// A list may hold it more than once, as a map cannot; all of them go at once.
+#[test]
+fn an_argument_that_is_there_twice_is_dropped_twice() {
+    let (mut world, mut newer) = before(ApiVersion::V1Beta2, true);
+    let argument = json!({"name": "cloud-provider", "value": "external"});
+    newer["spec"]["kubeadmConfigSpec"]["clusterConfiguration"]["apiServer"]["extraArgs"] =
+        json!([argument, {"name": "v", "value": "2"}, argument]);
+    assert_eq!(denials(&world.apply(&newer)), []);
+    let stored = world.get(KubeadmControlPlane, NAME);
+    let kept = json!({"extraArgs": [{"name": "v", "value": "2"}]});
+    assert_eq!(stored.pointer(API_SERVER), Some(&kept));
+}
+
 #[test]
 fn other_arguments_survive_the_upgrade() {
     for (version, with_another, kept) in [

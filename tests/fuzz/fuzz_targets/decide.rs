@@ -1,0 +1,9 @@
+//! A review, decided over and over: it comes to rest, and its patch leads where it says (I4).
+#![no_main]
+
+use libfuzzer_sys::{fuzz_mutator, fuzz_target};
+
+fuzz_target!(|data: &[u8]| basphere_fuzz::decides(data));
+fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    basphere_fuzz::mutate(data, size, max_size, seed)
+});
