@@ -2,8 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use basphere_core::{
-    ApiVersion, Kind, Operation, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject,
-    decide,
+    Kind, Operation, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -89,7 +88,6 @@ fn every_webhook_is_narrow() {
         }
         for rule in webhook["rules"].as_array().unwrap() {
             assert_eq!(rule["operations"], json!(["CREATE", "UPDATE"]), "{name}");
-            assert_eq!(rule["apiVersions"], json!(["v1beta1", "v1beta2"]), "{name}");
             assert_eq!(rule["scope"], "Namespaced", "{name}");
             let resources = rule["resources"].as_array().unwrap();
             let is_exact = |resource: &Value| !resource.as_str().unwrap().contains(['*', '/']);
@@ -114,7 +112,7 @@ fn is_owned(kind: Kind) -> bool {
         operation: Operation::Create,
         subject: Subject {
             kind,
-            version: ApiVersion::V1Beta2,
+            version: kind.versions()[0],
         },
         namespace: "user-kim".to_owned(),
         name: "demo".to_owned(),

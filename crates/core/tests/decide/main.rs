@@ -8,7 +8,9 @@
 mod carried;
 mod explicit;
 mod kubeadm;
+mod metal3;
 mod moves;
+mod openstack;
 mod order;
 mod ownership;
 mod placement;
