@@ -30,7 +30,8 @@ pub struct OpenStackCloud {
     /// Name of the Secret with `clouds.yaml` that every cluster uses, in the cluster's namespace.
     #[schemars(length(min = 1))]
     pub identity: String,
-    /// ID of the network outside, to which routers lead; left out, none is written or accepted.
+    /// ID of the network outside, to which routers lead; what is no UUID is its name in CAPO's v1beta1.
+    /// Left out, none is written or accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub external_network: Option<String>,

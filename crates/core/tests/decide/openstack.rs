@@ -70,7 +70,7 @@ fn an_empty_cluster_is_completed() {
         world.get(Kind::OpenStackCluster, "t")["spec"],
         json!({
             "identityRef": {"cloudName": "mycloud", "name": "mycloud-cloud-config"},
-            "externalNetwork": {"id": "public-network-id"},
+            "externalNetwork": {"filter": {"name": "public-network-id"}},
             "managedSubnets": [{"cidr": "10.0.0.0/24", "dnsNameservers": ["8.8.8.8", "1.1.1.1"]}],
         })
     );
@@ -430,12 +430,14 @@ fn a_cluster_brings_neither_networks_nor_machines_of_its_own() {
             V1Beta1,
             "externalNetwork",
             json!({"id": "other"}),
-            "spec.externalNetwork.id",
+            "spec.externalNetwork",
         ),
     ] {
         let decision = apply(&cluster(version, json!({field: value})));
         assert_eq!(denials(&decision), [("BSP-P001", path)]);
     }
+    let none = json!({"disableExternalNetwork": true});
+    assert_eq!(denials(&apply(&cluster(V1Beta1, none))), []);
     let off = json!({"bastion": {"enabled": false}, "disablePortSecurity": false});
     assert_eq!(denials(&apply(&cluster(V1Alpha7, off))), []);
 }
@@ -551,4 +553,18 @@ fn the_cloud_of_a_cluster_is_read_live() {
     inventory.remove(Kind::OpenStackCluster, "cloudy");
     let decision = decide(&world.request(Phase::Mutate, &objects[3]), &snapshot);
     assert_eq!(decision.missed, [lookup].into());
+}
+
+/// The schema of v1beta1 takes nothing but a UUID for an ID.
+#[test]
+fn the_network_outside_is_named_by_its_uuid_where_the_site_does() {
+    let mut spec = site_spec();
+    let uuid = "0e1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7";
+    let openstack = spec.openstack.as_mut().expect("OpenStack");
+    let cloud = openstack.clouds.get_mut("mycloud").expect("mycloud");
+    cloud.external_network = Some(uuid.to_owned());
+    let mut world = World::with_site(spec);
+    world.apply_all(&[cluster(V1Beta1, json!({}))]);
+    let stored = &world.get(Kind::OpenStackCluster, "t")["spec"]["externalNetwork"];
+    assert_eq!(*stored, json!({"id": uuid}));
 }

@@ -7,9 +7,12 @@ use super::{cloud, complete_cloud, demand_cloud, is_v1alpha7, refuse};
 use crate::Code;
 use crate::change::Draft;
 use crate::context::Context;
+use crate::json::is_unset;
 use crate::site::OpenStackCloud;
 
 const SPEC: &str = "/spec";
+/// The network outside, in v1beta1.
+const EXTERNAL: &str = "/spec/externalNetwork";
 
 pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(openstack) = &context.site().spec().openstack else {
@@ -55,12 +58,11 @@ fn complete_networks_v1alpha7(draft: &mut Draft<'_>, cloud: &OpenStackCloud) {
 }
 
 fn complete_networks_v1beta1(draft: &mut Draft<'_>, cloud: &OpenStackCloud) {
-    const EXTERNAL: &str = "/spec/externalNetwork";
     let without = draft.get("/spec/disableExternalNetwork") == Some(&Value::Bool(true));
     if !draft.put_back(EXTERNAL)
         && let Some(network) = cloud.external_network.as_deref().filter(|_| !without)
     {
-        draft.fill(&format!("{EXTERNAL}/id"), network);
+        draft.fill(EXTERNAL, reference(network));
     }
     const SUBNETS: &str = "/spec/managedSubnets";
     let servers = &cloud.dns_nameservers;
@@ -112,15 +114,32 @@ fn check_external_network(context: &Context<'_>, draft: &mut Draft<'_>, cloud: &
         let pointer = "/spec/externalNetworkId";
         draft.expect(pointer, "a string", Value::is_string);
         must_equal_as(draft, Code::CloudNotTheSites, pointer, wanted);
+        return;
+    }
+    draft.expect(EXTERNAL, "an object", Value::is_object);
+    let without = draft.get("/spec/disableExternalNetwork") == Some(&Value::Bool(true));
+    let written = draft.get(EXTERNAL).filter(|value| !is_unset(value));
+    let (message, hint) = match wanted.map(reference) {
+        Some(wanted) if written == Some(&wanted) => return,
+        Some(wanted) => (
+            format!("the site's is {wanted}"),
+            "leave the field out, it is filled in",
+        ),
+        None => ("the site has none".to_owned(), "leave the field out"),
+    };
+    if written.is_some() || (wanted.is_some() && !without) {
+        let hint = Some(hint.to_owned());
+        draft.found(Code::CloudNotTheSites, EXTERNAL, message, hint);
+    }
+}
+
+/// A network as v1beta1 refers to it. Its schema takes nothing but a UUID for an ID.
+fn reference(network: &str) -> Value {
+    let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let lengths = network.split('-').map(str::len);
+    if lengths.eq([8, 4, 4, 4, 12]) && network.split('-').all(is_hex) {
+        json!({"id": network})
     } else {
-        draft.expect("/spec/externalNetwork", "an object", Value::is_object);
-        if draft.get("/spec/disableExternalNetwork") != Some(&Value::Bool(true))
-            || draft.has("/spec/externalNetwork/id")
-        {
-            let pointer = "/spec/externalNetwork/id";
-            must_equal_as(draft, Code::CloudNotTheSites, pointer, wanted);
-        }
-        let pointer = "/spec/externalNetwork/filter";
-        must_equal_as(draft, Code::CloudNotTheSites, pointer, None);
+        json!({"filter": {"name": network}})
     }
 }
