@@ -65,10 +65,13 @@ fn request(phase: Phase, object: &Value) -> Request {
 
 fn decisions(criterion: &mut Criterion) {
     for version in ApiVersion::CLUSTER_API {
-        let text = read(&format!("cluster.{version}.yaml"));
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
-        let snapshot = snapshot(&objects);
         let mut group = criterion.benchmark_group(format!("decide {version}"));
+        let examples = ["cluster", "openstack", "metal3"].map(|name| {
+            let text = read(&format!("{name}.{version}.yaml"));
+            serde_saphyr::from_multiple::<Value>(&text).expect("YAML")
+        });
+        let objects = examples.concat();
+        let snapshot = snapshot(&objects);
         for object in &objects {
             let mutate = request(Phase::Mutate, object);
             let completed = decide(&mutate, &snapshot).object.expect("an object");
