@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::config::{CertificateSource, Config, LogFormat};
-use crate::{crds, logging, serve};
+use crate::{logging, print, serve};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Command {
     Serve(Config, LogFormat),
     /// Print the definitions of our custom resources.
     Crds,
+    /// Print everything that an installation in a cluster applies.
+    InstallManifest,
 }
 
 /// Completes and checks what tenants apply to a Cluster API management cluster.
@@ -37,6 +39,8 @@ enum LowCommand {
     Serve(Box<ServeArgs>),
     /// Print the CustomResourceDefinitions of group basphere.dev as YAML.
     Crds,
+    /// Print everything that an installation in a cluster applies, as YAML.
+    InstallManifest,
 }
 
 #[derive(Args)]
@@ -83,6 +87,11 @@ struct ServeArgs {
     #[arg(long, value_enum, default_value = "json")]
     log_format: LogFormat,
 
+    /// How long reviews are still taken after SIGTERM, while /readyz already says no: what a Service
+    /// needs to send them elsewhere
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    shutdown_delay: Duration,
+
     /// How long requests in flight may take to end at shutdown
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     drain_timeout: Duration,
@@ -95,6 +104,7 @@ struct ServeArgs {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     match LowArgs::try_parse_from(arguments)?.command {
         LowCommand::Crds => Ok(Command::Crds),
+        LowCommand::InstallManifest => Ok(Command::InstallManifest),
         LowCommand::Serve(low) => {
             let log_format = low.log_format;
             Ok(Command::Serve(high(*low), log_format))
@@ -116,6 +126,7 @@ fn high(low: ServeArgs) -> Config {
         metrics_listen: low.metrics_listen,
         certificate,
         client_ca: low.client_ca,
+        shutdown_delay: low.shutdown_delay,
         drain_timeout: low.drain_timeout,
     }
 }
@@ -154,7 +165,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             logging::start(log_format);
             serve::run(config)
         }
-        Ok(Command::Crds) => crds::print(),
+        Ok(Command::Crds) => print::crds(),
+        Ok(Command::InstallManifest) => print::install_manifest(),
         Err(error) => {
             // Help goes to stdout and ends with 0, errors go to stderr and end with 2.
             let _ = error.print();

@@ -17,6 +17,8 @@ pub struct Config {
     pub certificate: CertificateSource,
     /// The CA of the only callers that may ask for reviews; `None` lets anybody ask.
     pub client_ca: Option<PathBuf>,
+    /// How long reviews are still taken at shutdown, while readiness already says no.
+    pub shutdown_delay: Duration,
     /// How long requests in flight may take to end at shutdown.
     pub drain_timeout: Duration,
 }

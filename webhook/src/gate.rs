@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use basphere_api::review::{self, Answer, Malformed, Review};
-use basphere_core::{Code, Decision, Finding, Lookup, NamespaceFacts, Phase, Request, Snapshot};
+use basphere_core::{
+    Code, Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Phase, Request, Snapshot,
+};
 use futures::FutureExt;
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -180,6 +182,7 @@ impl Gate {
                     snapshot.namespace = found.first().map(NamespaceFacts::from_object)
                 }
                 Lookup::All(kind) => Arc::make_mut(&mut snapshot.inventory).replace(kind, &found),
+                Lookup::Networks => snapshot.networks = Arc::new(Networks::from_clusters(&found)),
             }
             snapshot.live.insert(lookup);
         }
@@ -197,7 +200,8 @@ impl Gate {
                 .namespace(namespace)
                 .await
                 .map(|found| found.into_iter().collect()),
-            Lookup::All(kind) => self.reader.list(namespace, kind).await,
+            Lookup::All(kind) => self.reader.list(Some(namespace), kind).await,
+            Lookup::Networks => self.reader.list(None, Kind::Cluster).await,
         };
         self.metrics.read_live(name_of(lookup), read.is_ok());
         read.map(|found| (lookup, found))
@@ -252,5 +256,6 @@ fn name_of(lookup: Lookup) -> &'static str {
     match lookup {
         Lookup::Namespace => "Namespace",
         Lookup::All(kind) => kind.as_str(),
+        Lookup::Networks => "Networks",
     }
 }

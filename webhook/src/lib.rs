@@ -8,11 +8,11 @@
 
 pub mod cli;
 pub mod config;
-mod crds;
 pub mod gate;
 mod logging;
 pub mod metrics;
 pub mod peer;
+mod print;
 pub mod reader;
 pub mod readiness;
 pub mod register;

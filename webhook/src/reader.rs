@@ -28,10 +28,10 @@ pub trait Reader: Send + Sync + 'static {
     /// The Namespace object; `None` when there is none.
     fn namespace<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Value>, ReadError>>;
 
-    /// All objects of a kind in a namespace.
+    /// All objects of a kind, in a namespace or in all.
     fn list<'a>(
         &'a self,
-        namespace: &'a str,
+        namespace: Option<&'a str>,
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
 }
@@ -58,13 +58,20 @@ impl KubeReader {
             .transpose()?)
     }
 
-    async fn read_list(&self, namespace: &str, kind: Kind) -> Result<Vec<Value>, ReadError> {
+    async fn read_list(
+        &self,
+        namespace: Option<&str>,
+        kind: Kind,
+    ) -> Result<Vec<Value>, ReadError> {
         // Of a kind that is not served there are certainly no objects.
         let Some(resource) = self.served.get(&self.client, kind).await? else {
             return Ok(Vec::new());
         };
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let client = self.client.clone();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+            None => Api::all_with(client, &resource),
+        };
         // Without a resourceVersion the list is read from etcd's quorum, not from a watch cache.
         let list = api.list(&ListParams::default()).await?;
         Ok(list
@@ -82,7 +89,7 @@ impl Reader for KubeReader {
 
     fn list<'a>(
         &'a self,
-        namespace: &'a str,
+        namespace: Option<&'a str>,
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         Box::pin(self.read_list(namespace, kind))

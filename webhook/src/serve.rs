@@ -104,6 +104,8 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     }
 
     readiness.drain();
+    // The watches go on meanwhile: what is answered now is answered as well as before.
+    tokio::time::sleep(config.shutdown_delay).await;
     background.shutdown().await;
     if let Some(registration) = &registration {
         register::unregister(&client, registration).await;

@@ -37,6 +37,7 @@ impl World {
             inventory: room
                 .map(|room| Arc::clone(&room.inventory))
                 .unwrap_or_default(),
+            networks: Arc::default(),
             live: BTreeSet::new(),
         })
     }

@@ -50,6 +50,7 @@ fn away(api_version: ApiVersion) {
     site.prepare();
     site.sandbox.stop_webhook(Stop::Kill).unwrap();
     site.what_people_create_or_enlarge_waits();
+    site.what_grows_by_scale_waits();
     site.what_could_steal_waits();
     site.what_concerns_us_not_passes_uncalled();
     site.what_controllers_create_passes();
@@ -153,6 +154,18 @@ impl Site {
         );
     }
 
+    fn what_grows_by_scale_waits(&self) {
+        for (replicas, passes) in [(9, false), (2, true), (1, true)] {
+            let scale = format!("--replicas={replicas}");
+            let arguments = ["scale", "machinedeployment/demo-workers", &scale];
+            if passes {
+                self.passes(self.sandbox.kim(), &arguments, &Value::Null);
+            } else {
+                self.waits(self.sandbox.kim(), &arguments, &Value::Null);
+            }
+        }
+    }
+
     fn what_could_steal_waits(&self) {
         let elsewhere = r#"{"spec":{"server":"vcenter.elsewhere.example"}}"#;
         self.waits(
@@ -173,6 +186,19 @@ impl Site {
             "spec": {"server": "vcenter.elsewhere.example", "template": "t", "network": {"devices": [{"networkName": "n", "dhcp4": true}]}},
         });
         self.waits(self.sandbox.kim(), &["create", "-f", "-"], &machine);
+        // A controller can be led to another vCenter, by the variables of a class.
+        let steal = [
+            "patch",
+            "vspherecluster/demo",
+            "--type=merge",
+            "-p",
+            elsewhere,
+        ];
+        self.waits(
+            self.sandbox.admin(),
+            &[&CONTROLLER[..], &steal].concat(),
+            &Value::Null,
+        );
         machine["kind"] = "VSphereVM".into();
         self.waits(self.sandbox.kim(), &["create", "-f", "-"], &machine);
     }
@@ -222,11 +248,6 @@ impl Site {
             ],
             &Value::Null,
         );
-        self.passes(
-            kim,
-            &["scale", "machinedeployment/demo-workers", "--replicas=1"],
-            &Value::Null,
-        );
     }
 
     fn what_controllers_create_passes(&self) {
@@ -240,7 +261,6 @@ impl Site {
             &[&CONTROLLER[..], &adopt].concat(),
             &Value::Null,
         );
-        // People's own kinds wait for everybody: nothing completes them later.
         let enlarge = [
             "patch",
             "machinedeployment/demo-workers",
@@ -248,7 +268,8 @@ impl Site {
             "-p",
             r#"{"spec":{"replicas":9}}"#,
         ];
-        self.waits(
+        self.waits(self.sandbox.kim(), &enlarge, &Value::Null);
+        self.passes(
             self.sandbox.admin(),
             &[&CONTROLLER[..], &enlarge].concat(),
             &Value::Null,

@@ -146,6 +146,16 @@ fn what_cannot_start_ends_with_1_and_says_why() {
 }
 
 #[test]
+fn the_install_manifest_is_the_committed_one() {
+    let output = run(&["install-manifest"]);
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let committed = include_str!("../../deploy/install.yaml");
+    let (_, committed) = committed.split_once('\n').unwrap();
+    assert_eq!(printed, committed, "but for the first line, a comment");
+}
+
+#[test]
 fn crds_are_yaml_documents() {
     let output = run(&["crds"]);
     assert_eq!(output.status.code(), Some(0));

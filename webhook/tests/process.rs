@@ -9,7 +9,6 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,7 +24,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
-use support::{cluster, creation, issue};
+use support::{cluster, creation, issue, read_log, wait_for};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -43,6 +42,10 @@ struct Server {
 
 impl Server {
     fn start(client_ca: Option<&Authority>) -> Self {
+        Self::start_with(client_ca, &[])
+    }
+
+    fn start_with(client_ca: Option<&Authority>, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::generate("server CA").unwrap();
         write_pair(directory.path(), &issue(&authority, "first", Usage::Server));
@@ -68,7 +71,11 @@ impl Server {
             std::fs::write(path("client-ca.crt"), ca.certificate_pem()).unwrap();
             command.arg("--client-ca").arg(path("client-ca.crt"));
         }
-        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .args(arguments)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let log = read_log(&mut child);
         let line = wait_for(&log, "taking reviews");
         let address = line["address"].as_str().unwrap().parse().unwrap();
@@ -178,33 +185,6 @@ fn write_pair(directory: &Path, issued: &Issued) {
     }
 }
 
-fn read_log(child: &mut Child) -> std::sync::mpsc::Receiver<Value> {
-    let stderr = BufReader::new(child.stderr.take().unwrap());
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for line in stderr.lines().map_while(Result::ok) {
-            let line = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-fn wait_for(log: &std::sync::mpsc::Receiver<Value>, message: &str) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let line = log
-            .recv_timeout(left)
-            .unwrap_or_else(|_| panic!("{message:?} was not logged"));
-        if line["message"] == message {
-            return line;
-        }
-    }
-}
-
 fn get(path: &str) -> hyper::Request<Full<Bytes>> {
     hyper::Request::get(path)
         .header("host", "127.0.0.1")
@@ -308,6 +288,23 @@ async fn new_files_are_taken_into_use_and_bad_ones_are_not() {
         served,
         CertificateDer::from_pem_slice(second.certificate_pem.as_bytes()).unwrap()
     );
+}
+
+#[tokio::test]
+async fn during_the_shutdown_delay_it_is_not_ready_and_still_takes_reviews() {
+    let mut server = Server::start_with(None, &["--shutdown-delay", "3s"]);
+    let terminated = Instant::now();
+    server.terminate();
+    wait_for(&server.log, "SIGTERM");
+    let (status, missing) = server.ask(None, get("/readyz")).await.unwrap();
+    assert_eq!(status, 503);
+    assert!(missing.contains("shutting down"), "{missing}");
+    let (status, answer) = server.ask(None, post("/validate")).await.unwrap();
+    assert_eq!(status, 200);
+    assert!(answer.contains("BSP-R003"), "{answer}");
+    wait_for(&server.log, "ended");
+    assert!(terminated.elapsed() >= Duration::from_secs(3));
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test]

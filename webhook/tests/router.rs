@@ -62,11 +62,12 @@ fn panic(_: &Request, _: &Snapshot) -> Decision {
     panic!("on purpose")
 }
 
-/// Wants to know of Clusters, then of their control planes, then decides.
+/// Wants to know of Clusters, then of their control planes, then of all networks, then decides.
 fn curious(_: &Request, snapshot: &Snapshot) -> Decision {
     let wanted = [
         Lookup::All(Kind::Cluster),
         Lookup::All(Kind::KubeadmControlPlane),
+        Lookup::Networks,
     ];
     let missed = wanted
         .into_iter()
@@ -254,7 +255,11 @@ async fn what_the_cache_misses_is_read_live_until_nothing_is_missing() {
     assert_eq!(answered_with(&stored, curious).await["allowed"], true);
     assert_eq!(
         stored.asked(),
-        ["Cluster user-kim", "KubeadmControlPlane user-kim"]
+        [
+            "Cluster user-kim",
+            "KubeadmControlPlane user-kim",
+            "Cluster everywhere"
+        ]
     );
 }
 

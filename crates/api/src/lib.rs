@@ -1,6 +1,7 @@
-//! What goes over the wire: custom resources, admission reviews, manifests.
+//! What goes over the wire: custom resources, admission reviews, manifests, what is installed.
 
 pub mod crd;
+pub mod install;
 pub mod manifest;
 pub mod registration;
 pub mod review;

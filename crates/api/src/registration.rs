@@ -6,6 +6,7 @@
 //! see what Basphere has completed.
 
 mod conditions;
+mod entries;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -19,8 +20,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
     LabelSelector, LabelSelectorRequirement, ObjectMeta,
 };
 
-use conditions::Sender;
-use rules::{MACHINES, TENANTS};
+use entries::Entry;
 
 /// The name of both configurations.
 pub const NAME: &str = "basphere";
@@ -105,26 +105,12 @@ impl Registration {
     /// The mutating webhooks.
     #[must_use]
     pub fn mutating(&self) -> MutatingWebhookConfiguration {
-        let tenants = Entry {
-            name: "complete.tenants.basphere.dev",
-            kinds: TENANTS,
-            // An incomplete object must not be stored: nothing completes it later.
-            failure_policy: FailurePolicy::Fail,
-            sender: Sender::Anyone,
-        };
-        let machines = Entry {
-            name: "complete.machines.basphere.dev",
-            kinds: MACHINES,
-            // What is filled in here are labels, which a controller also fills in later; a cluster
-            // must be able to replace a broken machine while Basphere is away.
-            failure_policy: FailurePolicy::Ignore,
-            sender: Sender::Anyone,
-        };
+        let webhooks = entries::mutating();
         MutatingWebhookConfiguration {
             metadata: metadata(),
             webhooks: Some(
-                [tenants, machines]
-                    .iter()
+                webhooks
+                    .into_iter()
                     .map(|entry| self.mutating_webhook(entry))
                     .collect(),
             ),
@@ -134,46 +120,24 @@ impl Registration {
     /// The validating webhooks.
     #[must_use]
     pub fn validating(&self) -> ValidatingWebhookConfiguration {
-        let tenants = Entry {
-            name: "validate.tenants.basphere.dev",
-            kinds: TENANTS,
-            // What people create or enlarge, and where vSphere's servers and identities stand, must
-            // never be stored unseen.
-            failure_policy: FailurePolicy::Fail,
-            sender: Sender::Anyone,
-        };
-        let machines = Entry {
-            name: "validate.machines.basphere.dev",
-            kinds: MACHINES,
-            // A person who writes machines by hand could name a server that steals credentials.
-            failure_policy: FailurePolicy::Fail,
-            sender: Sender::Person,
-        };
-        let controllers = Entry {
-            name: "validate.controllers.basphere.dev",
-            kinds: MACHINES,
-            // Controllers copy templates that were validated when they were stored, and must be able
-            // to replace a broken machine while Basphere is away.
-            failure_policy: FailurePolicy::Ignore,
-            sender: Sender::Controller,
-        };
+        let webhooks = entries::validating();
         ValidatingWebhookConfiguration {
             metadata: metadata(),
             webhooks: Some(
-                [tenants, machines, controllers]
-                    .iter()
+                webhooks
+                    .into_iter()
                     .map(|entry| self.validating_webhook(entry))
                     .collect(),
             ),
         }
     }
 
-    fn mutating_webhook(&self, entry: &Entry) -> MutatingWebhook {
+    fn mutating_webhook(&self, entry: Entry) -> MutatingWebhook {
         MutatingWebhook {
             name: entry.name.to_owned(),
             client_config: self.client_config(MUTATE_PATH),
-            rules: Some(rules::rules(entry.kinds)),
-            match_conditions: Some(conditions::conditions(entry.kinds, entry.sender)),
+            rules: Some(entry.rules),
+            match_conditions: Some(entry.conditions),
             match_policy: Some("Equivalent".to_owned()),
             namespace_selector: Some(tenant_namespaces()),
             object_selector: Some(LabelSelector::default()),
@@ -185,12 +149,12 @@ impl Registration {
         }
     }
 
-    fn validating_webhook(&self, entry: &Entry) -> ValidatingWebhook {
+    fn validating_webhook(&self, entry: Entry) -> ValidatingWebhook {
         ValidatingWebhook {
             name: entry.name.to_owned(),
             client_config: self.client_config(VALIDATE_PATH),
-            rules: Some(rules::rules(entry.kinds)),
-            match_conditions: Some(conditions::conditions(entry.kinds, entry.sender)),
+            rules: Some(entry.rules),
+            match_conditions: Some(entry.conditions),
             match_policy: Some("Equivalent".to_owned()),
             namespace_selector: Some(tenant_namespaces()),
             object_selector: Some(LabelSelector::default()),
@@ -204,32 +168,6 @@ impl Registration {
 
 /// A review may reserve what the object needs, and a dry-run reserves nothing.
 const SIDE_EFFECTS: &str = "NoneOnDryRun";
-
-/// What the webhooks of both configurations have in common.
-struct Entry {
-    name: &'static str,
-    kinds: &'static [basphere_core::Kind],
-    failure_policy: FailurePolicy,
-    sender: Sender,
-}
-
-/// What the API server does when no answer comes.
-#[derive(Clone, Copy)]
-enum FailurePolicy {
-    /// Refuse the request.
-    Fail,
-    /// Let it pass.
-    Ignore,
-}
-
-impl FailurePolicy {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fail => "Fail",
-            Self::Ignore => "Ignore",
-        }
-    }
-}
 
 fn metadata() -> ObjectMeta {
     ObjectMeta {

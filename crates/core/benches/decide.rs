@@ -12,8 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use basphere_core::{
-    ApiVersion, Inventory, Lookup, NamespaceFacts, Operation, Phase, Request, Requester, Site,
-    SiteSpec, Snapshot, Subject, decide,
+    ApiVersion, Inventory, Lookup, NamespaceFacts, Operation, Part, Phase, Request, Requester,
+    Site, SiteSpec, Snapshot, Subject, decide,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::Value;
@@ -34,6 +34,7 @@ fn snapshot(objects: &[Value]) -> Snapshot {
         site: Arc::new(Site::try_from(spec).expect("a valid site")),
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
+        networks: Arc::default(),
         live: Inventory::kinds().map(Lookup::All).collect::<BTreeSet<_>>(),
     }
 }
@@ -57,6 +58,7 @@ fn request(phase: Phase, object: &Value) -> Request {
             username: "kim".to_owned(),
             groups: Vec::new(),
         },
+        part: Part::Whole,
         dry_run: false,
         object: Some(object.clone()),
         old_object: None,

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use crate::inventory::{Facts, Ref, cluster_of, owner_refs};
@@ -88,6 +89,9 @@ impl<'a> Context<'a> {
 
     /// The tenant that the request's namespace belongs to.
     pub(crate) fn namespace_owner(&self) -> Option<String> {
+        if self.request.namespace.is_empty() {
+            return None;
+        }
         if self.snapshot.namespace.is_none() {
             self.miss(Lookup::Namespace);
         }
@@ -97,6 +101,14 @@ impl<'a> Context<'a> {
             .as_ref()
             .and_then(|facts| facts.owner_label.as_deref());
         self.site().namespace_owner(&self.request.namespace, label)
+    }
+
+    /// The networks of all other Clusters. What a cache holds is never enough to choose one by.
+    pub(crate) fn networks_of_others(&self) -> Vec<IpNet> {
+        self.miss(Lookup::Networks);
+        let networks = &self.snapshot.networks;
+        let others = networks.but(&self.request.namespace, &self.request.name);
+        others.copied().collect()
     }
 
     fn get(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
@@ -240,6 +252,11 @@ impl<'a> Context<'a> {
                 .cluster_that_refers_to(linker.kind, linker.name)
                 .map(|(_, facts)| facts),
         }
+    }
+
+    /// What is stored of the object whose number is written.
+    pub(crate) fn scaled(&self) -> Option<&'a Facts> {
+        self.get(self.kind(), &self.request.name)
     }
 
     /// Whether some Machine names this UID as its owner.

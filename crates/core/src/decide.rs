@@ -7,7 +7,9 @@ use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
 use crate::site::Trust;
-use crate::{Code, Decision, Finding, Operation, Phase, Request, Snapshot, ownership, subjects};
+use crate::{
+    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, guard, ownership, subjects,
+};
 
 /// Decides one request over one snapshot.
 ///
@@ -33,18 +35,10 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         };
     };
     let context = Context::new(request, snapshot);
-    let stored = request.old_object.as_ref();
-    let is_deleting =
-        stored.is_some_and(|old| old.pointer("/metadata/deletionTimestamp").is_some());
-
-    let (completed, mut findings) = judge(&context, object, stored, is_deleting);
-    if is_deleting {
-        findings = judge_deleting(&context, &completed, stored, findings);
-    } else if let Some(stored) = stored {
-        findings = without_old_faults(&context, stored, findings);
-    } else if context.is_adoption() {
-        findings = findings.into_iter().map(tolerated_in_adoption).collect();
-    }
+    let (completed, findings) = match request.part {
+        Part::Whole => judge_whole(&context, object),
+        Part::Scale => (object.clone(), subjects::scale::judge(&context, object)),
+    };
     let patch = if request.phase == Phase::Mutate {
         json_patch::diff(object, &completed)
     } else {
@@ -60,6 +54,22 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         warnings,
         missed: context.into_missed(),
     }
+}
+
+/// Completes and checks, and takes what was stored and who asks into account.
+fn judge_whole(context: &Context<'_>, object: &Value) -> (Value, Vec<Finding>) {
+    let stored = context.request.old_object.as_ref();
+    let is_deleting =
+        stored.is_some_and(|old| old.pointer("/metadata/deletionTimestamp").is_some());
+    let (completed, mut findings) = judge(context, object, stored, is_deleting);
+    if is_deleting {
+        findings = judge_deleting(context, &completed, stored, findings);
+    } else if let Some(stored) = stored {
+        findings = without_old_faults(context, stored, findings);
+    } else if context.is_adoption() {
+        findings = findings.into_iter().map(tolerated_in_adoption).collect();
+    }
+    (completed, findings)
 }
 
 /// Completes and checks. The findings are those of the completed object.
@@ -78,6 +88,7 @@ fn judge(
     let mut draft = Draft::new(object.clone(), stored, completion);
     if context.request.phase == Phase::Mutate {
         ownership::complete(context, &mut draft);
+        guard::complete(context, &mut draft);
         // The topology controller compares what it wants with what it gets, and what already runs
         // elsewhere would roll: such objects take labels and nothing else.
         if !context.is_topology_owned() && !context.is_adoption() {
@@ -85,6 +96,7 @@ fn judge(
         }
     }
     ownership::check(context, &mut draft);
+    guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
     let (completed, findings) = draft.into_parts();
     (completed, without_echoes(findings))
@@ -109,23 +121,35 @@ fn without_echoes(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// Finalizers, status and metadata pass while an object is being deleted; its spec and its owner
-/// are not changed any more.
+/// are not changed any more, and CAPV still logs in to the server that it names.
 fn judge_deleting(
     context: &Context<'_>,
     completed: &Value,
     stored: Option<&Value>,
     findings: Vec<Finding>,
 ) -> Vec<Finding> {
-    let is_owner =
-        |finding: &Finding| matches!(finding.code, Code::OwnerForeign | Code::OwnerChanged);
-    let mut kept: Vec<_> = findings.into_iter().filter(is_owner).collect();
+    let is_person = context.trust() == Trust::Person;
+    let is_theft = |finding: &Finding| match finding.code {
+        Code::OwnerForeign
+        | Code::OwnerChanged
+        | Code::OwnerReferenceChanged
+        | Code::SelectorLabelChanged => true,
+        // A person is told that the spec cannot be changed at all.
+        Code::PlacementNotTheSites | Code::CloudNotTheSites => !is_person,
+        _ => false,
+    };
+    let findings = match stored {
+        Some(stored) => without_old_faults(context, stored, findings),
+        None => findings,
+    };
+    let mut kept: Vec<_> = findings.into_iter().filter(is_theft).collect();
     let spec = |object: Option<&Value>| {
         object
             .and_then(|o| o.get("spec"))
             .cloned()
             .unwrap_or(Value::Null)
     };
-    if context.trust() == Trust::Person && spec(Some(completed)) != spec(stored) {
+    if is_person && spec(Some(completed)) != spec(stored) {
         let message = "the object is being deleted, and its spec cannot be changed any more";
         kept.push(
             Finding::new(Code::ChangedWhileDeleting, "spec", Value::Null, message)

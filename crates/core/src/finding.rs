@@ -61,6 +61,11 @@ codes! {
     SiteMissing = "BSP-R003", Class::Unavailable, "No valid Site has been loaded yet.";
     ReadFailed = "BSP-R004", Class::Unavailable, "A live read that the decision needs has failed.";
     TooMany = "BSP-R005", INVALID, "The object has more problems, or a longer list, than are looked at.";
+    KindNotForTenants = "BSP-A001", Class::Forbidden, "Only admins and controllers write objects of this kind.";
+    OwnerReferenceChanged = "BSP-A002", Class::Forbidden, "A person changes the ownerReferences of a machine.";
+    SelectorLabelChanged = "BSP-A003", Class::Forbidden, "A person changes a label by which a machine is found.";
+    OtherNamespace = "BSP-A004", Class::Forbidden, "A reference leads into another namespace.";
+    FieldOfControllers = "BSP-A005", Class::Forbidden, "A person writes a field that only controllers write.";
     NamespaceWithoutOwner = "BSP-O001", Class::Forbidden, "The namespace belongs to no tenant.";
     OwnerForeign = "BSP-O002", Class::Forbidden, "An owner label names somebody other than the namespace's owner.";
     OwnerChanged = "BSP-O003", Class::Forbidden, "An owner label of a stored object is changed.";
@@ -75,9 +80,14 @@ codes! {
     ImageNotOffered = "BSP-V002", NOT_SUPPORTED, "The VM template is not one of the site's.";
     DhcpNotThere = "BSP-V003", INVALID, "The site has no DHCP.";
     AddressInTemplate = "BSP-V004", INVALID, "A machine template carries addresses.";
+    EndpointChanged = "BSP-V005", Class::Forbidden, "The address of a cluster's API server is changed.";
     ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
     ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
+    NameNotAllowed = "BSP-N001", INVALID, "The site does not allow this name for a Cluster.";
+    NetworksOverlap = "BSP-N002", INVALID, "Two networks of one cluster overlap, or one overlaps the machines'.";
+    NetworkTaken = "BSP-N003", INVALID, "Another cluster has this network, or a part of it.";
+    NetworksExhausted = "BSP-N004", INVALID, "The site has no network left for another cluster.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
     SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";
@@ -87,6 +97,7 @@ codes! {
     Tolerated = "BSP-W006", Class::Warning, "The stored object already broke this rule; it is not held against this request.";
     VersionAssumed = "BSP-W007", Class::Warning, "The control plane is not known yet, so the site's default Kubernetes version was taken.";
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
+    ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
     CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
     FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
     ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";

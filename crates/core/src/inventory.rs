@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
-use crate::json::{labels, text_at};
+use crate::json::{is_unset, labels, text_at};
 use crate::site::Site;
+use crate::subjects::networks::networks;
 use crate::{Kind, Lookup, keys};
 
 /// All that a decision may look at besides the request.
@@ -21,8 +23,43 @@ pub struct Snapshot {
     pub namespace: Option<NamespaceFacts>,
     /// Objects of the request's namespace.
     pub inventory: Arc<Inventory>,
+    /// The networks of all Clusters, in all namespaces.
+    pub networks: Arc<Networks>,
     /// What was read live for this request, so that absence is certain.
     pub live: BTreeSet<Lookup>,
+}
+
+/// The networks of Clusters by namespace and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Networks {
+    clusters: BTreeMap<(String, String), Vec<IpNet>>,
+}
+
+impl Networks {
+    /// Reads Clusters, whatever their namespaces and version.
+    #[must_use]
+    pub fn from_clusters<'a>(clusters: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut networks = Self::default();
+        for cluster in clusters {
+            networks.observe(cluster);
+        }
+        networks
+    }
+
+    /// Adds or replaces a Cluster.
+    pub fn observe(&mut self, cluster: &Value) {
+        let text = |pointer: &str| text_at(cluster, pointer).unwrap_or_default().to_owned();
+        let key = (text("/metadata/namespace"), text("/metadata/name"));
+        self.clusters.insert(key, networks(cluster));
+    }
+
+    /// The networks of all Clusters but this one.
+    pub(crate) fn but(&self, namespace: &str, name: &str) -> impl Iterator<Item = &IpNet> {
+        self.clusters
+            .iter()
+            .filter(move |((of, named), _)| (of.as_str(), named.as_str()) != (namespace, name))
+            .flat_map(|(_, networks)| networks)
+    }
 }
 
 /// What is known of a namespace.
@@ -65,6 +102,9 @@ pub(crate) struct Facts {
     pub(crate) owner_uids: Vec<String>,
     /// The cloud of an OpenStackCluster.
     pub(crate) cloud: Option<String>,
+    /// The control plane's etcd runs elsewhere.
+    pub(crate) has_external_etcd: bool,
+    pub(crate) is_topology_owned: bool,
 }
 
 /// The objects of one namespace that decisions look up.
@@ -159,8 +199,15 @@ fn facts(object: &Value) -> Facts {
             .collect(),
         // CAPO's v1alpha7 and v1beta1.
         cloud: text("/spec/cloudName").or_else(|| text("/spec/identityRef/cloudName")),
+        has_external_etcd: object
+            .pointer(EXTERNAL_ETCD)
+            .is_some_and(|etcd| !is_unset(etcd)),
+        is_topology_owned: labels(object).contains_key(keys::TOPOLOGY_OWNED),
     }
 }
+
+/// Where a control plane says that its etcd runs elsewhere.
+pub(crate) const EXTERNAL_ETCD: &str = "/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external";
 
 /// Where the reference to infrastructure stands: Cluster and Machine, KCP v1beta1, KCP v1beta2,
 /// MachineDeployment and its kin.

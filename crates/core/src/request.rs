@@ -23,6 +23,16 @@ pub enum Operation {
     Connect,
 }
 
+/// Which part of the object is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// The object itself.
+    #[default]
+    Whole,
+    /// Its subresource `scale`; the request carries an `autoscaling/v1` Scale.
+    Scale,
+}
+
 /// Who asks, as the API server authenticated it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requester {
@@ -41,6 +51,8 @@ pub struct Request {
     pub operation: Operation,
     /// What it is done to.
     pub subject: Subject,
+    /// Which part of it.
+    pub part: Part,
     /// Empty for cluster-scoped objects.
     pub namespace: String,
     /// Empty while mutating an object that has only `generateName`.

@@ -75,13 +75,16 @@ impl Cluster {
         Ok(object.map(|object| NamespaceFacts::from_object(&object)))
     }
 
-    /// All objects of a kind in a namespace, in the newest version that is served.
-    pub(super) fn list(&self, namespace: &str, kind: Kind) -> Result<Vec<Value>> {
+    /// All objects of a kind, in a namespace or in all, in the newest version that is served.
+    pub(super) fn list(&self, namespace: Option<&str>, kind: Kind) -> Result<Vec<Value>> {
         self.runtime.block_on(async {
             for version in kind.versions().iter().copied().rev() {
                 let resource = resource(Subject { kind, version });
-                let objects: Api<DynamicObject> =
-                    Api::namespaced_with(self.client.clone(), namespace, &resource);
+                let client = self.client.clone();
+                let objects: Api<DynamicObject> = match namespace {
+                    Some(namespace) => Api::namespaced_with(client, namespace, &resource),
+                    None => Api::all_with(client, &resource),
+                };
                 match objects.list(&ListParams::default()).await {
                     Ok(list) => return list.items.into_iter().map(to_value).collect(),
                     Err(kube::Error::Api(status)) if status.code == 404 => {}

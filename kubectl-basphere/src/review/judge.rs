@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
-    Decision, Finding, Lookup, NamespaceFacts, Operation, Phase, Request, Requester, Site,
-    Snapshot, Subject, decide,
+    Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request,
+    Requester, Site, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
 use super::apply::applied;
 use super::cluster::Cluster;
 use super::report::Item;
-use super::room::Room;
+use super::room::{Room, not_read};
 use crate::input::Source;
 
 /// What stands in for the random end of a generated name.
@@ -29,6 +29,10 @@ pub(super) struct Judge {
     /// The namespace of objects that name none.
     default_namespace: String,
     rooms: BTreeMap<String, Room>,
+    /// The networks of all Clusters, and of those that stand earlier in the stream.
+    networks: Arc<Networks>,
+    /// Whether the cluster told them.
+    knows_networks: bool,
     /// Namespaces that stand earlier in the stream.
     written: BTreeMap<String, NamespaceFacts>,
     notices: Vec<String>,
@@ -60,6 +64,8 @@ impl Judge {
                 .unwrap_or_else(|| "default".to_owned()),
             namespace,
             rooms: BTreeMap::new(),
+            networks: Arc::default(),
+            knows_networks: false,
             written: BTreeMap::new(),
             notices: Vec::new(),
             cluster,
@@ -72,7 +78,24 @@ impl Judge {
                 )),
             }
         }
+        judge.read_networks();
         judge
+    }
+
+    /// Reads the networks of all Clusters, where the Site makes them differ.
+    fn read_networks(&mut self) {
+        if let (Some(cluster), Some(_)) = (&self.cluster, &self.site.spec().cluster_network.unique)
+        {
+            match cluster.list(None, Kind::Cluster) {
+                Ok(clusters) => {
+                    self.networks = Arc::new(Networks::from_clusters(&clusters));
+                    self.knows_networks = true;
+                }
+                Err(error) => self
+                    .notices
+                    .push(not_read(&error, "the clusters of all namespaces")),
+            }
+        }
     }
 
     /// What the user should know about how sure the result is.
@@ -211,6 +234,9 @@ impl Judge {
                 && let Some(room) = self.rooms.get_mut(&sent.namespace)
             {
                 Arc::make_mut(&mut room.inventory).observe(sent.subject.kind, &object);
+                if sent.subject.kind == Kind::Cluster {
+                    Arc::make_mut(&mut self.networks).observe(&object);
+                }
             }
         }
         item.judged = true;
@@ -231,11 +257,15 @@ impl Judge {
     }
 
     fn decide(&self, sent: &Sent, phase: Phase, object: Value) -> Decision {
-        let room = self.rooms.get(&sent.namespace).cloned().unwrap_or_default();
+        let mut room = self.rooms.get(&sent.namespace).cloned().unwrap_or_default();
+        if self.knows_networks {
+            room.live.insert(Lookup::Networks);
+        }
         let snapshot = Snapshot {
             site: Arc::clone(&self.site),
             namespace: room.facts,
             inventory: room.inventory,
+            networks: Arc::clone(&self.networks),
             live: room.live,
         };
         let requester = self
@@ -258,6 +288,7 @@ impl Judge {
                 text(&object, "/metadata/name")
             },
             requester,
+            part: Part::Whole,
             dry_run: false,
             object: Some(object),
             old_object: sent.stored.clone(),
@@ -310,10 +341,7 @@ impl Item {
         add(&mut self.denials, decision.denials);
         add(&mut self.warnings, decision.warnings);
         for lookup in decision.missed {
-            let kind = match lookup {
-                Lookup::Namespace => "Namespace".to_owned(),
-                Lookup::All(kind) => kind.to_string(),
-            };
+            let kind = lookup.to_string();
             if !self.needs_cluster.contains(&kind) {
                 self.needs_cluster.push(kind);
             }

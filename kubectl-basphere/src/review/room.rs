@@ -39,7 +39,7 @@ impl Room {
             Err(error) => notices.push(not_read(&error, &format!("namespace {namespace}"))),
         }
         for kind in Inventory::kinds() {
-            match cluster.list(namespace, kind) {
+            match cluster.list(Some(namespace), kind) {
                 Ok(objects) => {
                     Arc::make_mut(&mut room.inventory).replace(kind, &objects);
                     room.live.insert(Lookup::All(kind));
@@ -54,7 +54,7 @@ impl Room {
     }
 }
 
-fn not_read(error: &anyhow::Error, what: &str) -> String {
+pub(super) fn not_read(error: &anyhow::Error, what: &str) -> String {
     if is_forbidden(error) {
         format!("you may not read {what}: what depends on it is not sure")
     } else {

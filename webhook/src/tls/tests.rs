@@ -14,6 +14,7 @@ fn self_signed() -> Config {
         metrics_listen: "127.0.0.1:0".parse().unwrap(),
         certificate: CertificateSource::SelfSigned { register_url: None },
         client_ca: None,
+        shutdown_delay: Duration::ZERO,
         drain_timeout: Duration::from_secs(1),
     }
 }

@@ -2,7 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -42,7 +46,7 @@ pub(crate) fn issue(authority: &Authority, name: &str, usage: Usage) -> Issued {
         organizations: Vec::new(),
         subject_alt_names: vec!["127.0.0.1".to_owned()],
         usage,
-        lifetime: std::time::Duration::from_secs(3600),
+        lifetime: Duration::from_secs(3600),
     };
     authority.issue(&leaf).unwrap()
 }
@@ -100,13 +104,13 @@ impl Reader for Stored {
 
     fn list<'a>(
         &'a self,
-        namespace: &'a str,
+        namespace: Option<&'a str>,
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         self.asked
             .lock()
             .unwrap()
-            .push(format!("{kind} {namespace}"));
+            .push(format!("{kind} {}", namespace.unwrap_or("everywhere")));
         let found = self
             .lists
             .as_ref()
@@ -199,4 +203,33 @@ pub(crate) async fn ask(router: &Router, path: &str, review: &Value) -> Value {
     let answer: Value = serde_json::from_slice(&body).unwrap();
     assert_eq!(answer["kind"], "AdmissionReview");
     answer["response"].clone()
+}
+
+/// The log lines of a webhook that was started with its standard error piped.
+pub(crate) fn read_log(child: &mut Child) -> Receiver<Value> {
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            let line = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// The next log line with this message.
+pub(crate) fn wait_for(log: &Receiver<Value>, message: &str) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = log
+            .recv_timeout(left)
+            .unwrap_or_else(|_| panic!("{message:?} was not logged"));
+        if line["message"] == message {
+            return line;
+        }
+    }
 }

@@ -3,10 +3,8 @@
 //! Every field is read as an optional (`.?`), since an object may have neither spec nor labels nor
 //! annotations, and an expression that fails would let the failure policy decide.
 
-use basphere_core::{Kind, keys};
+use basphere_core::keys;
 use k8s_openapi::api::admissionregistration::v1::MatchCondition;
-
-use super::rules::MACHINES;
 
 /// Namespaces whose service accounts are controllers of Cluster API, of a provider, or of Kubernetes.
 const CONTROLLER_NAMESPACES: [&str; 7] = [
@@ -28,15 +26,31 @@ pub(super) enum Sender {
     Controller,
 }
 
-/// The conditions of one webhook; it is called when all are true.
-pub(super) fn conditions(kinds: &[Kind], sender: Sender) -> Vec<MatchCondition> {
-    let changed = condition("changed", changed(kinds == MACHINES));
+/// The conditions of a webhook for what people write; it is called when all are true.
+pub(super) fn of_tenants(sender: Sender) -> Vec<MatchCondition> {
+    conditions(sender, condition("changed", changed(false)))
+}
+
+/// The conditions of a webhook for what controllers make.
+pub(super) fn of_machines(sender: Sender) -> Vec<MatchCondition> {
+    conditions(sender, condition("changed", changed(true)))
+}
+
+/// A number of machines that does not grow is nobody's business. Whether somebody may write it at
+/// all, RBAC says.
+pub(super) fn of_scale() -> Vec<MatchCondition> {
+    let replicas = |object: &str| format!("{object}.?spec.?replicas.orValue(0)");
+    let grows = format!("{} > {}", replicas("object"), replicas("oldObject"));
+    conditions(Sender::Person, condition("grows", grows))
+}
+
+fn conditions(sender: Sender, last: MatchCondition) -> Vec<MatchCondition> {
     let sender = match sender {
         Sender::Anyone => None,
         Sender::Person => Some(condition("person", format!("!({})", is_controller()))),
         Sender::Controller => Some(condition("controller", is_controller())),
     };
-    sender.into_iter().chain([changed]).collect()
+    sender.into_iter().chain([last]).collect()
 }
 
 fn condition(name: &str, expression: String) -> MatchCondition {

@@ -37,6 +37,45 @@ pub(super) const MACHINES: &[Kind] = &[
     Kind::VSphereVM,
 ];
 
+/// What holds for everybody, and what says what is already so.
+pub(super) const ADMINS: &[Kind] = &[
+    Kind::ClusterClass,
+    Kind::ExtensionConfig,
+    Kind::IPAddress,
+    Kind::VSphereClusterIdentity,
+    Kind::VSphereDeploymentZone,
+    Kind::VSphereFailureDomain,
+];
+
+/// What names a vCenter or a cloud, among what people create.
+pub(super) const PLACES: &[Kind] = &[
+    Kind::OpenStackCluster,
+    Kind::OpenStackMachineTemplate,
+    Kind::VSphereCluster,
+    Kind::VSphereClusterTemplate,
+    Kind::VSphereMachineTemplate,
+];
+
+/// What has a number of machines.
+pub(super) const SCALED: &[Kind] = &[
+    Kind::KubeadmControlPlane,
+    Kind::MachineDeployment,
+    Kind::MachinePool,
+    Kind::MachineSet,
+];
+
+/// The rules for `/scale` of these kinds, which reaches no rule of the kinds themselves.
+pub(super) fn scale_rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
+    let mut rules = rules(kinds);
+    for rule in &mut rules {
+        rule.operations = Some(vec!["UPDATE".to_owned()]);
+        for resource in rule.resources.iter_mut().flatten() {
+            resource.push_str("/scale");
+        }
+    }
+    rules
+}
+
 /// One rule for all kinds of a group that have the same versions. Resources are named without `/*`:
 /// status writes are nobody's business here.
 pub(super) fn rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
@@ -47,19 +86,29 @@ pub(super) fn rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
             .or_default()
             .push(kind.plural().to_owned());
     }
+    let scope = if kinds.iter().all(|kind| kind.is_namespaced()) {
+        "Namespaced"
+    } else {
+        "*"
+    };
     resources
         .into_iter()
-        .map(|((group, versions), plurals)| rule(group, versions, plurals))
+        .map(|((group, versions), plurals)| rule(group, versions, plurals, scope))
         .collect()
 }
 
-fn rule(group: &str, versions: &[ApiVersion], resources: Vec<String>) -> RuleWithOperations {
+fn rule(
+    group: &str,
+    versions: &[ApiVersion],
+    resources: Vec<String>,
+    scope: &str,
+) -> RuleWithOperations {
     RuleWithOperations {
         api_groups: Some(vec![group.to_owned()]),
         api_versions: Some(versions.iter().map(ToString::to_string).collect()),
         // Deleting is never held up, so nobody needs to be asked about it.
         operations: Some(vec!["CREATE".to_owned(), "UPDATE".to_owned()]),
         resources: Some(resources),
-        scope: Some("Namespaced".to_owned()),
+        scope: Some(scope.to_owned()),
     }
 }

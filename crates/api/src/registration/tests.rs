@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use basphere_core::{
-    Kind, Operation, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
+    Kind, Operation, Part, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -54,10 +54,15 @@ fn what_waits_and_what_passes_while_basphere_is_away() {
     assert_eq!(
         policies,
         [
+            expect("complete.controllers.basphere.dev", "Ignore"),
             expect("complete.machines.basphere.dev", "Ignore"),
             expect("complete.tenants.basphere.dev", "Fail"),
+            expect("validate.admins.basphere.dev", "Fail"),
             expect("validate.controllers.basphere.dev", "Ignore"),
             expect("validate.machines.basphere.dev", "Fail"),
+            expect("validate.made.basphere.dev", "Ignore"),
+            expect("validate.places.basphere.dev", "Fail"),
+            expect("validate.scale.basphere.dev", "Fail"),
             expect("validate.tenants.basphere.dev", "Fail"),
         ]
     );
@@ -87,14 +92,31 @@ fn every_webhook_is_narrow() {
             );
         }
         for rule in webhook["rules"].as_array().unwrap() {
-            assert_eq!(rule["operations"], json!(["CREATE", "UPDATE"]), "{name}");
-            assert_eq!(rule["scope"], "Namespaced", "{name}");
-            let resources = rule["resources"].as_array().unwrap();
-            let is_exact = |resource: &Value| !resource.as_str().unwrap().contains(['*', '/']);
-            assert!(resources.iter().all(is_exact), "{name}: {resources:?}");
+            let is_scale = name.contains(".scale.");
+            let operations = rule["operations"].as_array().unwrap();
+            assert_eq!(operations.contains(&json!("CREATE")), !is_scale, "{name}");
+            assert!(operations.contains(&json!("UPDATE")), "{name}");
+            assert_eq!(operations.len(), 2 - usize::from(is_scale), "{name}");
+            let scope = if name.contains(".admins.") {
+                "*"
+            } else {
+                "Namespaced"
+            };
+            assert_eq!(rule["scope"], scope, "{name}");
+            for resource in rule["resources"].as_array().unwrap() {
+                let resource = resource.as_str().unwrap();
+                assert!(!resource.contains('*'), "{name}: {resource}");
+                assert_eq!(resource.ends_with("/scale"), is_scale, "{name}: {resource}");
+                assert_eq!(resource.contains('/'), is_scale, "{name}: {resource}");
+            }
         }
         let conditions = webhook["matchConditions"].as_array().unwrap();
-        assert_eq!(conditions.last().unwrap()["name"], "changed", "{name}");
+        let last = if name.contains(".scale.") {
+            "grows"
+        } else {
+            "changed"
+        };
+        assert_eq!(conditions.last().unwrap()["name"], last, "{name}");
     }
 }
 
@@ -105,7 +127,8 @@ fn a_kind_is_asked_for_in_its_own_versions() {
     for (name, webhook) in webhooks(&by_url()) {
         for rule in webhook["rules"].as_array().unwrap() {
             for plural in rule["resources"].as_array().unwrap() {
-                let kind = Kind::ALL.iter().find(|kind| plural == kind.plural());
+                let plural = plural.as_str().unwrap().trim_end_matches("/scale");
+                let kind = Kind::ALL.iter().find(|kind| kind.plural() == plural);
                 let versions = kind.unwrap().versions().iter();
                 let versions: Vec<_> = versions.map(ToString::to_string).collect();
                 assert_eq!(rule["apiVersions"], json!(versions), "{name}: {plural}");
@@ -149,6 +172,7 @@ fn is_owned(kind: Kind) -> bool {
         namespace: "user-kim".to_owned(),
         name: "demo".to_owned(),
         requester: Requester::default(),
+        part: Part::Whole,
         dry_run: false,
         object: Some(json!({"metadata": {"name": "demo"}})),
         old_object: None,
@@ -157,6 +181,7 @@ fn is_owned(kind: Kind) -> bool {
         site: Arc::new(Site::try_from(spec).unwrap()),
         namespace: None,
         inventory: Arc::default(),
+        networks: Arc::default(),
         live: BTreeSet::new(),
     };
     let object = decide(&request, &snapshot).object.unwrap();
@@ -183,6 +208,9 @@ fn exactly_the_kinds_that_get_an_owner_are_completed() {
 #[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
+        if name.contains(".scale.") {
+            continue;
+        }
         let changed = webhook["matchConditions"]
             .as_array()
             .unwrap()
@@ -191,7 +219,7 @@ fn only_machines_are_looked_at_for_a_new_owner() {
             .to_string();
         assert_eq!(
             changed.contains("ownerReferences"),
-            !name.contains(".tenants."),
+            name.contains(".machines.") || name.contains(".made."),
             "{name}"
         );
         assert!(changed.contains("basphere.dev/requester"), "{name}");

@@ -4,7 +4,7 @@
 //! API server would then let the failure policy decide. So the bytes are parsed here, and as long
 //! as a uid can be read, whatever is wrong becomes an answer with words.
 
-use basphere_core::{Code, Finding, Operation, Phase, Request, Requester, Subject};
+use basphere_core::{Code, Finding, Kind, Operation, Part, Phase, Request, Requester, Subject};
 use serde::Deserialize;
 use serde_json::Value;
 use thiserror::Error;
@@ -76,6 +76,7 @@ struct Envelope {
 struct Fields {
     uid: Value,
     kind: Value,
+    resource: Value,
     sub_resource: Value,
     name: Value,
     namespace: Value,
@@ -113,12 +114,13 @@ fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
     constant(&envelope.kind, "kind", KIND)?;
     let fields = envelope.request.ok_or_else(|| missing("request"))?;
     let uid = required_text(&fields.uid, "request.uid")?;
-    let subject = subject(&fields)?;
+    let (subject, part) = subject(&fields)?;
     let operation = operation(&fields.operation)?;
     let request = Request {
         phase,
         operation,
         subject,
+        part,
         namespace: namespace(&fields.namespace, subject)?,
         name: optional_text(&fields.name, "request.name")?,
         requester: requester(&fields.user_info)?,
@@ -137,29 +139,58 @@ fn read(phase: Phase, envelope: Envelope) -> Result<Review, Wrong> {
     Ok(Review { uid, request })
 }
 
-fn subject(fields: &Fields) -> Result<Subject, Wrong> {
-    if !fields.kind.is_object() {
-        return Err(mistyped("request.kind", &fields.kind, "an object"));
-    }
-    let part = |name: &str| match fields.kind.get(name) {
-        Some(value) => required_text(value, &format!("request.kind.{name}")),
-        None => Err(missing(format!("request.kind.{name}"))),
-    };
-    let (group, version, kind) = (part("group")?, part("version")?, part("kind")?);
-    let not_a_subject = |path: &str, what: String| {
-        let finding = Finding::new(Code::RequestNotASubject, path, Value::Null, what);
-        Box::new(finding.hint("the webhook configuration's rules should not send it here"))
-    };
+fn subject(fields: &Fields) -> Result<(Subject, Part), Wrong> {
     let sub_resource = optional_text(&fields.sub_resource, "request.subResource")?;
-    if !sub_resource.is_empty() {
-        let what =
-            format!("the subresource {sub_resource:?} of {kind} is none that Basphere judges");
-        return Err(not_a_subject("request.subResource", what));
+    match sub_resource.as_str() {
+        "" => {}
+        "scale" => return Ok((scaled(&fields.resource)?, Part::Scale)),
+        other => {
+            let what = format!("the subresource {other:?} is none that Basphere judges");
+            return Err(not_a_subject("request.subResource", what));
+        }
     }
-    Subject::parse(&group, &version, &kind).ok_or_else(|| {
+    let [group, version, kind] = three(&fields.kind, "request.kind", "kind")?;
+    let subject = Subject::parse(&group, &version, &kind).ok_or_else(|| {
         let what = format!("{kind} of {group}/{version} is no kind that Basphere judges");
         not_a_subject("request.kind", what)
-    })
+    })?;
+    Ok((subject, Part::Whole))
+}
+
+/// The kind that a Scale belongs to: the request's own kind is that of the Scale itself.
+fn scaled(resource: &Value) -> Result<Subject, Wrong> {
+    const KINDS: [Kind; 4] = [
+        Kind::KubeadmControlPlane,
+        Kind::MachineDeployment,
+        Kind::MachinePool,
+        Kind::MachineSet,
+    ];
+    let [group, version, plural] = three(resource, "request.resource", "resource")?;
+    KINDS
+        .into_iter()
+        .find(|kind| kind.group() == group && kind.plural() == plural)
+        .and_then(|kind| Subject::parse(&group, &version, kind.as_str()))
+        .ok_or_else(|| {
+            let what = format!("{plural}/scale of {group}/{version} is none that Basphere judges");
+            not_a_subject("request.resource", what)
+        })
+}
+
+/// Group, version and what the last field is called.
+fn three(value: &Value, path: &str, last: &str) -> Result<[String; 3], Wrong> {
+    if !value.is_object() {
+        return Err(mistyped(path, value, "an object"));
+    }
+    let part = |name: &str| match value.get(name) {
+        Some(value) => required_text(value, &format!("{path}.{name}")),
+        None => Err(missing(format!("{path}.{name}"))),
+    };
+    Ok([part("group")?, part("version")?, part(last)?])
+}
+
+fn not_a_subject(path: &str, what: String) -> Wrong {
+    let finding = Finding::new(Code::RequestNotASubject, path, Value::Null, what);
+    Box::new(finding.hint("the webhook configuration's rules should not send it here"))
 }
 
 fn operation(value: &Value) -> Result<Operation, Wrong> {

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ipnet::IpNet;
 use thiserror::Error;
 
+use super::networks::{ClusterNetwork, overlap};
 use super::{NodeSpec, Release, Site, SiteSpec, check_providers};
 use crate::version::KubernetesVersion;
 
@@ -34,6 +36,7 @@ impl TryFrom<SiteSpec> for Site {
         let mut errors = Vec::new();
         check_prefix(&spec, &mut errors);
         check_providers::check(&spec, &mut errors);
+        check_networks(&spec.cluster_network, &mut errors);
         check_node_specs(&spec, &mut errors);
         check_types(&spec, &mut errors);
         let releases = check_releases(&spec, &mut errors);
@@ -110,6 +113,46 @@ fn check_prefix(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
             "spec.tenancy.namespacePrefix",
             format!("{prefix:?} must have 1 to {PREFIX_MAX} characters"),
         ));
+    }
+}
+
+fn check_networks(networks: &ClusterNetwork, errors: &mut Vec<SiteError>) {
+    const PATH: &str = "spec.clusterNetwork";
+    let mut all: Vec<(String, IpNet)> = Vec::new();
+    for (field, list) in [
+        ("pods", &networks.pods),
+        ("services", &networks.services),
+        ("nodes", &networks.nodes),
+    ] {
+        if networks.unique.is_some() && field != "nodes" && !list.is_empty() {
+            let message = "must be empty with unique, which gives each cluster its own";
+            errors.push(SiteError::new(format!("{PATH}.{field}"), message));
+        }
+        all.extend(
+            list.iter()
+                .map(|network| (format!("{PATH}.{field}"), *network)),
+        );
+    }
+    if let Some(unique) = &networks.unique {
+        for (field, pool) in [("pods", &unique.pods), ("services", &unique.services)] {
+            let path = format!("{PATH}.unique.{field}");
+            let room = pool.supernet.prefix_len()..=pool.supernet.max_prefix_len();
+            if !room.contains(&pool.prefix) {
+                let message = format!("no /{} fits into {}", pool.prefix, pool.supernet);
+                errors.push(SiteError::new(format!("{path}.prefix"), message));
+            }
+            all.push((format!("{path}.supernet"), pool.supernet));
+        }
+    }
+    for (index, (path, network)) in all.iter().enumerate() {
+        if let Some((other, _)) = all
+            .iter()
+            .take(index)
+            .find(|(_, other)| overlap(network, other))
+        {
+            let message = format!("{network} overlaps {other}");
+            errors.push(SiteError::new(path, message));
+        }
     }
 }
 

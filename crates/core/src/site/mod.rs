@@ -6,16 +6,18 @@
 mod check;
 mod check_providers;
 mod names;
+pub(crate) mod networks;
 mod providers;
 mod spec;
 
 use std::collections::BTreeMap;
 
 pub use check::SiteError;
+pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
 pub use providers::{Metal3Image, Metal3Spec, OpenStackCloud, OpenStackSpec};
 pub use spec::{
-    ClusterNetwork, ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec,
-    NodeSpec, SiteSpec, Tenancy, UsernameRule, VSphereSpec,
+    ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec, NodeSpec,
+    SiteSpec, Tenancy, UsernameRule, VSphereSpec,
 };
 
 use crate::request::Requester;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::networks::ClusterNetwork;
 use super::{Metal3Image, Metal3Spec, OpenStackSpec};
 
 /// What the site offers and whom it trusts.
@@ -192,18 +192,6 @@ pub struct KubernetesRelease {
     /// The image that Metal3 writes onto a host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metal3_image: Option<Metal3Image>,
-}
-
-/// The networks inside of a cluster that names none itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct ClusterNetwork {
-    /// CIDRs of the pods.
-    #[schemars(with = "Vec<String>")]
-    pub pods: Vec<IpNet>,
-    /// CIDRs of the services.
-    #[schemars(with = "Vec<String>")]
-    pub services: Vec<IpNet>,
 }
 
 /// Where machines stand on vSphere. Tenants cannot choose another place.

@@ -1,10 +1,9 @@
 //! Cluster: its type and the networks inside of it.
 
-use ipnet::IpNet;
 use serde_json::Value;
 
 use super::releases::check_version;
-use super::{check_marks, check_node_spec, replicas};
+use super::{check_marks, check_node_spec, naming, networks, replicas};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::mark;
@@ -13,19 +12,7 @@ use crate::{Code, keys};
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_type(context, draft);
-    let network = &context.site().spec().cluster_network;
-    complete_cidrs(
-        context,
-        draft,
-        "/spec/clusterNetwork/pods/cidrBlocks",
-        &network.pods,
-    );
-    complete_cidrs(
-        context,
-        draft,
-        "/spec/clusterNetwork/services/cidrBlocks",
-        &network.services,
-    );
+    networks::complete(context, draft);
 }
 
 /// The type becomes a label also when it was written as an annotation, so that it can be selected.
@@ -43,14 +30,8 @@ fn complete_type(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-fn complete_cidrs(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, cidrs: &[IpNet]) {
-    // A cluster that exists cannot be given other networks.
-    if !draft.put_back(pointer) && context.is_create() && !cidrs.is_empty() {
-        draft.set(pointer, cidrs.iter().map(ToString::to_string).collect());
-    }
-}
-
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    naming::check(context, draft);
     let types = context
         .site()
         .spec()
@@ -67,6 +48,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     check_node_spec(context, draft);
     check_version(context, draft, "/spec/topology/version");
     check_topology_replicas(draft);
+    networks::check(context, draft);
 }
 
 /// The topology controller makes the control plane from this number, and could not be told.

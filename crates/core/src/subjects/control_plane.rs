@@ -8,6 +8,7 @@ use super::releases::check_version;
 use super::replicas::{self, REPLICAS};
 use crate::change::Draft;
 use crate::context::Context;
+use crate::inventory::EXTERNAL_ETCD;
 use crate::json::{field_path, text_at};
 use crate::{Code, Finding, KubernetesVersion};
 
@@ -109,7 +110,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn check_replicas(draft: &mut Draft<'_>) {
-    if draft.has(&format!("{CONFIG}/clusterConfiguration/etcd/external")) {
+    if draft.has(EXTERNAL_ETCD) {
         replicas::check(draft, REPLICAS);
     } else {
         replicas::check_odd(draft, REPLICAS);

@@ -115,7 +115,7 @@ pub(super) fn release_for<'a>(
 }
 
 /// Where machines stand: every field with the site's value.
-fn placement(vsphere: &VSphereSpec) -> [(&'static str, Option<&str>); 6] {
+pub(super) fn placement(vsphere: &VSphereSpec) -> [(&'static str, Option<&str>); 6] {
     [
         ("server", Some(vsphere.server.as_str())),
         ("thumbprint", vsphere.thumbprint.as_deref()),
@@ -207,15 +207,17 @@ fn check_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
                 );
             }
         }
-        let addresses = format!("{device}/ipAddrs");
-        if draft.has(&addresses) {
-            let message = "all machines of the template would share these addresses";
-            draft.found(
-                Code::AddressInTemplate,
-                &addresses,
-                message,
-                Some("leave them out".to_owned()),
-            );
+        for field in ["ipAddrs", "macAddr"] {
+            let addresses = format!("{device}/{field}");
+            if draft.has(&addresses) {
+                let message = "all machines of the template would share it";
+                draft.found(
+                    Code::AddressInTemplate,
+                    &addresses,
+                    message,
+                    Some("leave it out".to_owned()),
+                );
+            }
         }
     }
 }

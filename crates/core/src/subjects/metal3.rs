@@ -153,17 +153,6 @@ fn check_version(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose
     }
 }
 
-/// Metal3Machine, as a person writes it by hand: not more than a template may.
-pub(super) fn check_made(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let Some(metal3) = offered(context, draft, context.site().spec().metal3.as_ref()) else {
-        return;
-    };
-    let is_unchanged = |old: &Value| old.get("spec") == draft.object().get("spec");
-    if !draft.old().is_some_and(is_unchanged) {
-        check_machine(context, draft, metal3, "/spec");
-    }
-}
-
 fn check_machine(context: &Context<'_>, draft: &mut Draft<'_>, metal3: &Metal3Spec, spec: &str) {
     check_hosts(draft, metal3, spec);
     check_image(context, draft, metal3, spec);

@@ -8,11 +8,15 @@ mod endpoint;
 mod kubeadm;
 mod machine_template;
 mod metal3;
+mod naming;
+pub(crate) mod networks;
 mod openstack;
 mod releases;
 mod replicas;
+pub(crate) mod scale;
 mod sizing;
 mod vsphere_cluster;
+mod vsphere_machine;
 
 use serde_json::Value;
 
@@ -55,15 +59,14 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         Kind::Metal3Cluster => metal3::check_cluster(context, draft),
         Kind::Metal3MachineTemplate => metal3::check(context, draft),
         // Controllers copy what was checked where it was written; people write these by hand.
-        Kind::OpenStackMachine | Kind::OpenStackServer if is_person => {
-            openstack::machine::check_made(context, draft);
-        }
-        Kind::OpenStackFloatingIPPool if is_person => openstack::check_pool(context, draft),
-        Kind::Metal3Machine if is_person => metal3::check_made(context, draft),
         Kind::Machine if is_person => releases::check_version(context, draft, "/spec/version"),
         Kind::MachineSet if is_person => {
             releases::check_version(context, draft, "/spec/template/spec/version");
         }
+        Kind::VSphereMachine
+        | Kind::VSphereVM
+        | Kind::VSphereClusterTemplate
+        | Kind::VSphereDeploymentZone => vsphere_machine::check(context, draft),
         _ => {}
     }
 }

@@ -240,6 +240,10 @@ fn check_extras(draft: &mut Draft<'_>, spec: &str) {
         ("additionalDisksGiB", "the site's node specs have one disk"),
         ("dataDisks", "the site's node specs have one disk"),
         ("pciDevices", "the site's node specs have no PCI devices"),
+        (
+            "customVMXKeys",
+            "the site's node specs have no settings of their own",
+        ),
     ] {
         let pointer = format!("{spec}/{field}");
         if draft.has(&pointer) {

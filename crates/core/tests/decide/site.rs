@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use basphere_core::ApiVersion::V1Beta1;
+use basphere_core::site::{Supernet, UniqueNetworks};
 use basphere_core::{Inventory, Kind, Lookup, Phase, Site, SiteSpec, Subject, decide};
 
 use crate::world::{World, example, site_spec};
@@ -111,6 +112,25 @@ fn a_field_that_no_site_has_is_refused() {
     assert!(error.contains("unknown field `serverr`"), "{error}");
 }
 
+#[test]
+fn what_lives_in_no_namespace_asks_for_none() {
+    let mut world = World::new();
+    world.namespace = String::new();
+    let mut snapshot = world.snapshot();
+    snapshot.live = BTreeSet::new();
+    snapshot.namespace = None;
+    for kind in Kind::ALL.iter().filter(|kind| !kind.is_namespaced()) {
+        let object = serde_json::json!({
+            "apiVersion": format!("{}/v1beta1", kind.group()), "kind": kind.as_str(),
+            "metadata": {"name": "wide"},
+        });
+        for phase in [Phase::Mutate, Phase::Validate] {
+            let missed = decide(&world.request(phase, &object), &snapshot).missed;
+            assert_eq!(missed, BTreeSet::new(), "{kind}");
+        }
+    }
+}
+
 /// A miss in a cache is read live, never taken for absence.
 #[test]
 fn what_the_cache_does_not_hold_is_asked_for() {
@@ -206,4 +226,31 @@ fn a_version_that_a_kind_does_not_have_is_no_subject() {
     ] {
         assert_eq!(parse(version, kind), is_subject, "{version} {kind}");
     }
+}
+
+#[test]
+fn networks_that_contradict_each_other_are_reported() {
+    let net = |text: &str| text.parse().expect("a network");
+    assert_eq!(
+        errors(|spec| spec.cluster_network.nodes = vec![net("192.168.64.0/24")]),
+        ["spec.clusterNetwork.nodes"]
+    );
+    let pool = |supernet: &str, prefix| Supernet {
+        supernet: net(supernet),
+        prefix,
+    };
+    assert_eq!(
+        errors(|spec| {
+            spec.cluster_network.unique = Some(UniqueNetworks {
+                pods: pool("10.100.0.0/14", 12),
+                services: pool("10.102.0.0/16", 20),
+            });
+        }),
+        [
+            "spec.clusterNetwork.pods",
+            "spec.clusterNetwork.services",
+            "spec.clusterNetwork.unique.pods.prefix",
+            "spec.clusterNetwork.unique.services.supernet",
+        ]
+    );
 }

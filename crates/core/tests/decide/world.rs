@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use basphere_core::{
-    ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Operation, Phase, Request,
-    Requester, Site, SiteSpec, Snapshot, Subject, decide,
+    ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
+    Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -57,6 +57,8 @@ pub(crate) struct World {
     pub(crate) owner_label: Option<String>,
     pub(crate) requester: Requester,
     pub(crate) stored: BTreeMap<(Kind, String), Value>,
+    /// Clusters of other namespaces.
+    pub(crate) clusters: Vec<Value>,
 }
 
 impl World {
@@ -71,6 +73,7 @@ impl World {
             owner_label: None,
             requester: kim(),
             stored: BTreeMap::new(),
+            clusters: Vec::new(),
         }
     }
 
@@ -86,7 +89,10 @@ impl World {
                 owner_label: self.owner_label.clone(),
             }),
             inventory: Arc::new(inventory),
-            live: kinds.chain([Lookup::Namespace]).collect::<BTreeSet<_>>(),
+            networks: Arc::new(Networks::from_clusters(&self.clusters)),
+            live: kinds
+                .chain([Lookup::Namespace, Lookup::Networks])
+                .collect::<BTreeSet<_>>(),
         }
     }
 
@@ -112,6 +118,7 @@ impl World {
             namespace: self.namespace.clone(),
             name,
             requester: self.requester.clone(),
+            part: Part::Whole,
             dry_run: false,
             object: Some(object.clone()),
             old_object,

@@ -27,3 +27,4 @@ mod providers;
 mod refusals;
 mod review;
 mod sites;
+mod thefts;

@@ -1,15 +1,15 @@
-//! OpenStackMachineTemplate, and the machines that are made from it: cloud, flavor and image.
+//! OpenStackMachineTemplate: cloud, flavor and image of the machines made from it.
 
 use serde_json::Value;
 
 use super::super::machine_template::{Purpose, purpose, release_for, warn_of_other_version};
 use super::super::{enumeration, nearest, offered, sizing};
-use super::{check_cloud, cloud, complete_cloud, demand_cloud, is_v1alpha7, refuse};
+use super::{check_cloud, cloud, complete_cloud, is_v1alpha7, refuse};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
 use crate::site::{OpenStackCloud, OpenStackSpec};
-use crate::{Code, Finding, Kind};
+use crate::{Code, Finding};
 
 const SPEC: &str = "/spec/template/spec";
 /// So many ports of one machine are looked at.
@@ -122,26 +122,6 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         let wanted = release.openstack_image.as_deref();
         warn_of_other_version(draft, &image, &written, release, wanted);
     }
-}
-
-/// OpenStackMachine and OpenStackServer, as a person writes them by hand: not more than a template may.
-pub(crate) fn check_made(context: &Context<'_>, draft: &mut Draft<'_>) {
-    const SPEC: &str = "/spec";
-    let openstack = context.site().spec().openstack.as_ref();
-    let Some(openstack) = offered(context, draft, openstack) else {
-        return;
-    };
-    let is_unchanged = |old: &Value| old.get("spec") == draft.object().get("spec");
-    if draft.old().is_some_and(is_unchanged) {
-        return;
-    }
-    if context.kind() == Kind::OpenStackServer {
-        demand_cloud(context, draft, openstack, SPEC);
-    } else {
-        check_cloud(context, draft, openstack, SPEC);
-    }
-    let clouds = clouds(context, draft, openstack, SPEC);
-    check_machine(context, draft, &clouds, SPEC);
 }
 
 /// The clouds that a machine may stand in: the one that is named, or any.

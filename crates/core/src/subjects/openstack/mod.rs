@@ -8,7 +8,7 @@ pub(super) mod machine;
 
 use serde_json::Value;
 
-use super::{must_equal_as, not_offered, offered};
+use super::{must_equal_as, not_offered};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, text_at};
@@ -124,14 +124,6 @@ fn check_cloud(
         }
     }
     true
-}
-
-/// OpenStackFloatingIPPool: its controller logs in as well.
-pub(super) fn check_pool(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let openstack = context.site().spec().openstack.as_ref();
-    if let Some(openstack) = offered(context, draft, openstack) {
-        demand_cloud(context, draft, openstack, "/spec");
-    }
 }
 
 /// Refuses an object without a cloud: CAPO would log in as itself.

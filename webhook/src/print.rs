@@ -1,18 +1,28 @@
-//! Prints the definitions of our custom resources.
+//! Prints what is applied to a cluster.
 
 use std::io::{ErrorKind, Write};
 
 use anyhow::Context;
+use basphere_api::{crd, install};
 
-/// Writes one YAML document a definition to stdout.
-pub(crate) fn print() -> anyhow::Result<()> {
+/// Writes the definitions of our custom resources to stdout, one YAML document each.
+pub(crate) fn crds() -> anyhow::Result<()> {
     let mut text = String::new();
-    for definition in basphere_api::crd::definitions() {
+    for definition in crd::definitions() {
         text.push_str("---\n");
         text.push_str(
             &serde_saphyr::to_string(&definition).context("a definition has no YAML form")?,
         );
     }
+    write(&text)
+}
+
+/// Writes the manifest of an installation to stdout.
+pub(crate) fn install_manifest() -> anyhow::Result<()> {
+    write(&install::manifest()?)
+}
+
+fn write(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads us may have seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -1,0 +1,90 @@
+//! What the webhook may do: read what decisions look up, and say what became of the Site.
+
+use std::collections::BTreeMap;
+
+use basphere_core::{Inventory, Kind};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
+use kube::Resource;
+
+use super::{NAME, NAMESPACE, cluster_wide, namespaced};
+use crate::crd::{SITE_NAME, Site};
+
+const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
+
+pub(super) fn service_account() -> ServiceAccount {
+    ServiceAccount {
+        metadata: namespaced(),
+        // The Deployment asks for its token; whatever else runs in the namespace gets none.
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// The watches and the live reads of the webhook. It reads no Secret, and writes nothing but the
+/// status of the Site.
+pub(super) fn cluster_role() -> ClusterRole {
+    let group = Site::group(&());
+    let sites = Site::plural(&());
+    let mut rules = vec![
+        site_rule(&group, &sites, &["list", "watch"]),
+        site_rule(&group, &format!("{sites}/status"), &["patch"]),
+        rule("", vec!["namespaces".to_owned()], &["get", "list", "watch"]),
+    ];
+    rules.extend(kind_rules(&Inventory::KINDS, &["list", "watch"]));
+    rules.extend(kind_rules(&Inventory::LIVE, &["list"]));
+    ClusterRole {
+        metadata: cluster_wide(),
+        rules: Some(rules),
+        aggregation_rule: None,
+    }
+}
+
+/// One rule a group.
+fn kind_rules(kinds: &[Kind], verbs: &[&str]) -> Vec<PolicyRule> {
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for kind in kinds {
+        groups
+            .entry(kind.group())
+            .or_default()
+            .push(kind.plural().to_owned());
+    }
+    groups
+        .into_iter()
+        .map(|(group, resources)| rule(group, resources, verbs))
+        .collect()
+}
+
+/// There is only one Site, and it is watched by name.
+fn site_rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        resource_names: Some(vec![SITE_NAME.to_owned()]),
+        ..rule(group, vec![resource.to_owned()], verbs)
+    }
+}
+
+fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(vec![group.to_owned()]),
+        resources: Some(resources),
+        verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
+        ..PolicyRule::default()
+    }
+}
+
+pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
+    ClusterRoleBinding {
+        metadata: cluster_wide(),
+        role_ref: RoleRef {
+            api_group: Some(RBAC_GROUP.to_owned()),
+            kind: "ClusterRole".to_owned(),
+            name: NAME.to_owned(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: NAME.to_owned(),
+            namespace: Some(NAMESPACE.to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}
