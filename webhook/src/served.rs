@@ -39,7 +39,7 @@ impl Served {
         client: &Client,
         kind: Kind,
     ) -> kube::Result<Option<ApiResource>> {
-        for version in ApiVersion::ALL.into_iter().rev() {
+        for version in kind.versions().iter().copied().rev() {
             let list = match client
                 .list_api_group_resources(&format!("{}/{version}", kind.group()))
                 .await

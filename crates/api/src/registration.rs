@@ -33,12 +33,14 @@ pub const TIMEOUT_SECONDS: i32 = 5;
 
 /// Namespaces in which no tenant's object lives. Leaving them out keeps a cluster able to start when
 /// Basphere itself cannot, and keeps Basphere out of its own way.
-const SYSTEM_NAMESPACES: [&str; 10] = [
+const SYSTEM_NAMESPACES: [&str; 12] = [
     "basphere-system",
     "capi-ipam-in-cluster-system",
     "capi-kubeadm-bootstrap-system",
     "capi-kubeadm-control-plane-system",
     "capi-system",
+    "capm3-system",
+    "capo-system",
     "capv-system",
     "cert-manager",
     "kube-node-lease",

@@ -35,10 +35,7 @@ fn snapshot(objects: &[Value]) -> Snapshot {
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
         networks: Arc::default(),
-        live: Inventory::KINDS
-            .into_iter()
-            .map(Lookup::All)
-            .collect::<BTreeSet<_>>(),
+        live: Inventory::kinds().map(Lookup::All).collect::<BTreeSet<_>>(),
     }
 }
 
@@ -69,11 +66,14 @@ fn request(phase: Phase, object: &Value) -> Request {
 }
 
 fn decisions(criterion: &mut Criterion) {
-    for version in ApiVersion::ALL {
-        let text = read(&format!("cluster.{version}.yaml"));
-        let objects: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
-        let snapshot = snapshot(&objects);
+    for version in ApiVersion::CLUSTER_API {
         let mut group = criterion.benchmark_group(format!("decide {version}"));
+        let examples = ["cluster", "openstack", "metal3"].map(|name| {
+            let text = read(&format!("{name}.{version}.yaml"));
+            serde_saphyr::from_multiple::<Value>(&text).expect("YAML")
+        });
+        let objects = examples.concat();
+        let snapshot = snapshot(&objects);
         for object in &objects {
             let mutate = request(Phase::Mutate, object);
             let completed = decide(&mutate, &snapshot).object.expect("an object");

@@ -180,7 +180,12 @@ impl<'a> Context<'a> {
         let refers =
             |facts: &Facts| is_this(&facts.control_plane_ref) || is_this(&facts.infrastructure_ref);
         match kind {
-            Kind::KubeadmControlPlane | Kind::VSphereCluster if !name.is_empty() => {
+            Kind::KubeadmControlPlane
+            | Kind::VSphereCluster
+            | Kind::OpenStackCluster
+            | Kind::Metal3Cluster
+                if !name.is_empty() =>
+            {
                 self.find(Kind::Cluster, refers)
             }
             _ => None,
@@ -193,6 +198,16 @@ impl<'a> Context<'a> {
         (reference.kind == Kind::KubeadmControlPlane.as_str())
             .then(|| self.get(Kind::KubeadmControlPlane, &reference.name))
             .flatten()
+    }
+
+    /// The cloud that the infrastructure of a Cluster names.
+    pub(crate) fn cloud_of(&self, cluster: &Facts) -> Option<&'a str> {
+        let reference = cluster.infrastructure_ref.as_ref()?;
+        (reference.kind == Kind::OpenStackCluster.as_str())
+            .then(|| self.get(Kind::OpenStackCluster, &reference.name))
+            .flatten()?
+            .cloud
+            .as_deref()
     }
 
     /// Whoever refers to this machine template.

@@ -146,7 +146,7 @@ fn judge_deleting(
         | Code::OwnerReferenceChanged
         | Code::SelectorLabelChanged => true,
         // A person is told that the spec cannot be changed at all.
-        Code::PlacementNotTheSites => !is_person,
+        Code::PlacementNotTheSites | Code::CloudNotTheSites => !is_person,
         _ => false,
     };
     let findings = match stored {

@@ -98,6 +98,13 @@ codes! {
     VersionAssumed = "BSP-W007", Class::Warning, "The control plane is not known yet, so the site's default Kubernetes version was taken.";
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
+    CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
+    FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
+    ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";
+    FieldNotOffered = "BSP-P004", INVALID, "A field of an OpenStack or Metal3 object reaches beyond what the site offers.";
+    HostsNotOffered = "BSP-P005", NOT_SUPPORTED, "The hosts that a Metal3 template selects are those of no node spec.";
+    ProviderNotOffered = "BSP-P006", NOT_SUPPORTED, "The site has nothing of this infrastructure provider.";
+    CloudAssumed = "BSP-P007", Class::Warning, "Nothing tells the OpenStack cloud yet, so the site's default was taken.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
     UnknownField = "BSP-F002", INVALID, "The API has no such field; the API server refuses it before any rule is asked.";
     UnknownKind = "BSP-F003", NOT_SUPPORTED, "The API has no such kind, or not in this version.";

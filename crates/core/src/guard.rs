@@ -11,11 +11,14 @@ use crate::site::Trust;
 use crate::{Code, Finding, Kind, keys};
 
 /// Kinds that only admins and controllers write: they hold for everybody, or say what is already so.
-const NOT_FOR_TENANTS: [Kind; 9] = [
+const NOT_FOR_TENANTS: [Kind; 12] = [
     Kind::ClusterClass,
     Kind::ExtensionConfig,
     Kind::IPAddress,
     Kind::KubeadmControlPlaneTemplate,
+    Kind::OpenStackClusterTemplate,
+    Kind::OpenStackFloatingIPPool,
+    Kind::OpenStackServer,
     Kind::VSphereClusterIdentity,
     Kind::VSphereClusterTemplate,
     Kind::VSphereDeploymentZone,
@@ -24,12 +27,22 @@ const NOT_FOR_TENANTS: [Kind; 9] = [
 ];
 
 /// Kinds that controllers make and adopt, by ownerReferences and labels.
-const MACHINES: [Kind; 5] = [
+const MACHINES: [Kind; 8] = [
     Kind::KubeadmConfig,
     Kind::Machine,
     Kind::MachineSet,
+    Kind::Metal3Machine,
+    Kind::OpenStackMachine,
+    Kind::OpenStackServer,
     Kind::VSphereMachine,
     Kind::VSphereVM,
+];
+
+/// The machines of infrastructure that Cluster API makes from templates.
+const MADE: [Kind; 3] = [
+    Kind::Metal3Machine,
+    Kind::OpenStackMachine,
+    Kind::VSphereMachine,
 ];
 
 /// By these labels Cluster API finds out which machines are whose.
@@ -70,7 +83,7 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let kind = context.kind();
-    let is_hand_made = kind == Kind::VSphereMachine && context.is_create();
+    let is_hand_made = MADE.contains(&kind) && context.is_create();
     if NOT_FOR_TENANTS.contains(&kind) || is_hand_made {
         draft.finding(not_for_tenants(kind));
         return;
@@ -79,7 +92,7 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         check_adoption(draft);
     }
     match kind {
-        Kind::VSphereMachine => check_machine(draft),
+        kind if MADE.contains(&kind) => check_machine(draft),
         Kind::VSphereCluster => check_cluster(draft),
         _ => {}
     }
@@ -98,6 +111,10 @@ fn not_for_tenants(kind: Kind) -> Finding {
         Kind::VSphereMachine | Kind::VSphereVM => {
             finding.hint("Cluster API makes it from a VSphereMachineTemplate")
         }
+        Kind::OpenStackMachine | Kind::OpenStackServer => {
+            finding.hint("Cluster API makes it from an OpenStackMachineTemplate")
+        }
+        Kind::Metal3Machine => finding.hint("Cluster API makes it from a Metal3MachineTemplate"),
         _ => finding.hint("ask an admin"),
     }
 }
@@ -127,7 +144,7 @@ fn check_adoption(draft: &mut Draft<'_>) {
     }
 }
 
-/// CAPV copies the whole spec onto the running VM, its addresses too.
+/// CAPV copies the whole spec onto the running VM, its addresses too; CAPO takes a new identity.
 fn check_machine(draft: &mut Draft<'_>) {
     if is_changed(draft, "/spec") {
         let message = "only controllers change a machine that runs";

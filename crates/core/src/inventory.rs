@@ -100,6 +100,8 @@ pub(crate) struct Facts {
     pub(crate) control_plane_ref: Option<Ref>,
     pub(crate) infrastructure_ref: Option<Ref>,
     pub(crate) owner_uids: Vec<String>,
+    /// The cloud of an OpenStackCluster.
+    pub(crate) cloud: Option<String>,
     /// The control plane's etcd runs elsewhere.
     pub(crate) has_external_etcd: bool,
     pub(crate) is_topology_owned: bool,
@@ -112,7 +114,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// The kinds that decisions look up, and that a cache must hold.
+    /// The kinds that most decisions look up, and that a cache must hold.
     pub const KINDS: [Kind; 6] = [
         Kind::Cluster,
         Kind::KubeadmControlPlane,
@@ -122,9 +124,18 @@ impl Inventory {
         Kind::Machine,
     ];
 
-    /// Adds or replaces an object. Kinds outside of [`Self::KINDS`] are ignored.
+    /// The kinds that few decisions look up and that a site may not have at all: they are read when
+    /// somebody asks, and no cache waits for them.
+    pub const LIVE: [Kind; 1] = [Kind::OpenStackCluster];
+
+    /// All kinds that decisions look up.
+    pub fn kinds() -> impl Iterator<Item = Kind> {
+        Self::KINDS.into_iter().chain(Self::LIVE)
+    }
+
+    /// Adds or replaces an object. Kinds outside of [`Self::kinds`] are ignored.
     pub fn observe(&mut self, kind: Kind, object: &Value) {
-        if Self::KINDS.contains(&kind)
+        if Self::kinds().any(|known| known == kind)
             && let Some(name) = text_at(object, "/metadata/name")
         {
             self.objects
@@ -186,6 +197,8 @@ fn facts(object: &Value) -> Facts {
             .filter_map(|owner| text_at(owner, "/uid"))
             .map(str::to_owned)
             .collect(),
+        // CAPO's v1alpha7 and v1beta1.
+        cloud: text("/spec/cloudName").or_else(|| text("/spec/identityRef/cloudName")),
         has_external_etcd: object
             .pointer(EXTERNAL_ETCD)
             .is_some_and(|etcd| !is_unset(etcd)),

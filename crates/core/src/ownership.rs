@@ -30,7 +30,16 @@ fn label_maps(kind: Kind) -> &'static [&'static str] {
         | Kind::VSphereClusterTemplate
         | Kind::VSphereMachine
         | Kind::VSphereMachineTemplate
-        | Kind::VSphereVM => &["/metadata/labels"],
+        | Kind::VSphereVM
+        | Kind::OpenStackCluster
+        | Kind::OpenStackClusterTemplate
+        | Kind::OpenStackFloatingIPPool
+        | Kind::OpenStackMachine
+        | Kind::OpenStackMachineTemplate
+        | Kind::OpenStackServer
+        | Kind::Metal3Cluster
+        | Kind::Metal3Machine
+        | Kind::Metal3MachineTemplate => &["/metadata/labels"],
         Kind::ClusterClass
         | Kind::MachineDrainRule
         | Kind::ClusterResourceSet

@@ -4,24 +4,33 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The contract version that an object is written in. Field names differ between the two.
+/// The version that an object is written in. Which ones a kind has, [`Kind::versions`] tells; what
+/// their fields are called is a matter of the kind's group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ApiVersion {
-    /// Cluster API up to 1.10 and CAPV up to 1.15 store it.
+    /// The first version of some groups, and of CAPO's OpenStackServer.
+    V1Alpha1,
+    /// CAPO from 0.8 to 0.11 serves it.
+    V1Alpha7,
+    /// Cluster API up to 1.10, CAPV up to 1.15, CAPO from 0.10 on, and Metal3 store it.
     V1Beta1,
     /// Cluster API from 1.11 on and CAPV from 1.16 on store it.
     V1Beta2,
 }
 
 impl ApiVersion {
-    /// Both versions, the older one first.
-    pub const ALL: [Self; 2] = [Self::V1Beta1, Self::V1Beta2];
+    /// All versions, the oldest first.
+    const ALL: [Self; 4] = [Self::V1Alpha1, Self::V1Alpha7, Self::V1Beta1, Self::V1Beta2];
+    /// The versions of Cluster API's own kinds and of CAPV's, the older one first.
+    pub const CLUSTER_API: [Self; 2] = [Self::V1Beta1, Self::V1Beta2];
 
     /// The version as it stands behind the slash of `apiVersion`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::V1Alpha1 => "v1alpha1",
+            Self::V1Alpha7 => "v1alpha7",
             Self::V1Beta1 => "v1beta1",
             Self::V1Beta2 => "v1beta2",
         }
@@ -42,7 +51,7 @@ impl fmt::Display for ApiVersion {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $group:literal, $plural:literal, $namespaced:literal;)*) => {
-        /// Every kind of Cluster API and of CAPV.
+        /// Every kind of Cluster API, of CAPV, and of what CAPO and Metal3 have for clusters and machines.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[allow(missing_docs, reason = "a kind's name is its documentation")]
         pub enum Kind { $($(#[$doc])* $kind,)* }
@@ -104,6 +113,35 @@ kinds! {
     VSphereMachine, "infrastructure.cluster.x-k8s.io", "vspheremachines", true;
     VSphereMachineTemplate, "infrastructure.cluster.x-k8s.io", "vspheremachinetemplates", true;
     VSphereVM, "infrastructure.cluster.x-k8s.io", "vspherevms", true;
+    OpenStackCluster, "infrastructure.cluster.x-k8s.io", "openstackclusters", true;
+    OpenStackClusterTemplate, "infrastructure.cluster.x-k8s.io", "openstackclustertemplates", true;
+    OpenStackFloatingIPPool, "infrastructure.cluster.x-k8s.io", "openstackfloatingippools", true;
+    OpenStackMachine, "infrastructure.cluster.x-k8s.io", "openstackmachines", true;
+    OpenStackMachineTemplate, "infrastructure.cluster.x-k8s.io", "openstackmachinetemplates", true;
+    OpenStackServer, "infrastructure.cluster.x-k8s.io", "openstackservers", true;
+    Metal3Cluster, "infrastructure.cluster.x-k8s.io", "metal3clusters", true;
+    Metal3Machine, "infrastructure.cluster.x-k8s.io", "metal3machines", true;
+    Metal3MachineTemplate, "infrastructure.cluster.x-k8s.io", "metal3machinetemplates", true;
+}
+
+impl Kind {
+    /// The versions that are understood, the oldest first.
+    #[must_use]
+    pub const fn versions(self) -> &'static [ApiVersion] {
+        use ApiVersion::{V1Alpha1, V1Alpha7, V1Beta1, V1Beta2};
+        match self {
+            Self::OpenStackCluster
+            | Self::OpenStackClusterTemplate
+            | Self::OpenStackMachine
+            | Self::OpenStackMachineTemplate => &[V1Alpha7, V1Beta1],
+            Self::OpenStackFloatingIPPool | Self::OpenStackServer => &[V1Alpha1],
+            Self::Metal3Cluster | Self::Metal3Machine | Self::Metal3MachineTemplate => &[V1Beta1],
+            Self::ExtensionConfig | Self::IPAddress | Self::IPAddressClaim => {
+                &[V1Alpha1, V1Beta1, V1Beta2]
+            }
+            _ => &[V1Beta1, V1Beta2],
+        }
+    }
 }
 
 impl fmt::Display for Kind {
@@ -122,26 +160,17 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Parses group, version and kind; `None` for what is not a subject.
+    /// Parses group, version and kind; `None` for what is not a subject, or not in that version.
     #[must_use]
     pub fn parse(group: &str, version: &str, kind: &str) -> Option<Self> {
         let kind = Kind::ALL
             .iter()
             .copied()
             .find(|k| k.as_str() == kind && k.group() == group)?;
-        // ExtensionConfig's and IPAM's first version has the older fields.
-        let version = match version {
-            "v1alpha1"
-                if matches!(
-                    kind,
-                    Kind::ExtensionConfig | Kind::IPAddress | Kind::IPAddressClaim
-                ) =>
-            {
-                ApiVersion::V1Beta1
-            }
-            other => ApiVersion::parse(other)?,
-        };
-        Some(Self { kind, version })
+        let version = ApiVersion::parse(version)?;
+        kind.versions()
+            .contains(&version)
+            .then_some(Self { kind, version })
     }
 
     /// Parses the `apiVersion` and `kind` of a manifest.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use basphere_api::crd::SITE_NAME;
-use basphere_core::{ApiVersion, Kind, NamespaceFacts, Requester, Site, Subject};
+use basphere_core::{Kind, NamespaceFacts, Requester, Site, Subject};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
@@ -90,7 +90,7 @@ impl Cluster {
     /// All objects of a kind, in a namespace or in all, in the newest version that is served.
     pub(super) fn list(&self, namespace: Option<&str>, kind: Kind) -> Result<Vec<Value>> {
         self.runtime.block_on(async {
-            for version in ApiVersion::ALL.into_iter().rev() {
+            for version in kind.versions().iter().copied().rev() {
                 let resource = resource(Subject { kind, version });
                 let client = self.client.clone();
                 let objects: Api<DynamicObject> = match namespace {

@@ -30,7 +30,7 @@ impl Room {
             }
             Err(error) => notices.push(not_read(&error, &format!("namespace {namespace}"))),
         }
-        for kind in Inventory::KINDS {
+        for kind in Inventory::kinds() {
             match cluster.list(Some(namespace), kind) {
                 Ok(objects) => {
                     Arc::make_mut(&mut room.inventory).replace(kind, &objects);

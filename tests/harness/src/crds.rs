@@ -1,4 +1,4 @@
-//! The CRDs of Cluster API and CAPV, out of their Go modules, cut down to one version each.
+//! The CRDs of Cluster API, CAPV and CAPO, out of their Go modules, cut down to one version each.
 //!
 //! No conversion webhook runs beside the API server, so that a kind with two served versions would lose what only one of
 //! them has. The rendered lists are kept in the cache directory: a warm start calls no Go.
@@ -23,13 +23,25 @@ const RENDERER: &str = include_str!("crds.rs");
 
 const CLUSTER_API: &str = "sigs.k8s.io/cluster-api";
 const CAPV: &str = "sigs.k8s.io/cluster-api-provider-vsphere";
+const CAPO: &str = "sigs.k8s.io/cluster-api-provider-openstack";
 /// Module and folder. CAPV's supervisor CRDs stay out: they define the same kinds as these once more.
-const FOLDERS: [(&str, &str); 4] = [
+const FOLDERS: [(&str, &str); 5] = [
     (CLUSTER_API, "core/config/crd/bases"),
     (CLUSTER_API, "bootstrap/kubeadm/config/crd/bases"),
     (CLUSTER_API, "controlplane/kubeadm/config/crd/bases"),
     (CAPV, "config/default/crd/bases"),
+    (CAPO, "config/crd/bases"),
 ];
+
+/// The version of a module's kinds beside Cluster API's. CAPO has no v1beta2: so that both of its
+/// versions are there, each goes with one of Cluster API's.
+fn version_of(module: &str, version: ApiVersion) -> &'static str {
+    match version {
+        ApiVersion::V1Beta1 if module == CAPO => "v1alpha7",
+        ApiVersion::V1Beta2 if module == CAPO => "v1beta1",
+        version => version.as_str(),
+    }
+}
 
 /// The version of the Cluster API kinds that is served and stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -156,7 +168,12 @@ fn render(version: ApiVersion) -> Result<Value> {
             .join(folder);
         for file in yaml::files(&directory)? {
             for mut crd in yaml::read_documents(&file)? {
-                keep_one_version(&mut crd, version)
+                let contract = if module == CAPO {
+                    ApiVersion::V1Beta1
+                } else {
+                    version
+                };
+                keep_one_version(&mut crd, version_of(module, version), contract)
                     .with_context(|| format!("in {}", file.display()))?;
                 items.push(crd);
             }
@@ -175,7 +192,7 @@ struct Download {
 /// Module → the folder of its sources. The versions stand in go.mod alone.
 fn download() -> Result<BTreeMap<String, PathBuf>> {
     let output = Command::new("go")
-        .args(["mod", "download", "-json", CLUSTER_API, CAPV])
+        .args(["mod", "download", "-json", CLUSTER_API, CAPV, CAPO])
         .current_dir(GO_MODULE)
         .env("GOWORK", "off")
         .output()
@@ -199,18 +216,14 @@ fn download() -> Result<BTreeMap<String, PathBuf>> {
 }
 
 /// Serves and stores one version alone; a kind that has not the wanted one keeps its storage version.
-fn keep_one_version(crd: &mut Value, wanted: ApiVersion) -> Result<()> {
+fn keep_one_version(crd: &mut Value, wanted: &str, contract: ApiVersion) -> Result<()> {
     let versions = crd
         .pointer_mut("/spec/versions")
         .and_then(Value::as_array_mut)
         .context("a CRD without versions")?;
     let position = versions
         .iter()
-        .position(|version| {
-            version
-                .get("name")
-                .is_some_and(|name| name == wanted.as_str())
-        })
+        .position(|version| version.get("name").is_some_and(|name| name == wanted))
         .or_else(|| {
             versions
                 .iter()
@@ -226,12 +239,14 @@ fn keep_one_version(crd: &mut Value, wanted: ApiVersion) -> Result<()> {
     // It is the only one there is: a warning that names the other would send people to what is not served.
     object.remove("deprecated");
     object.remove("deprecationWarning");
+    let kept = version.get("name").and_then(Value::as_str);
+    let kept = kept.context("a version without a name")?.to_owned();
     *versions = vec![version];
-    add_contract_label(crd, wanted)
+    add_contract_label(crd, contract, &kept)
 }
 
 /// By this label Cluster API finds the version of a provider's kinds that fulfils its contract.
-fn add_contract_label(crd: &mut Value, version: ApiVersion) -> Result<()> {
+fn add_contract_label(crd: &mut Value, contract: ApiVersion, version: &str) -> Result<()> {
     let metadata = crd
         .pointer_mut("/metadata")
         .and_then(Value::as_object_mut)
@@ -240,10 +255,7 @@ fn add_contract_label(crd: &mut Value, version: ApiVersion) -> Result<()> {
     let labels = labels
         .as_object_mut()
         .context("labels that are no object")?;
-    labels.insert(
-        format!("cluster.x-k8s.io/{version}"),
-        version.as_str().into(),
-    );
+    labels.insert(format!("cluster.x-k8s.io/{contract}"), version.into());
     Ok(())
 }
 
@@ -261,7 +273,7 @@ mod tests {
             {"name": "v1beta1", "served": true, "storage": false, "deprecated": true},
             {"name": "v1beta2", "served": true, "storage": true},
         ]));
-        keep_one_version(&mut crd, ApiVersion::V1Beta1).expect("a CRD");
+        keep_one_version(&mut crd, "v1beta1", ApiVersion::V1Beta1).expect("a CRD");
         assert_eq!(
             crd["spec"]["versions"],
             json!([{"name": "v1beta1", "served": true, "storage": true}])
@@ -278,7 +290,7 @@ mod tests {
             {"name": "v1alpha1", "served": true, "storage": false},
             {"name": "v1alpha2", "served": true, "storage": true},
         ]));
-        keep_one_version(&mut crd, ApiVersion::V1Beta2).expect("a CRD");
+        keep_one_version(&mut crd, "v1beta2", ApiVersion::V1Beta2).expect("a CRD");
         assert_eq!(crd["spec"]["versions"][0]["name"], "v1alpha2");
     }
 }

@@ -60,6 +60,8 @@ impl Sandbox {
             .transpose()?;
         let mut crds = Crds::cluster_api(options.api_version, progress)?;
         crds.add_directory(&deploy()?.join("crds"))?;
+        // Metal3's own are in no module that can be had.
+        crds.add_directory(&project::root()?.join("tests/harness/crds"))?;
         let control_plane = ControlPlane::start(&Options { progress })?;
         install(&control_plane, &crds, progress)?;
         let webhook = binaries

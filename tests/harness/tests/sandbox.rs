@@ -44,10 +44,30 @@ fn one_version_is_served(sandbox: &Sandbox) -> Result<()> {
         cluster_api.len() > 20,
         "only these CRDs are there:\n{listed}"
     );
+    for (kind, version) in [
+        ("vsphereclusters", expected),
+        (
+            "openstackclusters",
+            match sandbox.api_version() {
+                ApiVersion::V1Beta1 => "v1alpha7",
+                ApiVersion::V1Beta2 => "v1beta1",
+            },
+        ),
+        ("metal3clusters", "v1beta1"),
+    ] {
+        let name = format!("{kind}.infrastructure.cluster.x-k8s.io");
+        let served = "jsonpath={.spec.versions[*].name}";
+        let arguments = ["get", "crd", &name, "--output", served];
+        let listed = kubectl(sandbox, sandbox.ops(), &arguments, "")?.stdout()?;
+        ensure!(listed == version, "{name}: {listed}");
+    }
     for line in cluster_api {
-        // An ExtensionConfig has no v1beta1, and keeps what it is stored as.
+        // An ExtensionConfig has no v1beta1, and keeps what it is stored as; the providers of the
+        // infrastructure count their versions each for itself.
         ensure!(
-            line.ends_with(&format!(" {expected}")) || line.starts_with("runtime."),
+            line.ends_with(&format!(" {expected}"))
+                || line.starts_with("runtime.")
+                || line.starts_with("infrastructure."),
             "{line}"
         );
     }

@@ -297,10 +297,13 @@ impl Installation {
             Ok(self.refused().contains("[BSP-O002]").then_some(()))
         })
         .unwrap();
-        let path = example("cluster.v1beta2.yaml").unwrap();
         let kim = self.sandbox.kim();
-        let applied = self.kubectl(kim, &["apply", "-f", path.to_str().unwrap()], "");
-        assert!(applied.succeeded(), "{}", applied.stderr);
+        // An OpenStackCluster is in no cache, so that its template has it read live.
+        for name in ["cluster", "openstack"] {
+            let path = example(&format!("{name}.v1beta2.yaml")).unwrap();
+            let applied = self.kubectl(kim, &["apply", "-f", path.to_str().unwrap()], "");
+            assert!(applied.succeeded(), "{}", applied.stderr);
+        }
         let owner = [
             "get",
             "cluster/demo",

@@ -1,6 +1,6 @@
 //! Kinds that there are not, and versions that a kind does not have.
 
-use basphere_core::{ApiVersion, Code, Finding, Kind, Subject};
+use basphere_core::{Code, Finding, Kind, Subject};
 
 use super::nearest::spelled_like;
 use super::table::embedded;
@@ -50,8 +50,9 @@ pub fn unknown_kind(api_version: &str, kind: &str) -> Option<Finding> {
 
 fn wrong_version(api_version: &str, kind: Kind) -> Option<Finding> {
     let versions = || {
-        ApiVersion::ALL
-            .into_iter()
+        kind.versions()
+            .iter()
+            .copied()
             .filter(move |version| embedded(*version).kind(kind.as_str()).is_some())
     };
     let is_there = Subject::parse_manifest(api_version, kind.as_str()).is_some_and(|subject| {

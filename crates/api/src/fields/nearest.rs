@@ -73,7 +73,7 @@ fn at<'a>(root: &'a Node, path: &[Step<'_>]) -> Option<&'a Node> {
 
 /// The version, other than the object's own, that has the field in this place.
 fn other_version(subject: Subject, path: &[Step<'_>]) -> Option<ApiVersion> {
-    ApiVersion::ALL.into_iter().find(|version| {
+    subject.kind.versions().iter().copied().find(|version| {
         *version != subject.version
             && embedded(*version)
                 .kind(subject.kind.as_str())

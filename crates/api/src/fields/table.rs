@@ -1,4 +1,4 @@
-//! The embedded table: the fields of every kind in both versions.
+//! The embedded table: the fields of every kind in each of its versions.
 //!
 //! Most schemas repeat each other's parts, so each distinct node stands in the table once, on a line
 //! of its own, behind those that it refers to by their place. Place 0 is a plain value. In a node a
@@ -19,6 +19,8 @@ const MAP: &str = "*";
 const LIST: &str = "[]";
 const KEPT: &str = "...";
 
+static V1ALPHA1: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1alpha1.json")));
+static V1ALPHA7: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1alpha7.json")));
 static V1BETA1: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1beta1.json")));
 static V1BETA2: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1beta2.json")));
 
@@ -39,6 +41,8 @@ struct Packed {
 
 pub(super) fn embedded(version: ApiVersion) -> &'static Table {
     match version {
+        ApiVersion::V1Alpha1 => &V1ALPHA1,
+        ApiVersion::V1Alpha7 => &V1ALPHA7,
         ApiVersion::V1Beta1 => &V1BETA1,
         ApiVersion::V1Beta2 => &V1BETA2,
     }

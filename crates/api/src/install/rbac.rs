@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use basphere_core::Inventory;
+use basphere_core::{Inventory, Kind};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 use kube::Resource;
@@ -31,20 +31,28 @@ pub(super) fn cluster_role() -> ClusterRole {
         site_rule(&group, &format!("{sites}/status"), &["patch"]),
         rule("", vec!["namespaces".to_owned()], &["get", "list", "watch"]),
     ];
-    let mut kept: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for kind in Inventory::KINDS {
-        kept.entry(kind.group())
-            .or_default()
-            .push(kind.plural().to_owned());
-    }
-    for (group, resources) in kept {
-        rules.push(rule(group, resources, &["list", "watch"]));
-    }
+    rules.extend(kind_rules(&Inventory::KINDS, &["list", "watch"]));
+    rules.extend(kind_rules(&Inventory::LIVE, &["list"]));
     ClusterRole {
         metadata: cluster_wide(),
         rules: Some(rules),
         aggregation_rule: None,
     }
+}
+
+/// One rule a group.
+fn kind_rules(kinds: &[Kind], verbs: &[&str]) -> Vec<PolicyRule> {
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for kind in kinds {
+        groups
+            .entry(kind.group())
+            .or_default()
+            .push(kind.plural().to_owned());
+    }
+    groups
+        .into_iter()
+        .map(|(group, resources)| rule(group, resources, verbs))
+        .collect()
 }
 
 /// There is only one Site, and it is watched by name.

@@ -6,11 +6,13 @@
 use basphere_core::keys;
 use k8s_openapi::api::admissionregistration::v1::MatchCondition;
 
-/// Namespaces whose service accounts are controllers of Cluster API, of vSphere, or of Kubernetes.
-const CONTROLLER_NAMESPACES: [&str; 5] = [
+/// Namespaces whose service accounts are controllers of Cluster API, of a provider, or of Kubernetes.
+const CONTROLLER_NAMESPACES: [&str; 7] = [
     "capi-kubeadm-bootstrap-system",
     "capi-kubeadm-control-plane-system",
     "capi-system",
+    "capm3-system",
+    "capo-system",
     "capv-system",
     "kube-system",
 ];

@@ -14,6 +14,11 @@ pub(super) const TENANTS: &[Kind] = &[
     Kind::MachineDeployment,
     Kind::MachineHealthCheck,
     Kind::MachinePool,
+    Kind::Metal3Cluster,
+    Kind::Metal3MachineTemplate,
+    Kind::OpenStackCluster,
+    Kind::OpenStackClusterTemplate,
+    Kind::OpenStackMachineTemplate,
     Kind::VSphereCluster,
     Kind::VSphereClusterTemplate,
     Kind::VSphereMachineTemplate,
@@ -24,6 +29,10 @@ pub(super) const MACHINES: &[Kind] = &[
     Kind::KubeadmConfig,
     Kind::Machine,
     Kind::MachineSet,
+    Kind::Metal3Machine,
+    Kind::OpenStackFloatingIPPool,
+    Kind::OpenStackMachine,
+    Kind::OpenStackServer,
     Kind::VSphereMachine,
     Kind::VSphereVM,
 ];
@@ -38,8 +47,10 @@ pub(super) const ADMINS: &[Kind] = &[
     Kind::VSphereFailureDomain,
 ];
 
-/// What names a vCenter, among what people create.
+/// What names a vCenter or a cloud, among what people create.
 pub(super) const PLACES: &[Kind] = &[
+    Kind::OpenStackCluster,
+    Kind::OpenStackMachineTemplate,
     Kind::VSphereCluster,
     Kind::VSphereClusterTemplate,
     Kind::VSphereMachineTemplate,
@@ -65,12 +76,13 @@ pub(super) fn scale_rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
     rules
 }
 
-/// One rule a group. Resources are named without `/*`: status writes are nobody's business here.
+/// One rule for all kinds of a group that have the same versions. Resources are named without `/*`:
+/// status writes are nobody's business here.
 pub(super) fn rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
-    let mut resources: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut resources: BTreeMap<(&str, &[ApiVersion]), Vec<String>> = BTreeMap::new();
     for kind in kinds {
         resources
-            .entry(kind.group())
+            .entry((kind.group(), kind.versions()))
             .or_default()
             .push(kind.plural().to_owned());
     }
@@ -81,19 +93,19 @@ pub(super) fn rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
     };
     resources
         .into_iter()
-        .map(|(group, plurals)| rule(group, plurals, scope))
+        .map(|((group, versions), plurals)| rule(group, versions, plurals, scope))
         .collect()
 }
 
-fn rule(group: &str, resources: Vec<String>, scope: &str) -> RuleWithOperations {
-    // These groups had a first version of their own before they had Cluster API's.
-    let first = ["ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"]
-        .contains(&group)
-        .then(|| "v1alpha1".to_owned());
-    let versions = ApiVersion::ALL.iter().map(ToString::to_string);
+fn rule(
+    group: &str,
+    versions: &[ApiVersion],
+    resources: Vec<String>,
+    scope: &str,
+) -> RuleWithOperations {
     RuleWithOperations {
         api_groups: Some(vec![group.to_owned()]),
-        api_versions: Some(first.into_iter().chain(versions).collect()),
+        api_versions: Some(versions.iter().map(ToString::to_string).collect()),
         // Deleting is never held up, so nobody needs to be asked about it.
         operations: Some(vec!["CREATE".to_owned(), "UPDATE".to_owned()]),
         resources: Some(resources),

@@ -2,8 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use basphere_core::{
-    ApiVersion, Kind, Operation, Part, Phase, Request, Requester, Site, SiteSpec, Snapshot,
-    Subject, decide,
+    Kind, Operation, Part, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
 };
 use serde_json::{Value, json};
 
@@ -121,6 +120,39 @@ fn every_webhook_is_narrow() {
     }
 }
 
+/// Rules ask for the versions of a kind's own group: others would never match, or come in words that
+/// nobody reads.
+#[test]
+fn a_kind_is_asked_for_in_its_own_versions() {
+    for (name, webhook) in webhooks(&by_url()) {
+        for rule in webhook["rules"].as_array().unwrap() {
+            for plural in rule["resources"].as_array().unwrap() {
+                let plural = plural.as_str().unwrap().trim_end_matches("/scale");
+                let kind = Kind::ALL.iter().find(|kind| kind.plural() == plural);
+                let versions = kind.unwrap().versions().iter();
+                let versions: Vec<_> = versions.map(ToString::to_string).collect();
+                assert_eq!(rule["apiVersions"], json!(versions), "{name}: {plural}");
+            }
+        }
+    }
+    let versions = |kind: Kind| {
+        json!(
+            kind.versions()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        )
+    };
+    assert_eq!(
+        versions(Kind::OpenStackCluster),
+        json!(["v1alpha7", "v1beta1"])
+    );
+    assert_eq!(
+        versions(Kind::VSphereCluster),
+        json!(["v1beta1", "v1beta2"])
+    );
+}
+
 /// Whether the decision puts an owner onto a new object of this kind.
 fn is_owned(kind: Kind) -> bool {
     let examples = concat!(
@@ -135,7 +167,7 @@ fn is_owned(kind: Kind) -> bool {
         operation: Operation::Create,
         subject: Subject {
             kind,
-            version: ApiVersion::V1Beta2,
+            version: kind.versions()[0],
         },
         namespace: "user-kim".to_owned(),
         name: "demo".to_owned(),

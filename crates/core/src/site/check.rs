@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use thiserror::Error;
 
 use super::networks::{ClusterNetwork, overlap};
-use super::{NodeSpec, Release, Site, SiteSpec};
+use super::{NodeSpec, Release, Site, SiteSpec, check_providers};
 use crate::version::KubernetesVersion;
 
 /// One thing that is wrong with a Site.
@@ -20,7 +20,7 @@ pub struct SiteError {
 }
 
 impl SiteError {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             message: message.into(),
@@ -34,7 +34,8 @@ impl TryFrom<SiteSpec> for Site {
     /// Checks every cross-reference; reports all problems at once.
     fn try_from(spec: SiteSpec) -> Result<Self, Self::Error> {
         let mut errors = Vec::new();
-        check_texts(&spec, &mut errors);
+        check_prefix(&spec, &mut errors);
+        check_providers::check(&spec, &mut errors);
         check_networks(&spec.cluster_network, &mut errors);
         check_node_specs(&spec, &mut errors);
         check_types(&spec, &mut errors);
@@ -88,7 +89,7 @@ impl TryFrom<SiteSpec> for Site {
     }
 }
 
-fn unknown<'a>(
+pub(super) fn unknown<'a>(
     path: &str,
     value: &str,
     offered: impl IntoIterator<Item = &'a String>,
@@ -104,7 +105,7 @@ fn unknown<'a>(
 }
 
 /// The schema says the same to those who write a Site into a cluster; a file has no schema.
-fn check_texts(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
+fn check_prefix(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
     const PREFIX_MAX: usize = 32;
     let prefix = &spec.tenancy.namespace_prefix;
     if prefix.is_empty() || prefix.len() > PREFIX_MAX {
@@ -112,21 +113,6 @@ fn check_texts(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
             "spec.tenancy.namespacePrefix",
             format!("{prefix:?} must have 1 to {PREFIX_MAX} characters"),
         ));
-    }
-    let vsphere = &spec.vsphere;
-    for (field, text) in [
-        ("server", &vsphere.server),
-        ("identity", &vsphere.identity),
-        ("datacenter", &vsphere.datacenter),
-        ("datastore", &vsphere.datastore),
-        ("folder", &vsphere.folder),
-        ("resourcePool", &vsphere.resource_pool),
-        ("network", &vsphere.network),
-    ] {
-        if text.is_empty() {
-            let path = format!("spec.vsphere.{field}");
-            errors.push(SiteError::new(path, "must not be empty"));
-        }
     }
 }
 
@@ -234,15 +220,14 @@ fn check_releases(
     let mut releases = BTreeMap::new();
     for (index, release) in spec.kubernetes.versions.iter().enumerate() {
         let path = format!("spec.kubernetes.versions[{index}].version");
-        if release.vsphere_template.is_empty() {
-            let path = format!("spec.kubernetes.versions[{index}].vsphereTemplate");
-            errors.push(SiteError::new(path, "must not be empty"));
-        }
+        check_providers::check_images(spec, index, release, errors);
         match release.version.parse::<KubernetesVersion>() {
             Ok(version) => {
                 let entry = Release {
                     version: version.clone(),
                     vsphere_template: release.vsphere_template.clone(),
+                    openstack_image: release.openstack_image.clone(),
+                    metal3_image: release.metal3_image.clone(),
                 };
                 if releases.insert(version, entry).is_some() {
                     errors.push(SiteError::new(

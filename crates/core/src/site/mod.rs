@@ -4,14 +4,17 @@
 //! the same after every cross-reference was checked, so that a decision never meets a broken one.
 
 mod check;
+mod check_providers;
 mod names;
 pub(crate) mod networks;
+mod providers;
 mod spec;
 
 use std::collections::BTreeMap;
 
 pub use check::SiteError;
 pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
+pub use providers::{Metal3Image, Metal3Spec, OpenStackCloud, OpenStackSpec};
 pub use spec::{
     ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec, NodeSpec,
     SiteSpec, Tenancy, UsernameRule, VSphereSpec,
@@ -35,8 +38,12 @@ pub struct Site {
 pub struct Release {
     /// The version, parsed.
     pub version: KubernetesVersion,
-    /// The VM template that holds it.
-    pub vsphere_template: String,
+    /// The VM template that holds it, on a site with vSphere.
+    pub vsphere_template: Option<String>,
+    /// The name of the image that holds it, on a site with OpenStack.
+    pub openstack_image: Option<String>,
+    /// The image that holds it, on a site with Metal3.
+    pub metal3_image: Option<Metal3Image>,
 }
 
 /// What kind of sender a request has.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::networks::ClusterNetwork;
+use super::{Metal3Image, Metal3Spec, OpenStackSpec};
 
 /// What the site offers and whom it trusts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +40,15 @@ pub struct SiteSpec {
     /// The networks inside of a cluster.
     #[serde(default)]
     pub cluster_network: ClusterNetwork,
-    /// Where machines stand on vSphere.
-    pub vsphere: VSphereSpec,
+    /// Where machines stand on vSphere, on a site that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vsphere: Option<VSphereSpec>,
+    /// Where machines stand on OpenStack, Ironic's included, on a site that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openstack: Option<OpenStackSpec>,
+    /// Which hosts become machines by Metal3, on a site that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metal3: Option<Metal3Spec>,
 }
 
 /// Who owns what, and who may do more than a tenant.
@@ -77,6 +85,8 @@ impl Default for Tenancy {
                     "capi-kubeadm-control-plane-manager",
                 ),
                 account("capv-system", "capv-manager"),
+                account("capo-system", "capo-manager"),
+                account("capm3-system", "capm3-manager"),
                 account("kube-system", "generic-garbage-collector"),
                 account("kube-system", "namespace-controller"),
             ],
@@ -152,7 +162,7 @@ pub struct Defaults {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubernetesSpec {
-    /// The offered versions, each with its VM template.
+    /// The offered versions, each with its images.
     #[schemars(length(min = 1))]
     pub versions: Vec<KubernetesRelease>,
     /// The container runtime's socket on a node.
@@ -164,16 +174,24 @@ fn default_cri_socket() -> String {
     "/var/run/containerd/containerd.sock".to_owned()
 }
 
-/// A Kubernetes version and the image that holds it.
+/// A Kubernetes version and the image that holds it, one for each provider that the site has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KubernetesRelease {
     /// Such as `v1.28.0`.
     #[schemars(regex(pattern = r"^v[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$"))]
     pub version: String,
-    /// Name or inventory path of the VM template.
+    /// Name or inventory path of the VM template on vSphere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    pub vsphere_template: String,
+    pub vsphere_template: Option<String>,
+    /// Name of the image on OpenStack, the same in every cloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub openstack_image: Option<String>,
+    /// The image that Metal3 writes onto a host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metal3_image: Option<Metal3Image>,
 }
 
 /// Where machines stand on vSphere. Tenants cannot choose another place.

@@ -42,7 +42,7 @@ pub(super) fn complete_cloud_provider(
     arguments: &str,
 ) {
     match context.request.subject.version {
-        ApiVersion::V1Beta1 => {
+        ApiVersion::V1Alpha1 | ApiVersion::V1Alpha7 | ApiVersion::V1Beta1 => {
             let pointer = format!("{arguments}/{}", token(CLOUD_PROVIDER));
             // An empty value is a choice here: it means no cloud provider.
             if draft.get(&pointer).is_none_or(Value::is_null) {

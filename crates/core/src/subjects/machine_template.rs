@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::releases::{release, release_of_cluster};
-use super::{enumeration, must_equal, nearest, sizing};
+use super::{enumeration, must_equal, nearest, offered, sizing};
 use crate::ApiVersion;
 use crate::change::Draft;
 use crate::context::{Context, Linker};
@@ -19,14 +19,14 @@ const MOST_DEVICES: usize = 10;
 const IMAGE: &str = "/spec/template/spec/template";
 
 /// What is known of the machines that this template is for.
-struct Purpose<'a> {
-    linker: Option<Linker<'a>>,
-    cluster: Option<&'a Facts>,
+pub(super) struct Purpose<'a> {
+    pub(super) linker: Option<Linker<'a>>,
+    pub(super) cluster: Option<&'a Facts>,
     /// The release that they are to run, when somebody says so.
-    release: Option<&'a Release>,
+    pub(super) release: Option<&'a Release>,
 }
 
-fn purpose<'a>(context: &Context<'a>) -> Purpose<'a> {
+pub(super) fn purpose<'a>(context: &Context<'a>) -> Purpose<'a> {
     let name = context
         .request
         .object
@@ -63,7 +63,9 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         // The spec cannot be changed once it is stored.
         draft.only_put_back();
     }
-    let vsphere = &context.site().spec().vsphere;
+    let Some(vsphere) = &context.site().spec().vsphere else {
+        return;
+    };
     for (field, value) in placement(vsphere) {
         if let Some(value) = value {
             draft.fill(&format!("{SPEC}/{field}"), value);
@@ -83,9 +85,21 @@ fn complete_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpos
     if draft.put_back(IMAGE) || !draft.takes_defaults() {
         return;
     }
-    let release = purpose.release.unwrap_or_else(|| {
+    if let Some(template) = &release_for(context, draft, purpose, IMAGE).vsphere_template {
+        draft.set(IMAGE, Value::from(template.as_str()));
+    }
+}
+
+/// The release whose image the machines get; a warning when it is the default for want of a better.
+pub(super) fn release_for<'a>(
+    context: &Context<'a>,
+    draft: &mut Draft<'_>,
+    purpose: &Purpose<'a>,
+    image: &str,
+) -> &'a Release {
+    purpose.release.unwrap_or_else(|| {
         let release = context.site().default_release();
-        let path = field_path(IMAGE);
+        let path = field_path(image);
         let message = format!(
             "nothing tells yet which version the machines run; it holds {}",
             release.version
@@ -97,8 +111,7 @@ fn complete_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpos
             message,
         ));
         release
-    });
-    draft.set(IMAGE, Value::from(release.vsphere_template.as_str()));
+    })
 }
 
 /// Where machines stand: every field with the site's value.
@@ -150,7 +163,10 @@ fn device_count(draft: &Draft<'_>) -> usize {
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let vsphere = &context.site().spec().vsphere;
+    let vsphere = context.site().spec().vsphere.as_ref();
+    let Some(vsphere) = offered(context, draft, vsphere) else {
+        return;
+    };
     for (field, value) in placement(vsphere) {
         must_equal(draft, &format!("{SPEC}/{field}"), value);
     }
@@ -215,23 +231,34 @@ fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose<'
         context
             .site()
             .releases()
-            .map(|release| release.vsphere_template.as_str())
+            .filter_map(|release| release.vsphere_template.as_deref())
     };
     if !images().any(|offered| offered == image) {
         let message = format!("the site's VM templates are {}", enumeration(images()));
         let hint = nearest(&image, images()).map(|nearest| format!("nearest: {nearest}"));
         draft.found(Code::ImageNotOffered, IMAGE, message, hint);
-    } else if let Some(release) = purpose
-        .release
-        .filter(|release| release.vsphere_template != image)
-    {
+    } else if let Some(release) = purpose.release {
+        let wanted = release.vsphere_template.as_deref();
+        warn_of_other_version(draft, IMAGE, &image, release, wanted);
+    }
+}
+
+/// Warns when an image is not the one of the release that the machines are to run.
+pub(super) fn warn_of_other_version(
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    image: &str,
+    release: &Release,
+    wanted: Option<&str>,
+) {
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != image) {
         let message = format!(
-            "the machines are to run {}, which is in {}",
-            release.version, release.vsphere_template
+            "the machines are to run {}, which is in {wanted}",
+            release.version
         );
         draft.finding(Finding::new(
             Code::ImageVersionDiffers,
-            field_path(IMAGE),
+            field_path(pointer),
             Value::from(image),
             message,
         ));

@@ -4,10 +4,13 @@ mod bootstrap;
 mod cluster;
 mod control_plane;
 mod deployment;
+mod endpoint;
 mod kubeadm;
 mod machine_template;
+mod metal3;
 mod naming;
 pub(crate) mod networks;
+mod openstack;
 mod releases;
 mod replicas;
 pub(crate) mod scale;
@@ -32,6 +35,10 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         Kind::KubeadmControlPlane => control_plane::complete(context, draft),
         Kind::MachineDeployment | Kind::MachinePool => deployment::complete(context, draft),
         Kind::VSphereMachineTemplate => machine_template::complete(context, draft),
+        Kind::OpenStackCluster => openstack::cluster::complete(context, draft),
+        Kind::OpenStackMachineTemplate => openstack::machine::complete(context, draft),
+        Kind::Metal3Cluster => metal3::complete_cluster(context, draft),
+        Kind::Metal3MachineTemplate => metal3::complete(context, draft),
         Kind::KubeadmConfigTemplate => bootstrap::complete(context, draft),
         // Of all others, only the owner matters so far.
         _ => {}
@@ -47,6 +54,10 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         Kind::KubeadmControlPlane => control_plane::check(context, draft),
         Kind::MachineDeployment | Kind::MachinePool => deployment::check(context, draft),
         Kind::VSphereMachineTemplate => machine_template::check(context, draft),
+        Kind::OpenStackCluster => openstack::cluster::check(context, draft),
+        Kind::OpenStackMachineTemplate => openstack::machine::check(context, draft),
+        Kind::Metal3Cluster => metal3::check_cluster(context, draft),
+        Kind::Metal3MachineTemplate => metal3::check(context, draft),
         // Controllers copy what was checked where it was written; people write these by hand.
         Kind::Machine if is_person => releases::check_version(context, draft, "/spec/version"),
         Kind::MachineSet if is_person => {
@@ -130,8 +141,42 @@ fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> 
         .min_by_key(|candidate| strsim::damerau_levenshtein(&written, &candidate.to_lowercase()))
 }
 
-/// A field that must say exactly what the site says.
+/// What the site has of a provider; without it, nothing of that provider may be made.
+fn offered<'a, T>(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    provider: Option<&'a T>,
+) -> Option<&'a T> {
+    if provider.is_none() {
+        let spec = context.site().spec();
+        let offered = [
+            ("vSphere", spec.vsphere.is_some()),
+            ("OpenStack", spec.openstack.is_some()),
+            ("Metal3", spec.metal3.is_some()),
+        ];
+        let offered = offered.into_iter().filter(|(_, is_there)| *is_there);
+        let message = format!(
+            "the site's machines stand on {}",
+            enumeration(offered.map(|(name, _)| name))
+        );
+        let kind = Value::from(context.kind().as_str());
+        draft.finding(Finding::new(
+            Code::ProviderNotOffered,
+            "kind",
+            kind,
+            message,
+        ));
+    }
+    provider
+}
+
+/// A field of vSphere that must say exactly what the site says.
 fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
+    must_equal_as(draft, Code::PlacementNotTheSites, pointer, wanted);
+}
+
+/// A field that must say exactly what the site says.
+fn must_equal_as(draft: &mut Draft<'_>, code: Code, pointer: &str, wanted: Option<&str>) {
     let written = draft.get(pointer).cloned().unwrap_or(Value::Null);
     let problem = match (wanted, &written) {
         (Some(wanted), Value::String(text)) if text == wanted => return,
@@ -142,11 +187,6 @@ fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
         ),
         (None, _) => ("the site has none".to_owned(), "leave the field out"),
     };
-    let finding = Finding::new(
-        Code::PlacementNotTheSites,
-        field_path(pointer),
-        written,
-        problem.0,
-    );
+    let finding = Finding::new(code, field_path(pointer), written, problem.0);
     draft.finding(finding.hint(problem.1));
 }

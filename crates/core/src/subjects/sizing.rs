@@ -107,8 +107,31 @@ pub(super) fn complete(
     let Some((name, size)) = choose(context, &given, wanted) else {
         return;
     };
+    if given.is_empty() {
+        warn_of_assumption(draft, wanted, name);
+    }
+    for (field, value) in FIELDS
+        .into_iter()
+        .zip([size.cpus, size.memory_mib, size.disk_gib])
+    {
+        draft.fill(&format!("{spec}/{field}"), value);
+    }
+}
+
+/// The node spec of a machine of which no numbers are given. Nothing when one is named that the site
+/// does not have; a warning when it is the default for want of a better.
+pub(super) fn name_of<'a>(
+    context: &Context<'a>,
+    draft: &mut Draft<'_>,
+    wanted: &Wanted<'a>,
+) -> Option<&'a str> {
+    let (name, _) = choose(context, &PartialSize::default(), wanted)?;
+    warn_of_assumption(draft, wanted, name);
+    Some(name)
+}
+
+fn warn_of_assumption(draft: &mut Draft<'_>, wanted: &Wanted<'_>, name: &str) {
     if let Some(unknown) = wanted.unknown
-        && given.is_empty()
         && wanted.named.is_none()
     {
         let message = format!("{unknown}, so it is sized {name}");
@@ -116,12 +139,6 @@ pub(super) fn complete(
             Finding::new(Code::SpecAssumed, "metadata", Value::Null, message)
                 .hint(format!("set {}", keys::NODE_SPEC)),
         );
-    }
-    for (field, value) in FIELDS
-        .into_iter()
-        .zip([size.cpus, size.memory_mib, size.disk_gib])
-    {
-        draft.fill(&format!("{spec}/{field}"), value);
     }
 }
 
@@ -192,6 +209,31 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, spec: &str, wa
     }
 }
 
+/// Refuses a node spec that the site does not have, and what is not the one that is named. `stands_for`
+/// tells how the provider writes a node spec, when it has one for it, and whether this is it.
+pub(super) fn check_named(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    wanted: &Wanted<'_>,
+    stands_for: impl Fn(&str) -> Option<(bool, String)>,
+) {
+    check_node_spec(context, draft);
+    let Some(named) = &wanted.named else {
+        return;
+    };
+    if context.site().node_spec(&named.name).is_none() {
+        if let Some(finding) = unknown_by(context, named, pointer) {
+            draft.finding(finding);
+        }
+    } else if let Some((false, written)) = stands_for(&named.name) {
+        let asked = asked_for(named);
+        let message = format!("{asked} {}, which is {written}", named.name);
+        let hint = Some(way_out(context, "leave this out").to_owned());
+        draft.found(Code::SizeContradictsSpec, pointer, message, hint);
+    }
+}
+
 /// What no node spec has, and what would make a machine larger than its spec.
 fn check_extras(draft: &mut Draft<'_>, spec: &str) {
     for (field, message) in [
@@ -250,19 +292,10 @@ fn contradiction(
     size: &NodeSpec,
     spec: &str,
 ) -> Finding {
-    let by = named.by.as_ref();
-    let of = by.map_or_else(String::new, |by| format!(" of {by}"));
-    let message = format!(
-        "{}{of} asks for {}",
-        keys::NODE_SPEC,
-        describe(&named.name, size)
-    );
-    let hint = match by {
-        _ if !context.is_create() => {
-            "a stored template cannot be resized: make a new one and refer to it"
-        }
-        None => "leave the numbers out, or the name",
-        Some(_) => "leave the numbers out",
+    let message = format!("{} {}", asked_for(named), describe(&named.name, size));
+    let hint = match named.by {
+        None => way_out(context, "leave the numbers out, or the name"),
+        Some(_) => way_out(context, "leave the numbers out"),
     };
     Finding::new(
         Code::SizeContradictsSpec,
@@ -271,6 +304,22 @@ fn contradiction(
         message,
     )
     .hint(hint)
+}
+
+/// "basphere.dev/node-spec of MachineDeployment demo-workers asks for".
+fn asked_for(named: &Named) -> String {
+    let by = named.by.as_ref();
+    let of = by.map_or_else(String::new, |by| format!(" of {by}"));
+    format!("{}{of} asks for", keys::NODE_SPEC)
+}
+
+/// What to do about a contradiction.
+fn way_out(context: &Context<'_>, on_create: &'static str) -> &'static str {
+    if context.is_create() {
+        on_create
+    } else {
+        "a stored template cannot be resized: make a new one and refer to it"
+    }
 }
 
 fn describe(name: &str, size: &NodeSpec) -> String {

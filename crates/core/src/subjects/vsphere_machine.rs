@@ -17,7 +17,9 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn places(kind: Kind, site: &Site) -> Vec<(String, Option<&str>)> {
-    let vsphere = &site.spec().vsphere;
+    let Some(vsphere) = &site.spec().vsphere else {
+        return Vec::new();
+    };
     match kind {
         Kind::VSphereMachine | Kind::VSphereVM => placement(vsphere)
             .into_iter()

@@ -48,7 +48,7 @@ fn worlds(version: ApiVersion) -> Vec<World> {
 #[test]
 fn no_other_object_changes_a_certain_finding() {
     let mut seen = Vec::new();
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         for object in broken(version) {
             let found: Vec<Vec<_>> = worlds(version)
                 .iter_mut()

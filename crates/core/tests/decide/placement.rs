@@ -53,7 +53,7 @@ fn another_vcenter_or_identity_is_refused() {
 #[test]
 fn a_site_without_a_thumbprint_takes_none() {
     let mut spec = site_spec();
-    spec.vsphere.thumbprint = None;
+    spec.vsphere.as_mut().expect("vSphere").thumbprint = None;
     let mut world = World::with_site(spec);
     let decision = world.apply(&template("t", V1Beta1, json!({"thumbprint": "00:11"})));
     assert_eq!(
@@ -76,7 +76,7 @@ fn dhcp_and_addresses_in_a_template_are_refused() {
         ]
     );
     let mut spec = site_spec();
-    spec.vsphere.dhcp = true;
+    spec.vsphere.as_mut().expect("vSphere").dhcp = true;
     let decision = World::with_site(spec).apply(&template("t", V1Beta1, devices));
     assert_eq!(
         denials(&decision),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use basphere_core::ApiVersion::V1Beta1;
 use basphere_core::site::{Supernet, UniqueNetworks};
-use basphere_core::{Inventory, Kind, Lookup, Phase, Site, SiteSpec, decide};
+use basphere_core::{Inventory, Kind, Lookup, Phase, Site, SiteSpec, Subject, decide};
 
 use crate::world::{World, example, site_spec};
 
@@ -74,9 +74,10 @@ fn what_the_schema_refuses_in_a_cluster_is_refused_in_a_file() {
     );
     assert_eq!(
         errors(|spec| {
-            spec.vsphere.server.clear();
-            spec.vsphere.network.clear();
-            spec.kubernetes.versions[0].vsphere_template.clear();
+            let vsphere = spec.vsphere.as_mut().expect("vSphere");
+            vsphere.server.clear();
+            vsphere.network.clear();
+            spec.kubernetes.versions[0].vsphere_template = None;
             let small = spec.node_specs.get_mut("small").expect("small");
             (small.memory_mib, small.disk_gib) = (1024, 0);
         }),
@@ -172,6 +173,58 @@ fn what_the_cache_does_not_hold_is_asked_for() {
             matches!(lookup, Lookup::Namespace)
                 || matches!(lookup, Lookup::All(kind) if Inventory::KINDS.contains(&kind))
         );
+    }
+}
+
+#[test]
+fn providers_refer_to_node_specs_and_clouds_that_are_there() {
+    assert_eq!(
+        errors(|spec| (spec.vsphere, spec.openstack, spec.metal3) = (None, None, None)),
+        ["spec"]
+    );
+    assert_eq!(
+        errors(|spec| {
+            let openstack = spec.openstack.as_mut().expect("OpenStack");
+            openstack.default_cloud = "elsewhere".to_owned();
+            let cloud = openstack.clouds.get_mut("mycloud").expect("mycloud");
+            cloud.identity.clear();
+            let medium = cloud.flavors.remove("medium").expect("medium");
+            cloud.flavors.insert("gigantic".to_owned(), medium);
+            let metal3 = spec.metal3.as_mut().expect("Metal3");
+            metal3.hosts.insert("small".to_owned(), [].into());
+            spec.kubernetes.versions[0].openstack_image = None;
+            spec.kubernetes.versions[1].metal3_image = None;
+        }),
+        [
+            "spec.openstack.defaultCloud",
+            "spec.openstack.clouds[mycloud].identity",
+            "spec.openstack.clouds[mycloud].flavors[gigantic]",
+            "spec.openstack.clouds[mycloud].flavors",
+            "spec.metal3.hosts[small]",
+            "spec.kubernetes.versions[0].openstackImage",
+            "spec.kubernetes.versions[1].metal3Image",
+        ]
+    );
+}
+
+/// A kind is read in the versions of its own group only.
+#[test]
+fn a_version_that_a_kind_does_not_have_is_no_subject() {
+    let parse = |version: &str, kind: &str| {
+        Subject::parse("infrastructure.cluster.x-k8s.io", version, kind).is_some()
+    };
+    for (version, kind, is_subject) in [
+        ("v1alpha7", "OpenStackCluster", true),
+        ("v1beta1", "OpenStackCluster", true),
+        ("v1beta2", "OpenStackCluster", false),
+        ("v1alpha6", "OpenStackCluster", false),
+        ("v1alpha7", "VSphereCluster", false),
+        ("v1beta2", "VSphereCluster", true),
+        ("v1beta1", "Metal3Cluster", true),
+        ("v1beta2", "Metal3Cluster", false),
+        ("v1alpha1", "OpenStackServer", true),
+    ] {
+        assert_eq!(parse(version, kind), is_subject, "{version} {kind}");
     }
 }
 

@@ -37,7 +37,7 @@ fn stored(kind: Kind, version: ApiVersion, spec: Value) -> (World, Value) {
 #[test]
 fn credentials_by_a_server_that_collects_them() {
     let elsewhere = "collector.example";
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         for (kind, path) in [
             (Kind::VSphereCluster, "spec.server"),
             (Kind::VSphereMachineTemplate, "spec.template.spec.server"),
@@ -136,7 +136,7 @@ fn a_place_that_is_somebody_elses() {
 
 #[test]
 fn what_holds_for_everybody_written_by_a_tenant() {
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         for kind in [
             Kind::ClusterClass,
             Kind::ExtensionConfig,
@@ -171,7 +171,7 @@ fn what_holds_for_everybody_written_by_a_tenant() {
 
 #[test]
 fn an_address_by_a_machine_of_ones_own_making() {
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         let given = object(Kind::VSphereMachine, version, json!({"template": "t"}));
         assert_eq!(denials(&World::new().admit(&given)), [("BSP-A001", "kind")]);
     }
@@ -179,7 +179,7 @@ fn an_address_by_a_machine_of_ones_own_making() {
 
 #[test]
 fn an_address_by_readdressing_a_machine_that_runs() {
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         let devices = json!([{"networkName": "VM Network", "ipAddrs": ["10.254.0.40/21"]}]);
         let (world, mut machine) = stored(
             Kind::VSphereMachine,
@@ -218,7 +218,7 @@ fn a_host_by_settings_below_the_node_spec() {
 
 #[test]
 fn a_machine_by_its_owner_reference() {
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         for kind in [
             Kind::Machine,
             Kind::MachineSet,
@@ -251,7 +251,7 @@ fn a_machine_by_its_owner_reference() {
 
 #[test]
 fn a_machine_by_its_selector_labels() {
-    for version in ApiVersion::ALL {
+    for version in ApiVersion::CLUSTER_API {
         for label in MACHINE_LABELS {
             let (mut world, mut machine) = stored(Kind::Machine, version, json!({}));
             machine["metadata"]["labels"][label] = "theirs".into();

@@ -82,7 +82,7 @@ impl World {
         for ((kind, _), object) in &self.stored {
             inventory.observe(*kind, object);
         }
-        let kinds = Inventory::KINDS.into_iter().map(Lookup::All);
+        let kinds = Inventory::kinds().map(Lookup::All);
         Snapshot {
             site: Arc::clone(&self.site),
             namespace: Some(NamespaceFacts {

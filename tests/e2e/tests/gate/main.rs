@@ -23,6 +23,7 @@ macro_rules! both_versions {
 mod documents;
 mod ownership;
 mod pages;
+mod providers;
 mod refusals;
 mod review;
 mod sites;
