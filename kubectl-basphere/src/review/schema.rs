@@ -36,7 +36,7 @@ impl Schemas {
         let served = served(cluster, api_version).unwrap_or_else(|error| {
             notices.push(format!(
                 "cannot read the schemas of {api_version} ({error:#}): fields and kinds are taken to be those of {}",
-                fields::sources().join(" and ")
+                fields::sources()
             ));
             Served::Unread
         });

@@ -94,7 +94,7 @@ fn write_unsure(item: &Item, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     if item.needs_cluster.iter().any(|kind| kind == DEFINITION) {
-        let (codes, sources) = (codes(&is_of_schema), fields::sources().join(" and "));
+        let (codes, sources) = (codes(&is_of_schema), fields::sources());
         writeln!(
             out,
             "{DIM}sure only with the cluster: which kinds and fields it has; these are those of {sources}{codes}{DIM:#}"

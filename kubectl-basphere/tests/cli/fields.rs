@@ -198,7 +198,7 @@ fn kinds_and_versions_that_there_are_not_are_named_with_the_nearest() {
     // Other providers' kinds live in the same groups; nothing is known of them here.
     let foreign = object(
         "infrastructure.cluster.x-k8s.io/v1beta1",
-        "OpenStackMachineTemplate",
+        "AWSMachineTemplate",
     ) + &object("ipam.cluster.x-k8s.io/v1alpha2", "InClusterIPPool")
         + &object("postgresql.example/v1", "Cluster");
     let ran = review_text(&["-n", "user-kim"], &foreign);
@@ -218,7 +218,7 @@ fn the_text_says_what_only_the_cluster_could_tell_and_of_which_findings() {
         .lines()
         .filter_map(|line| line.strip_prefix("sure only with the cluster: "))
         .collect();
-    let schema = "which kinds and fields it has; these are those of cluster-api v1.14.2 and cluster-api-provider-vsphere v1.16.1 (BSP-F002)";
+    let schema = "which kinds and fields it has; these are those of cluster-api v1.14.2, cluster-api-provider-openstack v0.11.0 and cluster-api-provider-vsphere v1.16.1 (BSP-F002)";
     assert_eq!(
         said,
         [

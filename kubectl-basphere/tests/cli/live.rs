@@ -223,7 +223,7 @@ fn without_the_clusters_schemas_those_of_the_plugin_count_and_that_is_said() {
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(
         ran.err
-            .contains("warning: cannot read the schemas of cluster.x-k8s.io/v1beta2 (the document has none): fields and kinds are taken to be those of cluster-api v1.14.2 and cluster-api-provider-vsphere v1.16.1\n"),
+            .contains("warning: cannot read the schemas of cluster.x-k8s.io/v1beta2 (the document has none): fields and kinds are taken to be those of cluster-api v1.14.2, cluster-api-provider-openstack v0.11.0 and cluster-api-provider-vsphere v1.16.1\n"),
         "{}",
         ran.err
     );

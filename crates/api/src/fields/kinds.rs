@@ -1,6 +1,6 @@
 //! Kinds that there are not, and versions that a kind does not have.
 
-use basphere_core::{Code, Finding, Kind, Subject};
+use basphere_core::{ApiVersion, Code, Finding, Kind, Subject};
 
 use super::nearest::spelled_like;
 use super::table::embedded;
@@ -49,11 +49,12 @@ pub fn unknown_kind(api_version: &str, kind: &str) -> Option<Finding> {
 }
 
 fn wrong_version(api_version: &str, kind: Kind) -> Option<Finding> {
+    let is_known = |version: &ApiVersion| embedded(*version).kind(kind.as_str()).is_some();
+    // Of a kind whose schemas are not to be had, nothing but its versions is known.
+    let is_any_known = kind.versions().iter().any(is_known);
     let versions = || {
-        kind.versions()
-            .iter()
-            .copied()
-            .filter(move |version| embedded(*version).kind(kind.as_str()).is_some())
+        let all = kind.versions().iter().copied();
+        all.filter(|version| !is_any_known || is_known(version))
     };
     let is_there = Subject::parse_manifest(api_version, kind.as_str()).is_some_and(|subject| {
         // An older name of a version stands for the one that has its fields.

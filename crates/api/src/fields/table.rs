@@ -48,14 +48,18 @@ pub(super) fn embedded(version: ApiVersion) -> &'static Table {
     }
 }
 
-/// The modules and versions that the embedded table was made from: `cluster-api v1.14.2`, ….
+/// The modules and versions that the embedded table was made from: `cluster-api v1.14.2 and …`.
 #[must_use]
-pub fn sources() -> Vec<String> {
+pub fn sources() -> String {
     let named = |(module, version): (&String, &String)| {
         let name = module.rsplit('/').next().unwrap_or(module);
         format!("{name} {version}")
     };
-    V1BETA2.sources.iter().map(named).collect()
+    let names: Vec<_> = V1BETA2.sources.iter().map(named).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 impl Table {
