@@ -21,5 +21,6 @@ mod scale;
 mod site;
 mod sizes;
 mod thefts;
+mod traps;
 mod upgrade;
 mod world;
