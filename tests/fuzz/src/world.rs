@@ -20,12 +20,13 @@ fn snapshot(stored: &[Value]) -> Snapshot {
         let subject = Subject::parse_manifest(text("apiVersion"), text("kind"));
         inventory.observe(subject.expect("an example is a subject").kind, object);
     }
-    let all = Inventory::KINDS.into_iter().map(Lookup::All);
+    let all = Inventory::kinds().map(Lookup::All);
     Snapshot {
         site: Arc::new(site()),
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
-        live: all.chain([Lookup::Namespace]).collect(),
+        networks: Arc::default(),
+        live: all.chain([Lookup::Namespace, Lookup::Networks]).collect(),
     }
 }
 
