@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::json::{field_path, is_unset};
+use crate::json::{field_path, is_unset, key};
 use crate::{Code, Finding};
 
 /// So many findings an object has at the most; the last one says that there are more.
@@ -139,7 +139,7 @@ impl<'a> Draft<'a> {
         while let Some((parent, last)) = pointer.rsplit_once('/').filter(|_| pointer != floor) {
             match self.object.pointer_mut(parent) {
                 Some(Value::Object(fields)) => {
-                    fields.shift_remove(&last.replace("~1", "/").replace("~0", "~"));
+                    fields.shift_remove(&key(last));
                 }
                 Some(Value::Array(items)) => {
                     let index = last.parse().ok().filter(|index| *index < items.len());
@@ -216,7 +216,7 @@ fn set(object: &mut Value, pointer: &str, value: Value) -> Result<(), String> {
     let mut walked = String::new();
     let (parents, last) = pointer.rsplit_once('/').unwrap_or(("", pointer));
     for token in parents.split('/').skip(1) {
-        let key = token.replace("~1", "/").replace("~0", "~");
+        let key = key(token);
         let parent = walked.clone();
         walked.push('/');
         walked.push_str(token);
@@ -238,7 +238,7 @@ fn set(object: &mut Value, pointer: &str, value: Value) -> Result<(), String> {
     }
     match here {
         Value::Object(fields) => {
-            fields.insert(last.replace("~1", "/").replace("~0", "~"), value);
+            fields.insert(key(last), value);
             Ok(())
         }
         _ => Err(walked),

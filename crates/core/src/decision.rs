@@ -1,7 +1,6 @@
 //! What came out of [`crate::decide`].
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use json_patch::Patch;
 use serde_json::Value;
@@ -20,16 +19,6 @@ pub enum Lookup {
     All(Kind),
     /// The networks of all Clusters, in all namespaces.
     Networks,
-}
-
-impl fmt::Display for Lookup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Namespace => f.write_str("Namespace"),
-            Self::All(kind) => f.write_str(kind.as_str()),
-            Self::Networks => f.write_str("Clusters of all namespaces"),
-        }
-    }
 }
 
 /// The outcome of one decision.

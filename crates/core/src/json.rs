@@ -36,11 +36,16 @@ pub(crate) fn token(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
+/// The map key that one token of a JSON pointer stands for.
+pub(crate) fn key(token: &str) -> String {
+    token.replace("~1", "/").replace("~0", "~")
+}
+
 /// A JSON pointer in kubectl's notation: `spec.devices[0].name`, `metadata.labels[a.b/c]`.
 pub(crate) fn field_path(pointer: &str) -> String {
     let mut path = String::with_capacity(pointer.len());
     for token in pointer.split('/').skip(1) {
-        let key = token.replace("~1", "/").replace("~0", "~");
+        let key = key(token);
         let is_index = !key.is_empty() && key.bytes().all(|b| b.is_ascii_digit());
         let is_plain = key
             .bytes()

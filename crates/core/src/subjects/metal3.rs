@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::machine_template::{Purpose, purpose, release_for, warn_of_other_version};
-use super::{endpoint, enumeration, must_equal_as, nearest, offered, sizing};
+use super::purpose::{Purpose, purpose, release_for, warn_of_other_version};
+use super::{endpoint, enumeration, found_not_offered, must_equal_as, offered, refuse, sizing};
 use crate::Code;
 use crate::change::Draft;
 use crate::context::Context;
@@ -64,7 +64,7 @@ fn complete_hosts(
     if draft.put_back(&selector) || !draft.takes_defaults() {
         return;
     }
-    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    let wanted = purpose.wanted(context, draft.object());
     let name = sizing::name_of(context, draft, &wanted);
     if let Some(labels) = name.and_then(|name| metal3.hosts.get(name)) {
         draft.set(&format!("{selector}/matchLabels"), json!(labels));
@@ -127,7 +127,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     };
     check_machine(context, draft, metal3, SPEC);
     let purpose = purpose(context);
-    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    let wanted = purpose.wanted(context, draft.object());
     let labels = format!("{SPEC}/hostSelector/matchLabels");
     let written = draft.get(&labels).cloned();
     sizing::check_named(context, draft, &labels, &wanted, |name| {
@@ -135,35 +135,21 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         let hosts = json!(metal3.hosts.get(name)?);
         Some((*written == hosts, hosts.to_string()))
     });
-    check_version(context, draft, &purpose);
-}
-
-fn check_version(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose<'_>) {
-    let pointer = format!("{SPEC}/image/url");
-    let url_of = |image: &'_ Option<Metal3Image>| image.as_ref().map(|image| image.url.clone());
-    let is_a_releases = |url: &str| {
-        let mut releases = context.site().releases();
-        releases.any(|release| url_of(&release.metal3_image).as_deref() == Some(url))
-    };
-    let written = draft.text(&pointer).filter(|url| is_a_releases(url));
-    // Nothing is known of what another image holds.
-    if let (Some(written), Some(release)) = (written.map(str::to_owned), purpose.release) {
-        let wanted = url_of(&release.metal3_image);
-        warn_of_other_version(draft, &pointer, &written, release, wanted.as_deref());
-    }
+    let image = format!("{SPEC}/image/url");
+    warn_of_other_version(context, draft, &purpose, &image, |release| {
+        release
+            .metal3_image
+            .as_ref()
+            .map(|image| image.url.as_str())
+    });
 }
 
 fn check_machine(context: &Context<'_>, draft: &mut Draft<'_>, metal3: &Metal3Spec, spec: &str) {
     check_hosts(draft, metal3, spec);
     check_image(context, draft, metal3, spec);
-    for field in ["customDeploy", "providerID"] {
-        let pointer = format!("{spec}/{field}");
-        if draft.has(&pointer) {
-            let message = "a machine is a host of the site with an image of the site";
-            let hint = Some("leave it out".to_owned());
-            draft.found(Code::FieldNotOffered, &pointer, message, hint);
-        }
-    }
+    let message = "a machine is a host of the site with an image of the site";
+    let fields = ["customDeploy", "providerID"];
+    refuse(draft, spec, Code::FieldNotOffered, message, &fields);
 }
 
 /// A selector is exactly what the site gives to a node spec: with a label more or less it could take
@@ -204,8 +190,8 @@ fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, metal3: &Metal3Spec
         }
         return;
     }
-    let urls = || images(context, metal3).map(|image| image.url.as_str());
-    let message = format!("the site's images are {}", enumeration(urls()));
-    let hint = nearest(&written, urls()).map(|nearest| format!("nearest: {nearest}"));
-    draft.found(code, &pointer, message, hint);
+    let urls: Vec<_> = images(context, metal3)
+        .map(|image| image.url.as_str())
+        .collect();
+    found_not_offered(draft, code, &pointer, "images", &urls);
 }

@@ -11,6 +11,7 @@ mod metal3;
 mod naming;
 pub(crate) mod networks;
 mod openstack;
+mod purpose;
 mod releases;
 mod replicas;
 pub(crate) mod scale;
@@ -102,6 +103,42 @@ fn not_offered<'a>(
     let mut finding = Finding::new(code, path, Value::from(name), message);
     finding.hint = nearest(name, offers).map(|nearest| format!("nearest: {nearest}"));
     finding
+}
+
+/// Refuses what stands at a pointer as none of the site's offers.
+fn found_not_offered(
+    draft: &mut Draft<'_>,
+    code: Code,
+    pointer: &str,
+    what: &str,
+    offers: &[&str],
+) {
+    let written = draft.text(pointer).unwrap_or_default();
+    let hint =
+        nearest(written, offers.iter().copied()).map(|nearest| format!("nearest: {nearest}"));
+    let message = format!("the site's {what} are {}", enumeration(offers));
+    draft.found(code, pointer, message, hint);
+}
+
+/// Refuses fields that say anything at all.
+fn refuse(draft: &mut Draft<'_>, spec: &str, code: Code, message: &str, fields: &[&str]) {
+    for field in fields {
+        let pointer = format!("{spec}/{field}");
+        if draft.has(&pointer) {
+            draft.found(code, &pointer, message, Some("leave it out".to_owned()));
+        }
+    }
+}
+
+/// How many items of a list are looked at: a list that is longer is refused as that.
+fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message: String) -> usize {
+    let items = draft.get(pointer).and_then(Value::as_array);
+    let count = items.map_or(0, Vec::len);
+    if count > most {
+        let path = field_path(pointer);
+        draft.finding(Finding::new(Code::TooMany, path, count.into(), message));
+    }
+    count.min(most)
 }
 
 /// The node specs that the site offers, by name.

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use serde_json::Value;
 
+use super::at_most;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
@@ -114,19 +115,8 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 fn check_list(draft: &mut Draft<'_>, pointer: &str) {
-    let items = draft.get(pointer).and_then(Value::as_array);
-    let count = items.map_or(0, Vec::len);
-    if count > MOST_CIDRS {
-        let message = format!("a cluster has {MOST_CIDRS} CIDRs at the most");
-        let path = field_path(pointer);
-        draft.finding(Finding::new(
-            Code::TooMany,
-            path,
-            Value::from(count),
-            message,
-        ));
-    }
-    for index in 0..count.min(MOST_CIDRS) {
+    let most = format!("a cluster has {MOST_CIDRS} CIDRs at the most");
+    for index in 0..at_most(draft, pointer, MOST_CIDRS, most) {
         draft.expect(
             &format!("{pointer}/{index}"),
             "a CIDR such as \"10.96.0.0/16\"",

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::machine_template::{Purpose, purpose, release_for, warn_of_other_version};
-use super::super::{enumeration, nearest, offered, sizing};
+use super::super::purpose::{Purpose, purpose, release_for, warn_of_other_version};
+use super::super::{at_most, found_not_offered, offered, sizing};
 use super::{check_cloud, cloud, complete_cloud, is_v1alpha7, refuse};
 use crate::change::Draft;
 use crate::context::Context;
@@ -79,7 +79,7 @@ fn complete_flavor(
     let Some(cloud) = cloud(context, draft, openstack, SPEC) else {
         return;
     };
-    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    let wanted = purpose.wanted(context, draft.object());
     let name = sizing::name_of(context, draft, &wanted);
     if let Some(found) = name.and_then(|name| cloud.flavors.get(name)) {
         draft.set(&flavor, Value::from(found.as_str()));
@@ -112,16 +112,9 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     check_size(context, draft, &clouds, &purpose);
     let (image, _) = image_fields(context);
     let image = format!("{SPEC}/{image}");
-    let is_a_releases = |name: &str| {
-        let mut releases = context.site().releases();
-        releases.any(|release| release.openstack_image.as_deref() == Some(name))
-    };
-    let written = draft.text(&image).filter(|name| is_a_releases(name));
-    // Nothing is known of what another image holds.
-    if let (Some(written), Some(release)) = (written.map(str::to_owned), purpose.release) {
-        let wanted = release.openstack_image.as_deref();
-        warn_of_other_version(draft, &image, &written, release, wanted);
-    }
+    warn_of_other_version(context, draft, &purpose, &image, |release| {
+        release.openstack_image.as_deref()
+    });
 }
 
 /// The clouds that a machine may stand in: the one that is named, or any.
@@ -180,10 +173,8 @@ fn check_flavor(draft: &mut Draft<'_>, clouds: &[&OpenStackCloud], spec: &str) {
     let mut offered: Vec<_> = flavors().collect();
     offered.sort_unstable();
     offered.dedup();
-    let message = format!("the site's flavors here are {}", enumeration(&offered));
-    let nearest = nearest(&written, offered.iter().copied());
-    let hint = nearest.map(|nearest| format!("nearest: {nearest}"));
-    draft.found(Code::FlavorNotOffered, &pointer, message, hint);
+    let code = Code::FlavorNotOffered;
+    found_not_offered(draft, code, &pointer, "flavors here", &offered);
 }
 
 fn check_size(
@@ -193,7 +184,7 @@ fn check_size(
     purpose: &Purpose<'_>,
 ) {
     let pointer = format!("{SPEC}/flavor");
-    let wanted = sizing::wanted(context, draft.object(), purpose.linker, purpose.cluster);
+    let wanted = purpose.wanted(context, draft.object());
     let written = draft.text(&pointer).map(str::to_owned);
     sizing::check_named(context, draft, &pointer, &wanted, |name| {
         let written = written.as_deref()?;
@@ -228,10 +219,7 @@ fn check_image(
         .chain(more.map(String::as_str))
         .collect();
     if !offered.contains(&written.as_str()) {
-        let message = format!("the site's images here are {}", enumeration(&offered));
-        let nearest = nearest(&written, offered.iter().copied());
-        let hint = nearest.map(|nearest| format!("nearest: {nearest}"));
-        draft.found(code, &pointer, message, hint);
+        found_not_offered(draft, code, &pointer, "images here", &offered);
     }
 }
 
@@ -269,16 +257,8 @@ fn check_root_volume(
 fn check_ports(draft: &mut Draft<'_>, spec: &str) {
     let ports = format!("{spec}/ports");
     draft.expect(&ports, "a list", Value::is_array);
-    let count = draft
-        .get(&ports)
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    if count > MOST_PORTS {
-        let message = format!("a machine has {MOST_PORTS} ports at the most");
-        let path = field_path(&ports);
-        draft.finding(Finding::new(Code::TooMany, path, count.into(), message));
-    }
-    for index in 0..count.min(MOST_PORTS) {
+    let most = format!("a machine has {MOST_PORTS} ports at the most");
+    for index in 0..at_most(draft, &ports, MOST_PORTS, most) {
         let port = format!("{ports}/{index}");
         draft.expect(&port, "an object", Value::is_object);
         let shared = "all machines of the template would share it";

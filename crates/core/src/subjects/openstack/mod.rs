@@ -8,7 +8,7 @@ pub(super) mod machine;
 
 use serde_json::Value;
 
-use super::{must_equal_as, not_offered};
+use super::{must_equal_as, not_offered, refuse};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, text_at};
@@ -138,15 +138,5 @@ fn demand_cloud(
         let path = field_path(&cloud_pointer(context, spec));
         let finding = not_offered(Code::CloudNotTheSites, path, "", "clouds", names);
         draft.finding(finding);
-    }
-}
-
-/// Refuses fields that say anything at all.
-fn refuse(draft: &mut Draft<'_>, spec: &str, code: Code, message: &str, fields: &[&str]) {
-    for field in fields {
-        let pointer = format!("{spec}/{field}");
-        if draft.has(&pointer) {
-            draft.found(code, &pointer, message, Some("leave it out".to_owned()));
-        }
     }
 }
