@@ -8,7 +8,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod desk;
 pub mod gate;
+mod leases;
 mod logging;
 pub mod metrics;
 pub mod peer;

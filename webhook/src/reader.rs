@@ -1,12 +1,17 @@
 //! Live reads: what a cache could not answer is asked of the API server, never taken for absent.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
+use basphere_api::crd::{AddressLease, AddressPool, lease_selector};
 use basphere_core::Kind;
+use basphere_core::ipam::Selection;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
@@ -34,6 +39,23 @@ pub trait Reader: Send + Sync + 'static {
         namespace: Option<&'a str>,
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
+
+    /// An object by its name; `None` when there is none.
+    fn object<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: Kind,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, ReadError>>;
+
+    /// Some of the AddressLeases.
+    fn leases<'a>(
+        &'a self,
+        selection: &'a Selection,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
+
+    /// All AddressPools.
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<Value>, ReadError>>;
 }
 
 /// Asks the API server.
@@ -72,14 +94,51 @@ impl KubeReader {
             Some(namespace) => Api::namespaced_with(client, namespace, &resource),
             None => Api::all_with(client, &resource),
         };
-        // Without a resourceVersion the list is read from etcd's quorum, not from a watch cache.
-        let list = api.list(&ListParams::default()).await?;
-        Ok(list
-            .items
-            .into_iter()
-            .map(serde_json::to_value)
-            .collect::<Result<_, _>>()?)
+        list(&api, &ListParams::default()).await
     }
+
+    async fn read_object(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+    ) -> Result<Option<Value>, ReadError> {
+        let Some(resource) = self.served.get(&self.client, kind).await? else {
+            return Ok(None);
+        };
+        let client = self.client.clone();
+        let api: Api<DynamicObject> = Api::namespaced_with(client, namespace, &resource);
+        let found = api.get_opt(name).await?;
+        Ok(found.map(serde_json::to_value).transpose()?)
+    }
+
+    async fn read_leases(&self, selection: &Selection) -> Result<Vec<Value>, ReadError> {
+        let api: Api<AddressLease> = Api::all(self.client.clone());
+        match (selection, lease_selector(selection)) {
+            (Selection::Name(name), _) => {
+                let found = api.get_opt(name).await?;
+                Ok(found
+                    .map(serde_json::to_value)
+                    .transpose()?
+                    .into_iter()
+                    .collect())
+            }
+            (_, labels) => {
+                let labels = labels.unwrap_or_default();
+                list(&api, &ListParams::default().labels(&labels)).await
+            }
+        }
+    }
+}
+
+/// Without a resourceVersion a list is read from etcd's quorum, not from a watch cache.
+async fn list<K>(api: &Api<K>, parameters: &ListParams) -> Result<Vec<Value>, ReadError>
+where
+    K: Clone + DeserializeOwned + Serialize + Debug,
+{
+    let list = api.list(parameters).await?;
+    let values = list.items.into_iter().map(serde_json::to_value);
+    Ok(values.collect::<Result<_, _>>()?)
 }
 
 impl Reader for KubeReader {
@@ -93,5 +152,26 @@ impl Reader for KubeReader {
         kind: Kind,
     ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         Box::pin(self.read_list(namespace, kind))
+    }
+
+    fn object<'a>(
+        &'a self,
+        namespace: &'a str,
+        kind: Kind,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, ReadError>> {
+        Box::pin(self.read_object(namespace, kind, name))
+    }
+
+    fn leases<'a>(
+        &'a self,
+        selection: &'a Selection,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+        Box::pin(self.read_leases(selection))
+    }
+
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<Value>, ReadError>> {
+        let api: Api<AddressPool> = Api::all(self.client.clone());
+        Box::pin(async move { list(&api, &ListParams::default()).await })
     }
 }

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::config::{CertificateSource, Config};
+use crate::desk::KubeDesk;
 use crate::gate::Gate;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
@@ -26,7 +27,7 @@ use crate::readiness::Readiness;
 use crate::served::Served;
 use crate::tls::{self, Certificates};
 use crate::world::World;
-use crate::{register, router, site, watch};
+use crate::{leases, register, router, site, watch};
 
 /// How often readiness is looked at until it is first reached; a certificate's time is part of it, and
 /// time sends no event.
@@ -82,7 +83,13 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     );
     let readiness = Arc::new(readiness);
     let reader = Arc::new(KubeReader::new(client.clone(), served));
-    let gate = Arc::new(Gate::new(Arc::clone(&world), reader, Arc::clone(&metrics)));
+    let desk = Arc::new(KubeDesk::new(client.clone(), Arc::clone(&world)));
+    let gate = Arc::new(Gate::new(
+        Arc::clone(&world),
+        reader,
+        desk,
+        Arc::clone(&metrics),
+    ));
 
     let mut servers = Servers::default();
     let reviews = router::reviews(gate, Arc::clone(&readiness), config.client_ca.is_some());
@@ -183,6 +190,18 @@ fn start_watches(
     ));
     let synced = readiness.cache("Namespace");
     tasks.spawn(watch::keep_namespaces(
+        client.clone(),
+        Arc::clone(world),
+        synced,
+    ));
+    let synced = readiness.cache("AddressPool");
+    tasks.spawn(leases::keep_pools(
+        client.clone(),
+        Arc::clone(world),
+        synced,
+    ));
+    let synced = readiness.cache("AddressLease");
+    tasks.spawn(leases::keep_leases(
         client.clone(),
         Arc::clone(world),
         synced,

@@ -3,17 +3,21 @@
 //! The index is copied on write, so that taking a snapshot costs as much in a namespace of a
 //! thousand objects as in an empty one, and a review never sees half of an update.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use arc_swap::ArcSwapOption;
-use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use basphere_core::ipam::Pools;
+use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot, Timestamp};
+use basphere_ipam::Book;
 use serde_json::Value;
 
 /// What is known of the cluster. Watches write it, reviews read it.
 #[derive(Debug, Default)]
 pub struct World {
     site: ArcSwapOption<Site>,
+    pools: ArcSwap<Pools>,
+    book: Arc<Book>,
     rooms: RwLock<HashMap<String, Room>>,
 }
 
@@ -32,14 +36,39 @@ impl World {
         let rooms = self.read();
         let room = rooms.get(namespace);
         Some(Snapshot {
-            site,
             namespace: room.and_then(|room| room.namespace.clone()),
             inventory: room
                 .map(|room| Arc::clone(&room.inventory))
                 .unwrap_or_default(),
-            networks: Arc::default(),
-            live: BTreeSet::new(),
+            pools: self.pools(),
+            ledger: self.book.ledger(),
+            ..Snapshot::of(site, Timestamp::now())
         })
+    }
+
+    /// The site in force.
+    #[must_use]
+    pub fn site(&self) -> Option<Arc<Site>> {
+        self.site.load_full()
+    }
+
+    /// All AddressPools.
+    #[must_use]
+    pub fn pools(&self) -> Arc<Pools> {
+        self.pools.load_full()
+    }
+
+    /// Changes the AddressPools. Only one task does so, the one that watches them.
+    pub fn change_pools(&self, change: impl FnOnce(&mut Pools)) {
+        let mut pools = Pools::clone(&self.pools.load());
+        change(&mut pools);
+        self.pools.store(Arc::new(pools));
+    }
+
+    /// All leases.
+    #[must_use]
+    pub fn book(&self) -> &Arc<Book> {
+        &self.book
     }
 
     /// Whether a Site is in force.

@@ -368,6 +368,7 @@ async fn what_happened_is_counted() {
     let gate = basphere_webhook::gate::Gate::with_decide(
         world(),
         Stored::failing(),
+        Arc::new(support::Claims(Ok(()))),
         Arc::clone(&metrics),
         curious,
     );

@@ -1,6 +1,8 @@
 //! The custom resources of group `basphere.dev`, version `v1alpha1`, cluster-scoped.
 
-use basphere_core::site;
+use std::collections::BTreeMap;
+
+use basphere_core::{ipam, site};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
@@ -64,8 +66,170 @@ pub struct TenantSpec {
     pub contacts: Vec<String>,
 }
 
+/// The spec of an AddressPool: core's shape.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "basphere.dev",
+    version = "v1alpha1",
+    kind = "AddressPool",
+    plural = "addresspools",
+    shortname = "apool",
+    status = "AddressPoolStatus",
+    derive = "PartialEq",
+    category = "basphere",
+    doc = "Addresses that machines, API servers or load balancers get, and how they are handed out.",
+    validation = ("self.metadata.name.size() <= 63", "a pool's name is a label value: at most 63 characters"),
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Domain", type_ = "string", json_path = ".spec.domain"),
+    printcolumn(name = "CIDR", type_ = "string", json_path = ".spec.cidr"),
+    printcolumn(name = "Free", type_ = "integer", json_path = ".status.free"),
+    printcolumn(name = "Leased", type_ = "integer", json_path = ".status.leased"),
+    printcolumn(name = "Cooling", type_ = "integer", json_path = ".status.cooling"),
+    printcolumn(name = "Reserved", type_ = "integer", json_path = ".status.reserved", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(transparent)]
+pub struct AddressPoolResource(pub ipam::PoolSpec);
+
+/// How full a pool is. Counted in addresses, or in ranges where the pool hands out ranges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct AddressPoolStatus {
+    /// The generation that was judged last.
+    pub observed_generation: Option<i64>,
+    /// May be handed out now.
+    pub free: i64,
+    /// Are in use, or promised to what is being created.
+    pub leased: i64,
+    /// Are never handed out.
+    pub reserved: i64,
+    /// Wait for `reuseAfter` to pass.
+    pub cooling: i64,
+    /// What each tenant has.
+    pub tenants: BTreeMap<String, TenantAddresses>,
+    /// `Ready`: whether the pool hands out addresses.
+    pub conditions: Vec<Condition>,
+}
+
+/// What a tenant has of a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TenantAddresses {
+    /// Are in use, or promised.
+    pub leased: i64,
+    /// Wait for `reuseAfter` to pass.
+    pub cooling: i64,
+    /// The tenant's blocks, such as `10.254.0.32/27`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub blocks: Vec<String>,
+}
+
+/// The spec of an AddressLease: core's shape.
+#[allow(clippy::duplicated_attributes, reason = "columns are of the same type")]
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "basphere.dev",
+    version = "v1alpha1",
+    kind = "AddressLease",
+    plural = "addressleases",
+    shortname = "alease",
+    derive = "PartialEq",
+    category = "basphere",
+    doc = "One address, block, range or network that somebody holds. Its name is that of what is leased, so that there is never a second one.",
+    printcolumn(name = "Address", type_ = "string", json_path = ".spec.address"),
+    printcolumn(name = "State", type_ = "string", json_path = ".spec.state"),
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".spec.tenant"),
+    printcolumn(name = "Purpose", type_ = "string", json_path = ".spec.purpose"),
+    printcolumn(name = "Holder", type_ = "string", json_path = ".spec.holder.name"),
+    printcolumn(
+        name = "Pool",
+        type_ = "string",
+        json_path = ".spec.pool",
+        priority = 1
+    ),
+    printcolumn(name = "Since", type_ = "date", json_path = ".spec.since")
+)]
+#[serde(transparent)]
+pub struct AddressLeaseResource(pub ipam::LeaseSpec);
+
+impl AddressPool {
+    /// When it was created, so that of two pools the older one can be told.
+    #[must_use]
+    pub fn created(&self) -> String {
+        let created = self.metadata.creation_timestamp.as_ref();
+        created.map(|time| time.0.to_string()).unwrap_or_default()
+    }
+}
+
+impl AddressLease {
+    /// The object of a lease, with the labels that it is selected by; with a resource version, it
+    /// replaces just that version.
+    #[must_use]
+    pub fn of(lease: &ipam::Lease) -> Self {
+        let spec = &lease.spec;
+        let mut object = Self::new(&lease.name(), AddressLeaseResource(spec.clone()));
+        object.metadata.labels = Some(lease_labels(spec));
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        object.metadata.resource_version = some(&lease.resource_version);
+        object.metadata.uid = some(&lease.uid);
+        object
+    }
+
+    /// The lease of an object.
+    ///
+    /// # Errors
+    /// When its name and what it says contradict each other.
+    pub fn lease(&self) -> Result<ipam::Lease, ipam::LeaseError> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        ipam::Lease::stored(
+            &text(&self.metadata.name),
+            &text(&self.metadata.uid),
+            &text(&self.metadata.resource_version),
+            self.spec.0.clone(),
+        )
+    }
+}
+
+/// Label of a lease: the kind of its slot.
+pub const SLOT_LABEL: &str = "basphere.dev/slot";
+/// Label of a lease: its pool.
+pub const POOL_LABEL: &str = "basphere.dev/pool";
+/// Label of a lease: the namespace of its holder.
+pub const HOLDER_NAMESPACE_LABEL: &str = "basphere.dev/holder-namespace";
+
+fn lease_labels(spec: &ipam::LeaseSpec) -> BTreeMap<String, String> {
+    [
+        (basphere_core::keys::OWNER, spec.tenant.as_str()),
+        (SLOT_LABEL, spec.kind.prefix()),
+        (POOL_LABEL, &spec.pool),
+        (HOLDER_NAMESPACE_LABEL, &spec.holder.namespace),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .collect()
+}
+
+/// The label selector that finds some of the leases; `None` when the lease is found by its name.
+#[must_use]
+pub fn lease_selector(selection: &ipam::Selection) -> Option<String> {
+    match selection {
+        ipam::Selection::Name(_) => None,
+        ipam::Selection::Tenant(tenant) => Some(format!("{}={tenant}", basphere_core::keys::OWNER)),
+        ipam::Selection::Namespace(namespace) => {
+            Some(format!("{HOLDER_NAMESPACE_LABEL}={namespace}"))
+        }
+        ipam::Selection::Kind(kind) => Some(format!("{SLOT_LABEL}={}", kind.prefix())),
+    }
+}
+
 /// The definitions of all our kinds, in the order in which `deploy/crds` holds them.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    vec![Site::crd(), Tenant::crd()]
+    vec![
+        Site::crd(),
+        Tenant::crd(),
+        AddressPool::crd(),
+        AddressLease::crd(),
+    ]
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use basphere_core::{
     ApiVersion, Inventory, Lookup, NamespaceFacts, Operation, Part, Phase, Request, Requester,
-    Site, SiteSpec, Snapshot, Subject, decide,
+    Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::Value;
@@ -30,12 +30,12 @@ fn snapshot(objects: &[Value]) -> Snapshot {
     for object in objects {
         inventory.observe(subject(object).kind, object);
     }
+    let site = Arc::new(Site::try_from(spec).expect("a valid site"));
     Snapshot {
-        site: Arc::new(Site::try_from(spec).expect("a valid site")),
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
-        networks: Arc::default(),
         live: Inventory::kinds().map(Lookup::All).collect::<BTreeSet<_>>(),
+        ..Snapshot::of(site, Timestamp::UNIX_EPOCH)
     }
 }
 

@@ -4,9 +4,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::inventory::{Facts, Ref, cluster_of, owner_refs};
+use crate::ipam::{Claim, Desk, Holder, Ledger, Pools, Selection, Sight};
 use crate::json::{labels, text_at};
 use crate::site::{Site, Trust};
 use crate::{Kind, Lookup, Operation, Request, Snapshot, keys};
@@ -17,6 +19,9 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request,
     snapshot: &'a Snapshot,
     missed: RefCell<BTreeSet<Lookup>>,
+    /// All leases, with those that this decision claims.
+    ledger: RefCell<Ledger>,
+    claims: RefCell<Vec<Claim>>,
 }
 
 /// A KubeadmControlPlane, MachineDeployment or the like that refers to a template.
@@ -33,6 +38,8 @@ impl<'a> Context<'a> {
             request,
             snapshot,
             missed: RefCell::default(),
+            ledger: RefCell::new(snapshot.ledger.clone()),
+            claims: RefCell::default(),
         }
     }
 
@@ -109,6 +116,45 @@ impl<'a> Context<'a> {
         let networks = &self.snapshot.networks;
         let others = networks.but(&self.request.namespace, &self.request.name);
         others.copied().collect()
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.snapshot.now
+    }
+
+    /// All leases, as far as they are known, with those that were claimed.
+    pub(crate) fn ledger(&self) -> Ledger {
+        self.ledger.borrow().clone()
+    }
+
+    /// Asks for addresses. What is claimed stays claimed for the rest of the decision.
+    pub(crate) fn at_desk<T>(&self, ask: impl FnOnce(&mut Desk<'_>) -> T) -> T {
+        let grace = self.site().spec().addresses.reservation_grace;
+        let mut desk = Desk::new(self.ledger(), self, self.now(), grace);
+        let answer = ask(&mut desk);
+        let (ledger, claims) = desk.into_parts();
+        *self.ledger.borrow_mut() = ledger;
+        self.claims.borrow_mut().extend(claims);
+        answer
+    }
+
+    /// Does something that claims nothing, whatever it asks.
+    pub(crate) fn without_claims(&self, ask: impl FnOnce()) {
+        let before = (self.ledger(), self.claims());
+        ask();
+        *self.ledger.borrow_mut() = before.0;
+        *self.claims.borrow_mut() = before.1;
+    }
+
+    /// What must be carried out before the decision holds.
+    pub(crate) fn claims(&self) -> Vec<Claim> {
+        self.claims.borrow().clone()
+    }
+
+    /// All AddressPools.
+    pub(crate) fn pools(&self) -> &'a Pools {
+        &self.snapshot.pools
     }
 
     fn get(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
@@ -265,5 +311,27 @@ impl<'a> Context<'a> {
             facts.owner_uids.iter().any(|owner| owner == uid)
         })
         .is_some()
+    }
+}
+
+impl Sight for Context<'_> {
+    fn is_live(&self, selection: &Selection) -> bool {
+        let lookup = Lookup::Leases(selection.clone());
+        let is_live = self.snapshot.live.contains(&lookup);
+        self.miss(lookup);
+        is_live
+    }
+
+    fn is_gone(&self, holder: &Holder) -> bool {
+        let kind = Kind::ALL.iter().find(|kind| kind.as_str() == holder.kind);
+        let Some(kind) = kind.filter(|_| holder.namespace == self.request.namespace) else {
+            return false;
+        };
+        let object = (*kind, holder.name.clone());
+        let is_there = self.snapshot.objects.contains(&object);
+        let lookup = Lookup::Object(object.0, object.1);
+        let is_live = self.snapshot.live.contains(&lookup);
+        self.miss(lookup);
+        is_live && !is_there
     }
 }

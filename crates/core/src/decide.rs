@@ -54,6 +54,7 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         patch,
         denials,
         warnings,
+        claims: context.claims(),
         missed: context.into_missed(),
     }
 }
@@ -181,9 +182,11 @@ fn without_old_faults(
         return findings;
     }
     let mut draft = Draft::new(stored.clone(), Some(stored), Completion::PutBack);
-    shape::check(context.request.subject, &mut draft);
-    ownership::check(context, &mut draft);
-    subjects::check(context, &mut draft);
+    context.without_claims(|| {
+        shape::check(context.request.subject, &mut draft);
+        ownership::check(context, &mut draft);
+        subjects::check(context, &mut draft);
+    });
     let (_, old_faults) = draft.into_parts();
     findings
         .into_iter()

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use json_patch::Patch;
 use serde_json::Value;
 
+use crate::ipam::{Claim, Selection};
 use crate::{Finding, Kind};
 
 /// Something that the decision wanted to know and the snapshot could not answer for certain.
 ///
 /// The caller reads it live, puts it into the snapshot (marked as live, so that absence is now
 /// certain) and decides again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lookup {
     /// The request's namespace object.
     Namespace,
@@ -19,6 +20,12 @@ pub enum Lookup {
     All(Kind),
     /// The networks of all Clusters, in all namespaces.
     Networks,
+    /// Some of the leases.
+    Leases(Selection),
+    /// Whether the request's namespace has this object.
+    Object(Kind, String),
+    /// All AddressPools.
+    Pools,
 }
 
 /// The outcome of one decision.
@@ -32,6 +39,9 @@ pub struct Decision {
     pub denials: Vec<Finding>,
     /// What the requester should know although the request passes.
     pub warnings: Vec<Finding>,
+    /// What must be carried out, in this order, before an allowed request may be answered; a dry-run
+    /// answers without.
+    pub claims: Vec<Claim>,
     /// What a cache could not answer; see [`Lookup`].
     pub missed: BTreeSet<Lookup>,
 }

@@ -61,6 +61,7 @@ codes! {
     SiteMissing = "BSP-R003", Class::Unavailable, "No valid Site has been loaded yet.";
     ReadFailed = "BSP-R004", Class::Unavailable, "A live read that the decision needs has failed.";
     TooMany = "BSP-R005", INVALID, "The object has more problems, or a longer list, than are looked at.";
+    ReservationFailed = "BSP-R006", Class::Unavailable, "A reservation could not be made: others were faster each time, or the API server did not answer.";
     KindNotForTenants = "BSP-A001", Class::Forbidden, "Only admins and controllers write objects of this kind.";
     OwnerReferenceChanged = "BSP-A002", Class::Forbidden, "A person changes the ownerReferences of a machine.";
     SelectorLabelChanged = "BSP-A003", Class::Forbidden, "A person changes a label by which a machine is found.";

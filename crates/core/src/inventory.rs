@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::ipam::{Ledger, Pools};
 use crate::json::{is_unset, labels, text_at};
 use crate::site::Site;
 use crate::subjects::networks::networks;
@@ -25,8 +27,34 @@ pub struct Snapshot {
     pub inventory: Arc<Inventory>,
     /// The networks of all Clusters, in all namespaces.
     pub networks: Arc<Networks>,
+    /// All AddressPools.
+    pub pools: Arc<Pools>,
+    /// All leases.
+    pub ledger: Ledger,
+    /// What time it is.
+    pub now: Timestamp,
     /// What was read live for this request, so that absence is certain.
     pub live: BTreeSet<Lookup>,
+    /// Objects of the request's namespace that were asked for one by one, and are there.
+    pub objects: BTreeSet<(Kind, String)>,
+}
+
+impl Snapshot {
+    /// A snapshot of a site of which nothing else is known.
+    #[must_use]
+    pub fn of(site: Arc<Site>, now: Timestamp) -> Self {
+        Self {
+            site,
+            namespace: None,
+            inventory: Arc::default(),
+            networks: Arc::default(),
+            pools: Arc::default(),
+            ledger: Ledger::default(),
+            now,
+            live: BTreeSet::new(),
+            objects: BTreeSet::new(),
+        }
+    }
 }
 
 /// The networks of Clusters by namespace and name.

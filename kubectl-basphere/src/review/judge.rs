@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::{
     Decision, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request, Requester,
-    Site, Snapshot, Subject, decide,
+    Site, Snapshot, Subject, Timestamp, decide,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,8 @@ pub(super) struct Judge {
     networks: Arc<Networks>,
     /// Whether the cluster told them.
     knows_networks: bool,
+    /// One time for all objects, so that they are judged alike.
+    now: Timestamp,
     /// Namespaces that stand earlier in the stream.
     written: BTreeMap<String, NamespaceFacts>,
     notices: Vec<String>,
@@ -69,6 +71,7 @@ impl Judge {
             rooms: BTreeMap::new(),
             networks: Arc::default(),
             knows_networks: false,
+            now: Timestamp::now(),
             written: BTreeMap::new(),
             notices: Vec::new(),
             cluster,
@@ -273,11 +276,11 @@ impl Judge {
             room.live.insert(Lookup::Networks);
         }
         let snapshot = Snapshot {
-            site: Arc::clone(&self.site),
             namespace: room.facts,
             inventory: room.inventory,
             networks: Arc::clone(&self.networks),
             live: room.live,
+            ..Snapshot::of(Arc::clone(&self.site), self.now)
         };
         let requester = self
             .requester

@@ -60,7 +60,7 @@ pub(super) struct Said {
 impl Item {
     /// Adds what a decision found and was not found before.
     pub(super) fn take(&mut self, decision: Decision) {
-        let missed: Vec<_> = decision.missed.into_iter().map(kind_of).collect();
+        let missed: Vec<_> = decision.missed.iter().map(kind_of).collect();
         let said = |finding: Finding| Said {
             needs_cluster: if finding.code.is_certain() {
                 Vec::new()
@@ -91,11 +91,14 @@ impl Item {
 }
 
 /// The kind of which a look-up reads objects.
-fn kind_of(lookup: Lookup) -> String {
+fn kind_of(lookup: &Lookup) -> String {
     match lookup {
         Lookup::Namespace => NAMESPACE.to_owned(),
         Lookup::All(kind) => kind.to_string(),
         Lookup::Networks => Kind::Cluster.to_string(),
+        Lookup::Leases(_) => "AddressLease".to_owned(),
+        Lookup::Object(kind, _) => kind.to_string(),
+        Lookup::Pools => "AddressPool".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use basphere_core::{Inventory, Kind, Lookup, NamespaceFacts, Site, SiteSpec, Snapshot, Subject};
+use basphere_core::{Inventory, Kind, Lookup, NamespaceFacts, Site, SiteSpec, Snapshot, Subject, Timestamp};
 use serde_json::Value;
 
 static SNAPSHOTS: LazyLock<[Snapshot; 2]> = LazyLock::new(|| [snapshot(&[]), snapshot(&cluster())]);
@@ -22,11 +22,10 @@ fn snapshot(stored: &[Value]) -> Snapshot {
     }
     let all = Inventory::kinds().map(Lookup::All);
     Snapshot {
-        site: Arc::new(site()),
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
-        networks: Arc::default(),
         live: all.chain([Lookup::Namespace, Lookup::Networks]).collect(),
+        ..Snapshot::of(Arc::new(site()), Timestamp::UNIX_EPOCH)
     }
 }
 

@@ -13,7 +13,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use basphere_certs::{Authority, Inspected, Issued, Leaf, Usage, inspect};
+use basphere_core::ipam::{Claim, Selection};
 use basphere_core::{Kind, Site, SiteSpec};
+use basphere_ipam::Failed;
+use basphere_webhook::desk::Desk;
 use basphere_webhook::gate::{Decide, Gate};
 use basphere_webhook::metrics::Metrics;
 use basphere_webhook::reader::{ReadError, Reader};
@@ -118,6 +121,48 @@ impl Reader for Stored {
             .ok_or_else(Self::broken);
         Box::pin(async move { found })
     }
+
+    fn object<'a>(
+        &'a self,
+        _: &'a str,
+        kind: Kind,
+        name: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Value>, ReadError>> {
+        self.asked.lock().unwrap().push(format!("{kind} {name}"));
+        let lists = self.lists.as_ref().ok_or_else(Self::broken);
+        let found = lists.map(|lists| {
+            let objects = lists.get(&kind).into_iter().flatten();
+            let mut named = objects.filter(|object| object["metadata"]["name"] == name);
+            named.next().cloned()
+        });
+        Box::pin(async move { found })
+    }
+
+    fn leases<'a>(
+        &'a self,
+        selection: &'a Selection,
+    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+        let asked = format!("AddressLease {selection:?}");
+        self.asked.lock().unwrap().push(asked);
+        let found = self.lists.as_ref().map(|_| Vec::new());
+        Box::pin(async move { found.ok_or_else(Self::broken) })
+    }
+
+    fn pools(&self) -> BoxFuture<'_, Result<Vec<Value>, ReadError>> {
+        self.asked.lock().unwrap().push("AddressPool".to_owned());
+        let found = self.lists.as_ref().map(|_| Vec::new());
+        Box::pin(async move { found.ok_or_else(Self::broken) })
+    }
+}
+
+/// Where every claim is carried out, or none.
+pub(crate) struct Claims(pub(crate) Result<(), Failed>);
+
+impl Desk for Claims {
+    fn carry_out<'a>(&'a self, _: &'a [Claim]) -> BoxFuture<'a, Result<(), Failed>> {
+        let outcome = self.0.clone();
+        Box::pin(async move { outcome })
+    }
 }
 
 pub(crate) fn gate(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> Arc<Gate> {
@@ -125,6 +170,7 @@ pub(crate) fn gate(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> 
     Arc::new(Gate::with_decide(
         Arc::clone(world),
         reader,
+        Arc::new(Claims(Ok(()))),
         Arc::new(Metrics::default()),
         decide,
     ))

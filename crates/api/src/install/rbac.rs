@@ -8,7 +8,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Ro
 use kube::Resource;
 
 use super::{NAME, NAMESPACE, cluster_wide, namespaced};
-use crate::crd::{SITE_NAME, Site};
+use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -21,8 +21,7 @@ pub(super) fn service_account() -> ServiceAccount {
     }
 }
 
-/// The watches and the live reads of the webhook. It reads no Secret, and writes nothing but the
-/// status of the Site.
+/// The watches, the live reads and the reservations of the webhook. It reads no Secret.
 pub(super) fn cluster_role() -> ClusterRole {
     let group = Site::group(&());
     let sites = Site::plural(&());
@@ -30,6 +29,16 @@ pub(super) fn cluster_role() -> ClusterRole {
         site_rule(&group, &sites, &["list", "watch"]),
         site_rule(&group, &format!("{sites}/status"), &["patch"]),
         rule("", vec!["namespaces".to_owned()], &["get", "list", "watch"]),
+        rule(
+            &group,
+            vec![AddressPool::plural(&()).into_owned()],
+            &["list", "watch"],
+        ),
+        rule(
+            &group,
+            vec![AddressLease::plural(&()).into_owned()],
+            &["create", "delete", "get", "list", "update", "watch"],
+        ),
     ];
     rules.extend(kind_rules(&Inventory::KINDS, &["list", "watch"]));
     rules.extend(kind_rules(&Inventory::LIVE, &["list"]));

@@ -1,8 +1,9 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use basphere_core::{
-    Kind, Operation, Part, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
+    Kind, Operation, Part, Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp,
+    decide,
 };
 use serde_json::{Value, json};
 
@@ -177,13 +178,8 @@ fn is_owned(kind: Kind) -> bool {
         object: Some(json!({"metadata": {"name": "demo"}})),
         old_object: None,
     };
-    let snapshot = Snapshot {
-        site: Arc::new(Site::try_from(spec).unwrap()),
-        namespace: None,
-        inventory: Arc::default(),
-        networks: Arc::default(),
-        live: BTreeSet::new(),
-    };
+    let site = Arc::new(Site::try_from(spec).unwrap());
+    let snapshot = Snapshot::of(site, Timestamp::UNIX_EPOCH);
     let object = decide(&request, &snapshot).object.unwrap();
     object.pointer("/metadata/labels/owner") == Some(&json!("kim"))
 }

@@ -3,6 +3,7 @@
 //! [`SiteSpec`] is the shape as people write it, the same in the cluster and in a file. [`Site`] is
 //! the same after every cross-reference was checked, so that a decision never meets a broken one.
 
+mod addresses;
 mod check;
 mod check_providers;
 mod names;
@@ -12,6 +13,7 @@ mod spec;
 
 use std::collections::BTreeMap;
 
+pub use addresses::{Addresses, KubeVip, NetworkAddresses};
 pub use check::SiteError;
 pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
 pub use providers::{Metal3Image, Metal3Spec, OpenStackCloud, OpenStackSpec};

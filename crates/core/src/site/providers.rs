@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::NetworkAddresses;
+
 /// Where machines stand on OpenStack. Tenants choose among the clouds, and nothing beyond.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -51,6 +53,13 @@ pub struct OpenStackCloud {
     /// Images that may be named besides those of the offered Kubernetes versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more_images: Vec<String>,
+    /// The subnet that static addresses are in; left out, the port's network decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub subnet: Option<String>,
+    /// Which AddressPools the machines' network has.
+    #[serde(default)]
+    pub addresses: NetworkAddresses,
 }
 
 impl OpenStackCloud {
@@ -77,6 +86,9 @@ pub struct Metal3Spec {
     /// where it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud_provider: Option<bool>,
+    /// Which AddressPools the hosts' network has; hosts get their own addresses by IPAddressClaims.
+    #[serde(default)]
+    pub addresses: NetworkAddresses,
 }
 
 /// What Metal3 writes onto a host's disk.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::addresses::{Addresses, KubeVip, NetworkAddresses};
 use super::networks::ClusterNetwork;
 use super::{Metal3Image, Metal3Spec, OpenStackSpec};
 
@@ -49,6 +50,12 @@ pub struct SiteSpec {
     /// Which hosts become machines by Metal3, on a site that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metal3: Option<Metal3Spec>,
+    /// How static addresses are handed out.
+    #[serde(default)]
+    pub addresses: Addresses,
+    /// The static pod that holds the address of a cluster's API server; without it, none is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kube_vip: Option<KubeVip>,
 }
 
 /// Who owns what, and who may do more than a tenant.
@@ -225,4 +232,7 @@ pub struct VSphereSpec {
     /// Whether that network has DHCP.
     #[serde(default)]
     pub dhcp: bool,
+    /// Which AddressPools that network has.
+    #[serde(default)]
+    pub addresses: NetworkAddresses,
 }

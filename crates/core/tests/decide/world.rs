@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use basphere_core::{
     ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
-    Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, decide,
+    Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
 };
 use serde_json::{Value, json};
 
@@ -84,7 +84,6 @@ impl World {
         }
         let kinds = Inventory::kinds().map(Lookup::All);
         Snapshot {
-            site: Arc::clone(&self.site),
             namespace: Some(NamespaceFacts {
                 owner_label: self.owner_label.clone(),
             }),
@@ -93,6 +92,7 @@ impl World {
             live: kinds
                 .chain([Lookup::Namespace, Lookup::Networks])
                 .collect::<BTreeSet<_>>(),
+            ..Snapshot::of(Arc::clone(&self.site), Timestamp::UNIX_EPOCH)
         }
     }
 

@@ -1,0 +1,505 @@
+//! Where slots are asked for: what somebody has already, what may be used again, or the lowest that
+//! is free.
+//!
+//! Every answer is a guess over what is known, made good by the claims that come with it: they are
+//! carried out by compare-and-swap at the API server, and who loses asks again.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use super::delay::Delay;
+use super::lease::{Claim, Holder, Lease, LeaseSpec, Owner, Purpose, State};
+use super::ledger::{Ledger, Selection};
+use super::pool::Pool;
+use super::refusal::Refusal;
+use super::slot::{Slot, SlotKind};
+
+/// So many reservations more than it lacks machines an owner may hold: requests that are refused by
+/// somebody else come again under new names.
+const SPARE_RESERVATIONS: usize = 3;
+
+/// What is known for certain. What is not known yet is noted as missed, so that it is read and asked
+/// again; until then the answer is "no".
+pub trait Sight {
+    /// Whether the ledger shows just what the API server holds of these.
+    fn is_live(&self, selection: &Selection) -> bool;
+    /// Whether the API server holds no such object.
+    fn is_gone(&self, holder: &Holder) -> bool;
+}
+
+/// Who asks, and for what.
+#[derive(Clone, Debug)]
+pub struct Asker<'a> {
+    /// For whom it counts.
+    pub tenant: &'a str,
+    /// Who will have it.
+    pub holder: Holder,
+    /// Who makes the holder.
+    pub owner: Option<Owner>,
+    /// So many machines the owner wants; `None` when that is not known.
+    pub wanted: Option<usize>,
+    /// What it is for.
+    pub purpose: Purpose,
+}
+
+/// Hands out slots for one decision.
+pub struct Desk<'a> {
+    ledger: Ledger,
+    claims: Vec<Claim>,
+    sight: &'a dyn Sight,
+    now: Timestamp,
+    grace: Delay,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk over what is known. `grace` is how old a reservation must be before nobody's request
+    /// can carry it any more.
+    #[must_use]
+    pub fn new(ledger: Ledger, sight: &'a dyn Sight, now: Timestamp, grace: Delay) -> Self {
+        Self {
+            ledger,
+            claims: Vec::new(),
+            sight,
+            now,
+            grace,
+        }
+    }
+
+    /// What is known, with what was claimed here.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What is known, with what was claimed here, and what must be carried out before the answers
+    /// hold, in this order.
+    #[must_use]
+    pub fn into_parts(self) -> (Ledger, Vec<Claim>) {
+        (self.ledger, self.claims)
+    }
+
+    /// What has been claimed so far.
+    #[must_use]
+    pub fn claims(&self) -> &[Claim] {
+        &self.claims
+    }
+
+    /// An address out of a pool: the one that the holder has, one that the same owner reserved in
+    /// vain, or the lowest free one of the tenant's.
+    ///
+    /// # Errors
+    /// When there is none, or the owner has reserved enough in vain.
+    pub fn address(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<IpAddr, Refusal> {
+        if let Some(lease) = self.own(pool, asker) {
+            self.refresh(&lease, asker);
+            return Ok(lease.slot.span.first());
+        }
+        if let Some(lease) = self.reusable(pool, asker) {
+            let address = lease.slot.span.first();
+            self.claim(Claim::Replace(self.over(&lease, asker, State::Reserved)));
+            return Ok(address);
+        }
+        self.check_unbound(asker)?;
+        let address = self.lowest(pool, asker)?;
+        let lease = self.lease(pool, pool.slot(address), asker, State::Reserved);
+        self.claim(Claim::Create(lease));
+        Ok(address)
+    }
+
+    /// A range out of a pool of ranges: the one that the holder has, or the lowest free one.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn range(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<Slot, Refusal> {
+        if let Some(lease) = self.own(pool, asker) {
+            self.refresh(&lease, asker);
+            return Ok(lease.slot);
+        }
+        let slot = self
+            .free_slot(SlotKind::Range, pool, |from| pool.next_range(from))
+            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Range))?;
+        let lease = self.lease(pool, slot.clone(), asker, State::Reserved);
+        self.claim(Claim::Create(lease));
+        Ok(slot)
+    }
+
+    /// A certain address, which somebody has written.
+    ///
+    /// # Errors
+    /// When it is another's, not the tenant's to name, or not to be had yet.
+    pub fn named(
+        &mut self,
+        pool: &Pool,
+        address: IpAddr,
+        asker: &Asker<'_>,
+    ) -> Result<(), Refusal> {
+        let slot = pool.slot(address);
+        if let Some(lease) = self.ledger.of_slot(&slot).cloned() {
+            return self.adopt(&lease, asker);
+        }
+        if !pool.offers(address) {
+            return Err(Refusal::NotOffered {
+                pool: pool.name().to_owned(),
+            });
+        }
+        self.enter_block(pool, address, asker)?;
+        let lease = self.lease(pool, slot, asker, State::Reserved);
+        self.claim(Claim::Create(lease));
+        Ok(())
+    }
+
+    /// A certain slot of another kind, such as a network inside of a cluster.
+    ///
+    /// # Errors
+    /// When it is another's.
+    pub fn slot(&mut self, slot: Slot, asker: &Asker<'_>) -> Result<(), Refusal> {
+        if let Some(lease) = self.ledger.of_slot(&slot).cloned() {
+            return self.adopt(&lease, asker);
+        }
+        let lease = self.new_lease("", slot, asker, State::Reserved);
+        self.claim(Claim::Create(lease));
+        Ok(())
+    }
+
+    /// Makes a stored lease the asker's, when it is the asker's to have.
+    fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let is_ours = lease.spec.holder.is(&asker.holder);
+        match lease.spec.state {
+            State::Reserved | State::Bound if is_ours => {
+                self.refresh(lease, asker);
+                return Ok(());
+            }
+            // It has come back.
+            State::MovedAway if is_ours => {
+                self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+                return Ok(());
+            }
+            _ => {}
+        }
+        if is_imported_for(lease, asker) {
+            self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+            return Ok(());
+        }
+        // Nobody is refused for what only a cache says.
+        self.sight.is_live(&Selection::Name(lease.name()));
+        Err(match lease.spec.state {
+            State::Releasing => Refusal::Cooling {
+                is_own: lease.spec.tenant == asker.tenant,
+            },
+            _ => Refusal::Held {
+                by: (lease.spec.tenant == asker.tenant).then(|| lease.spec.holder.clone()),
+            },
+        })
+    }
+
+    /// The lease that the holder has of this pool.
+    fn own(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
+        let is_alive = |lease: &&Lease| {
+            matches!(lease.spec.state, State::Reserved | State::Bound)
+                && lease.spec.purpose == asker.purpose
+                && lease.spec.pool == pool.name()
+        };
+        // A bound one before one that was reserved beside it, by another replica.
+        self.ledger
+            .of_holder(&asker.holder)
+            .filter(is_alive)
+            .min_by_key(|lease| lease.spec.state != State::Bound)
+            .cloned()
+    }
+
+    /// A reservation that is used again after a while counts as new, so that nobody reclaims it.
+    fn refresh(&mut self, lease: &Lease, asker: &Asker<'_>) {
+        let is_claimed = lease.resource_version.is_empty();
+        let age = self.now.duration_since(lease.spec.since);
+        if lease.spec.state == State::Reserved && !is_claimed && age > self.grace.duration() / 4 {
+            self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+        }
+    }
+
+    /// The oldest reservation that the same owner made and nobody carries.
+    fn reusable(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
+        let owner = asker.owner.as_ref()?;
+        let is_old = |lease: &&Lease| {
+            lease.spec.state == State::Reserved
+                && lease.spec.pool == pool.name()
+                && lease.spec.purpose == asker.purpose
+                && lease.spec.tenant == asker.tenant
+                && !lease.resource_version.is_empty()
+                && self.now.duration_since(lease.spec.since) >= self.grace.duration()
+        };
+        let mut found: Vec<_> = self.ledger.of_owner(&owner.uid).filter(is_old).collect();
+        found.sort_by_key(|lease| lease.spec.since);
+        found
+            .into_iter()
+            .find(|lease| self.sight.is_gone(&lease.spec.holder))
+            .cloned()
+    }
+
+    /// Refusals by anyone must not eat a tenant's addresses.
+    fn check_unbound(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
+        let Some(owner) = &asker.owner else {
+            return Ok(());
+        };
+        let holders = |state: State| {
+            let mut names: Vec<_> = self
+                .ledger
+                .of_owner(&owner.uid)
+                .filter(|lease| lease.spec.state == state)
+                .map(|lease| &lease.spec.holder.name)
+                .filter(|name| **name != asker.holder.name)
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names.len()
+        };
+        let (unbound, bound) = (holders(State::Reserved), holders(State::Bound));
+        let lacks = asker.wanted.unwrap_or(1).saturating_sub(bound);
+        if unbound < lacks + SPARE_RESERVATIONS {
+            return Ok(());
+        }
+        self.sight
+            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
+        Err(Refusal::ReservedInVain {
+            owner: format!("{} {}", owner.kind, owner.name),
+            reserved: unbound,
+            lacks,
+            grace: self.grace,
+        })
+    }
+
+    /// The lowest free address that the tenant may have, in a new block when the own ones are full.
+    fn lowest(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<IpAddr, Refusal> {
+        let domain = &pool.spec().domain;
+        if pool.spec().block_size.is_none() {
+            let free = pool
+                .offered()
+                .iter()
+                .find_map(|span| self.ledger.gap(domain, *span));
+            return free.ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address));
+        }
+        let blocks = self.blocks(pool, asker.tenant);
+        let in_block = |block: &Slot| {
+            let parts = pool.offered().iter();
+            let mut parts = parts.filter_map(|span| span.intersection(block.span));
+            parts.find_map(|span| self.ledger.gap(domain, span))
+        };
+        if let Some(free) = blocks.iter().find_map(in_block) {
+            return Ok(free);
+        }
+        // A block is not taken because of an old list of the own ones.
+        self.sight
+            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
+        let may_grow = pool
+            .spec()
+            .blocks_per_tenant
+            .is_none_or(|most| blocks.len() < most as usize);
+        let block = may_grow
+            .then(|| self.free_slot(SlotKind::Block, pool, |from| pool.next_block(from)))
+            .flatten()
+            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
+        let first =
+            in_block(&block).ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
+        self.claim_block(pool, block, asker.tenant);
+        Ok(first)
+    }
+
+    /// The blocks that a tenant has of a pool, the lowest first.
+    fn blocks(&self, pool: &Pool, tenant: &str) -> Vec<Slot> {
+        let mut blocks: Vec<_> = self
+            .ledger
+            .of_tenant(tenant)
+            .filter(|lease| lease.slot.kind == SlotKind::Block)
+            .filter(|lease| lease.spec.pool == pool.name() && lease.spec.state == State::Bound)
+            .map(|lease| lease.slot.clone())
+            .collect();
+        blocks.sort_unstable();
+        blocks
+    }
+
+    /// An address that is named lies in a block of the tenant's; who has none yet gets that one.
+    fn enter_block(
+        &mut self,
+        pool: &Pool,
+        address: IpAddr,
+        asker: &Asker<'_>,
+    ) -> Result<(), Refusal> {
+        let Some(block) = pool.block_of(address) else {
+            return Ok(());
+        };
+        let blocks = self.blocks(pool, asker.tenant);
+        if blocks.contains(&block) {
+            return Ok(());
+        }
+        self.sight
+            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
+        let taken = self
+            .ledger
+            .overlapping(SlotKind::Block, &pool.spec().domain, block.span);
+        if blocks.is_empty() && taken.is_none() {
+            self.claim_block(pool, block, asker.tenant);
+            return Ok(());
+        }
+        Err(Refusal::OutsideBlocks {
+            blocks: blocks.iter().map(Slot::text).collect(),
+        })
+    }
+
+    fn claim_block(&mut self, pool: &Pool, block: Slot, tenant: &str) {
+        let holder = Holder {
+            kind: "Tenant".to_owned(),
+            name: tenant.to_owned(),
+            ..Holder::default()
+        };
+        let asker = Asker {
+            tenant,
+            holder,
+            owner: None,
+            wanted: None,
+            purpose: Purpose::Block,
+        };
+        // A tenant is there before any of its objects.
+        let lease = self.lease(pool, block, &asker, State::Bound);
+        self.claim(Claim::Create(lease));
+    }
+
+    /// The lowest slot that overlaps none that is leased.
+    fn free_slot(
+        &self,
+        kind: SlotKind,
+        pool: &Pool,
+        next: impl Fn(u128) -> Option<Slot>,
+    ) -> Option<Slot> {
+        let domain = &pool.spec().domain;
+        let mut from = 0;
+        loop {
+            let slot = next(from)?;
+            match self.ledger.overlapping(kind, domain, slot.span) {
+                None => return Some(slot),
+                Some(taken) => {
+                    let (_, last) = taken.slot.span.numbers();
+                    from = last.max(slot.span.numbers().1).checked_add(1)?;
+                }
+            }
+        }
+    }
+
+    /// Why nothing is left. Nobody is refused for what only a cache says.
+    fn exhausted(&self, pool: &Pool, asker: &Asker<'_>, kind: SlotKind) -> Refusal {
+        let of_tenant = Selection::Tenant(asker.tenant.to_owned());
+        self.sight.is_live(&of_tenant);
+        let of_all = match (kind, pool.spec().block_size) {
+            (SlotKind::Address, Some(_)) => SlotKind::Block,
+            _ => kind,
+        };
+        self.sight.is_live(&Selection::Kind(of_all));
+        let count = |state: &[State]| {
+            let leases = self.ledger.of_tenant(asker.tenant);
+            leases
+                .filter(|lease| lease.slot.kind == kind && lease.spec.pool == pool.name())
+                .filter(|lease| state.contains(&lease.spec.state))
+                .count()
+        };
+        Refusal::Exhausted {
+            pool: pool.name().to_owned(),
+            kind,
+            blocks: self.blocks(pool, asker.tenant).len(),
+            most_blocks: pool.spec().blocks_per_tenant,
+            leased: count(&[State::Reserved, State::Bound, State::MovedAway]),
+            cooling: count(&[State::Releasing]),
+            reuse_after: pool.spec().reuse_after,
+        }
+    }
+
+    fn lease(&self, pool: &Pool, slot: Slot, asker: &Asker<'_>, state: State) -> Lease {
+        self.new_lease(pool.name(), slot, asker, state)
+    }
+
+    fn new_lease(&self, pool: &str, slot: Slot, asker: &Asker<'_>, state: State) -> Lease {
+        let spec = LeaseSpec {
+            kind: slot.kind,
+            domain: slot.domain.clone(),
+            address: slot.text(),
+            pool: pool.to_owned(),
+            tenant: asker.tenant.to_owned(),
+            purpose: asker.purpose,
+            holder: asker.holder.clone(),
+            owner: asker.owner.clone(),
+            state,
+            since: self.now,
+        };
+        Lease::new(slot, spec)
+    }
+
+    /// A stored lease, with another holder or state from now on.
+    fn over(&self, lease: &Lease, asker: &Asker<'_>, state: State) -> Lease {
+        let fresh = self.new_lease(&lease.spec.pool, lease.slot.clone(), asker, state);
+        Lease {
+            resource_version: lease.resource_version.clone(),
+            uid: lease.uid.clone(),
+            ..fresh
+        }
+    }
+
+    fn claim(&mut self, claim: Claim) {
+        self.ledger.put(claim.lease().clone());
+        self.claims.push(claim);
+    }
+}
+
+/// Whether an import knew this address as one of the asker's cluster, without knowing its machine.
+fn is_imported_for(lease: &Lease, asker: &Asker<'_>) -> bool {
+    let cluster = asker.owner.is_some() || asker.purpose == Purpose::Endpoint;
+    lease.spec.purpose == Purpose::Import
+        && lease.spec.state == State::Bound
+        && lease.spec.tenant == asker.tenant
+        && lease.spec.holder.kind == "Cluster"
+        && lease.spec.holder.namespace == asker.holder.namespace
+        && cluster
+}
+
+/// Whether claims that were carried out may stand: nobody else has reserved another endpoint for the
+/// same cluster meanwhile, and no tenant has more blocks than the pool allows. `ledger` must have
+/// been read after they were carried out. Of two that meet, whoever sees the other gives way.
+#[must_use]
+pub fn stands(ledger: &Ledger, claims: &[Claim], pools: &super::Pools) -> bool {
+    claims.iter().all(|claim| {
+        let lease = claim.lease();
+        match lease.spec.purpose {
+            Purpose::Endpoint => ledger
+                .of_holder(&lease.spec.holder)
+                .filter(|other| other.spec.purpose == Purpose::Endpoint)
+                .filter(|other| matches!(other.spec.state, State::Reserved | State::Bound))
+                .all(|other| other.slot == lease.slot),
+            Purpose::Block => {
+                let most = pools
+                    .get(&lease.spec.pool)
+                    .ok()
+                    .and_then(|pool| pool.spec().blocks_per_tenant);
+                let blocks = ledger.of_tenant(&lease.spec.tenant).filter(|other| {
+                    other.slot.kind == SlotKind::Block && other.spec.pool == lease.spec.pool
+                });
+                most.is_none_or(|most| blocks.count() <= most as usize)
+            }
+            _ => true,
+        }
+    })
+}
+
+/// What must be listed live before [`stands`] can be asked; empty when nothing needs it.
+#[must_use]
+pub fn to_confirm(claims: &[Claim]) -> Vec<Selection> {
+    claims
+        .iter()
+        .filter_map(|claim| {
+            let spec = &claim.lease().spec;
+            match (claim, spec.purpose) {
+                (Claim::Create(_), Purpose::Endpoint) => {
+                    Some(Selection::Namespace(spec.holder.namespace.clone()))
+                }
+                (Claim::Create(_), Purpose::Block) => Some(Selection::Tenant(spec.tenant.clone())),
+                _ => None,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,143 @@
+//! Keeps leases true to their holders: binds, releases, and deletes what has cooled.
+
+use std::sync::Arc;
+
+use basphere_core::Timestamp;
+use basphere_core::ipam::{Delays, Holding, Lease, Selection, SlotKind, State, Step, due, next};
+use tracing::debug;
+
+use crate::book::Book;
+use crate::store::{Store, StoreError};
+
+/// What is known of the objects that hold leases.
+pub trait Holders: Send + Sync {
+    /// What a cache tells of a lease's holder; never that it is gone.
+    fn cached(&self, lease: &Lease) -> Holding;
+
+    /// What the API server tells of a lease's holder, past all caches: everything that may carry the
+    /// lease is read.
+    fn live(&self, lease: &Lease) -> impl Future<Output = Result<Holding, StoreError>> + Send;
+
+    /// Told of each step that was taken, for Events and metrics.
+    fn taken(&self, lease: &Lease, step: &Step);
+}
+
+/// Takes the steps of leases' lives.
+#[derive(Debug)]
+pub struct Keeper<S, H> {
+    store: S,
+    holders: H,
+    book: Arc<Book>,
+}
+
+impl<S: Store, H: Holders> Keeper<S, H> {
+    /// A keeper of the leases in this book.
+    #[must_use]
+    pub fn new(store: S, holders: H, book: Arc<Book>) -> Self {
+        Self {
+            store,
+            holders,
+            book,
+        }
+    }
+
+    /// Who knows of holders.
+    #[must_use]
+    pub fn holders(&self) -> &H {
+        &self.holders
+    }
+
+    /// Takes the next step of a lease, and tells when it must be looked at again although nothing
+    /// changes.
+    ///
+    /// # Errors
+    /// When the API server does not answer, or refuses. A conflict is none: the lease as it is now
+    /// has been read, and is to be looked at again.
+    pub async fn keep(
+        &self,
+        name: &str,
+        now: Timestamp,
+        delays: Delays,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let Some(lease) = self.book.ledger().get(name).cloned() else {
+            return Ok(None);
+        };
+        // A review is writing it at this moment; the watch tells when that is done.
+        if lease.resource_version.is_empty() {
+            return Ok(None);
+        }
+        let mut step = next(&lease, &self.holders.cached(&lease), now, delays);
+        if step == Step::Look || step == Step::Delete {
+            step = next(&lease, &self.holders.live(&lease).await?, now, delays);
+        }
+        let written = self.take(&lease, &step, now).await;
+        match written {
+            Ok(()) => {}
+            Err(StoreError::Conflict) => {
+                self.look(&lease).await?;
+                return Ok(Some(now));
+            }
+            Err(error) => return Err(error),
+        }
+        if !matches!(step, Step::Wait | Step::Look) {
+            debug!(lease = name, ?step, "kept");
+            self.holders.taken(&lease, &step);
+        }
+        let lease = self.book.ledger().get(name).cloned();
+        Ok(lease.and_then(|lease| due(&lease, delays)))
+    }
+
+    async fn take(&self, lease: &Lease, step: &Step, now: Timestamp) -> Result<(), StoreError> {
+        match step {
+            Step::Wait | Step::Look => Ok(()),
+            Step::Bind { uid } => {
+                let mut bound = lease.clone().into_state(State::Bound, now);
+                bound.spec.holder.uid = Some(uid.clone());
+                self.replace(bound).await
+            }
+            Step::Release => {
+                self.replace(lease.clone().into_state(State::Releasing, now))
+                    .await
+            }
+            Step::MoveAway => {
+                self.replace(lease.clone().into_state(State::MovedAway, now))
+                    .await
+            }
+            Step::Delete if self.is_used(lease).await? => Ok(()),
+            Step::Delete => {
+                self.store.delete(lease).await?;
+                self.book.forget(&lease.name());
+                Ok(())
+            }
+        }
+    }
+
+    async fn replace(&self, lease: Lease) -> Result<(), StoreError> {
+        let stored = self.store.replace(&lease).await?;
+        self.book.observe(stored);
+        Ok(())
+    }
+
+    /// A block stays as long as anything in it is leased.
+    async fn is_used(&self, lease: &Lease) -> Result<bool, StoreError> {
+        let slot = &lease.slot;
+        if slot.kind != SlotKind::Block {
+            return Ok(false);
+        }
+        let selection = Selection::Tenant(lease.spec.tenant.clone());
+        let listed = self.store.list(&selection).await?;
+        self.book.replace(&selection, listed);
+        let ledger = self.book.ledger();
+        let mut within = ledger.within(SlotKind::Address, &slot.domain, slot.span);
+        Ok(within.next().is_some())
+    }
+
+    async fn look(&self, lease: &Lease) -> Result<(), StoreError> {
+        let selection = Selection::Name(lease.name());
+        match self.store.list(&selection).await?.pop() {
+            Some(stored) => self.book.observe(stored),
+            None => self.book.forget(&lease.name()),
+        }
+        Ok(())
+    }
+}

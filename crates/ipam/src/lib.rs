@@ -1,0 +1,16 @@
+//! Reservations: how what [`basphere_core`] decides is made to hold at the API server, and how leases
+//! live on afterwards.
+//!
+//! Everything here is asynchronous over [`Store`] and knows neither sockets nor clocks, so that the
+//! simulation in `tests/` drives the very code that the webhook runs, one answer of a modelled API
+//! server at a time.
+
+mod book;
+mod keeper;
+mod registrar;
+mod store;
+
+pub use book::Book;
+pub use keeper::{Holders, Keeper};
+pub use registrar::{Failed, Registrar};
+pub use store::{Store, StoreError};

@@ -1,0 +1,127 @@
+//! Reservations at the API server: leases are created, replaced and deleted there, and nowhere else.
+
+use std::sync::Arc;
+
+use basphere_api::crd::{AddressLease, lease_selector};
+use basphere_core::ipam::{Claim, Lease, Selection};
+use basphere_ipam::{Failed, Registrar, Store, StoreError};
+use futures::future::BoxFuture;
+use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
+use kube::{Client, ResourceExt};
+use tracing::warn;
+
+use crate::register::FIELD_MANAGER;
+use crate::world::World;
+
+/// Where claims are carried out.
+pub trait Desk: Send + Sync + 'static {
+    /// Carries out claims in their order.
+    fn carry_out<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<(), Failed>>;
+}
+
+/// Carries out claims at the API server.
+pub struct KubeDesk {
+    registrar: Registrar<KubeStore>,
+    world: Arc<World>,
+}
+
+impl KubeDesk {
+    /// A desk that writes by this client, and takes note in this world.
+    #[must_use]
+    pub fn new(client: Client, world: Arc<World>) -> Self {
+        let registrar = Registrar::new(KubeStore::new(client), Arc::clone(world.book()));
+        Self { registrar, world }
+    }
+}
+
+impl Desk for KubeDesk {
+    fn carry_out<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<(), Failed>> {
+        Box::pin(async move {
+            let pools = self.world.pools();
+            self.registrar.carry_out(claims, &pools).await
+        })
+    }
+}
+
+/// Leases at the API server.
+#[derive(Clone)]
+pub struct KubeStore {
+    api: Api<AddressLease>,
+}
+
+impl KubeStore {
+    /// A store over this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self {
+            api: Api::all(client),
+        }
+    }
+}
+
+impl Store for KubeStore {
+    async fn create(&self, lease: &Lease) -> Result<Lease, StoreError> {
+        let created = self.api.create(&written(), &AddressLease::of(lease)).await;
+        stored(created.map_err(failure)?)
+    }
+
+    async fn replace(&self, lease: &Lease) -> Result<Lease, StoreError> {
+        let object = AddressLease::of(lease);
+        let replaced = self.api.replace(&lease.name(), &written(), &object).await;
+        stored(replaced.map_err(failure)?)
+    }
+
+    async fn delete(&self, lease: &Lease) -> Result<(), StoreError> {
+        let preconditions = Preconditions {
+            resource_version: Some(lease.resource_version.clone()),
+            uid: Some(lease.uid.clone()),
+        };
+        let parameters = DeleteParams::default().preconditions(preconditions);
+        let deleted = self.api.delete(&lease.name(), &parameters).await;
+        deleted.map(drop).map_err(failure)
+    }
+
+    async fn list(&self, selection: &Selection) -> Result<Vec<Lease>, StoreError> {
+        if let (Selection::Name(name), None) = (selection, lease_selector(selection)) {
+            let found = self.api.get_opt(name).await.map_err(failure)?;
+            return found.map(stored).into_iter().collect();
+        }
+        let labels = lease_selector(selection).unwrap_or_default();
+        let parameters = ListParams::default().labels(&labels);
+        let listed = self.api.list(&parameters).await.map_err(failure)?;
+        Ok(listed.items.into_iter().filter_map(readable).collect())
+    }
+}
+
+fn written() -> PostParams {
+    PostParams {
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PostParams::default()
+    }
+}
+
+fn stored(object: AddressLease) -> Result<Lease, StoreError> {
+    object
+        .lease()
+        .map_err(|error| StoreError::Refused(error.to_string()))
+}
+
+/// A lease of a list; what contradicts itself was written by hand, and takes no address.
+pub(crate) fn readable(object: AddressLease) -> Option<Lease> {
+    let lease = object.lease();
+    if let Err(error) = &lease {
+        warn!(name = object.name_any(), error = %error, "an AddressLease cannot be read");
+    }
+    lease.ok()
+}
+
+fn failure(error: kube::Error) -> StoreError {
+    match error {
+        // Gone is as much of a conflict as changed, for whoever replaces or deletes.
+        kube::Error::Api(status) if matches!(status.code, 404 | 409) => StoreError::Conflict,
+        kube::Error::Api(status) if status.code < 500 && status.code != 429 => {
+            StoreError::Refused(status.to_string())
+        }
+        other => StoreError::Unanswered(other.to_string()),
+    }
+}
