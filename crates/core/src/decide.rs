@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::finding::Class;
 use crate::site::Trust;
 use crate::{
-    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, addresses, guard,
+    Code, Decision, Finding, Kind, Operation, Part, Phase, Request, Snapshot, addresses, guard,
     ownership, shape, subjects,
 };
 
@@ -20,6 +20,9 @@ use crate::{
 /// only if the answer is "there is none".
 #[must_use]
 pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
+    if matches!(request.subject.kind, Kind::AddressPool | Kind::AddressLease) {
+        return decide_resource(request, snapshot);
+    }
     if request.operation == Operation::Delete {
         return Decision::default();
     }
@@ -55,6 +58,18 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         warnings,
         claims: context.claims(),
         missed: context.into_missed(),
+    }
+}
+
+/// Our own resources are not completed, and their deletion is judged too.
+fn decide_resource(request: &Request, snapshot: &Snapshot) -> Decision {
+    let context = Context::new(request, snapshot);
+    let denials = addresses::resources::judge(&context);
+    Decision {
+        object: request.object.clone(),
+        denials,
+        missed: context.into_missed(),
+        ..Decision::default()
     }
 }
 
