@@ -154,14 +154,14 @@ impl<'a> Context<'a> {
         self.claims.borrow().clone()
     }
 
-    /// The AddressPool of that name, or why it hands nothing out. Nobody is refused for what only a
-    /// cache says.
-    pub(crate) fn pool(&self, name: &str) -> Result<&'a Pool, String> {
-        let pool = self.snapshot.pools.get(name);
-        if pool.is_err() {
+    /// The AddressPool of that name, or why it hands nothing out; without a reason, that is not
+    /// certain yet.
+    pub(crate) fn pool(&self, name: &str) -> Result<&'a Pool, Option<String>> {
+        self.snapshot.pools.get(name).map_err(|reason| {
             self.miss(Lookup::Pools);
-        }
-        pool
+            let is_certain = self.snapshot.live.contains(&Lookup::Pools);
+            is_certain.then_some(reason)
+        })
     }
 
     /// The lease of a slot, with those that were claimed.

@@ -121,7 +121,8 @@ fn pool<'a>(
 ) -> Option<&'a Pool> {
     match context.pool(name) {
         Ok(pool) => Some(pool),
-        Err(reason) => {
+        Err(None) => None,
+        Err(Some(reason)) => {
             let finding =
                 Finding::new(Code::PoolNotReady, field_path(pointer), Value::Null, reason);
             draft.finding(finding.hint("ask an admin"));

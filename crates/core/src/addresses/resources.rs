@@ -181,7 +181,7 @@ fn check_lease(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let reason = match context.pool(&lease.spec.pool) {
-        Err(reason) => Some(reason),
+        Err(reason) => reason,
         Ok(pool) if !is_held(pool, &lease) => {
             Some(format!("pool {} does not hand it out", pool.name()))
         }

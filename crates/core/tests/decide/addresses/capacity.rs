@@ -13,7 +13,7 @@ fn small() -> World {
         json!({"domain": "lan", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 1});
     world
         .pools
-        .put("nodes", "", serde_json::from_value(spec).unwrap());
+        .put("nodes", "", serde_json::from_value(spec).expect("a pool"));
     world.apply_all(&[cluster("demo"), infrastructure("demo", json!({}))]);
     world
 }

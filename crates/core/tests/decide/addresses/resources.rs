@@ -21,7 +21,7 @@ fn nodes() -> Value {
 }
 
 fn request(world: &World, old: Option<Value>, new: Option<Value>) -> Request {
-    let object = new.as_ref().or(old.as_ref()).unwrap().clone();
+    let object = new.as_ref().or(old.as_ref()).expect("one of both").clone();
     Request {
         operation: match (&old, &new) {
             (None, _) => Operation::Create,
