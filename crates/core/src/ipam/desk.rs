@@ -165,6 +165,11 @@ impl<'a> Desk<'a> {
     /// Makes a stored lease the asker's, when it is the asker's to have.
     fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_ours = lease.spec.holder.is(&asker.holder);
+        // Whether it will be stored shows in a moment: the claim waits for that, and is decided again.
+        if lease.is_noted() {
+            self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+            return Ok(());
+        }
         match lease.spec.state {
             State::Reserved | State::Bound if is_ours => {
                 self.refresh(lease, asker);
@@ -193,39 +198,51 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// The lease that the holder has of this pool.
+    /// The lease that the holder has of this pool. A cluster that is made again under its name takes
+    /// its endpoint back, since one of its objects may have been let in with that before it cooled.
     fn own(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
-        let is_alive = |lease: &&Lease| {
-            matches!(lease.spec.state, State::Reserved | State::Bound)
-                && lease.spec.purpose == asker.purpose
-                && lease.spec.pool == pool.name()
+        let rank = |state: State| match state {
+            State::Bound => Some(0),
+            // One that was reserved beside it, by another replica.
+            State::Reserved => Some(1),
+            State::Releasing if asker.purpose == Purpose::Endpoint => Some(2),
+            State::Releasing | State::MovedAway => None,
         };
-        // A bound one before one that was reserved beside it, by another replica.
         self.ledger
             .of_holder(&asker.holder)
-            .filter(is_alive)
-            .min_by_key(|lease| lease.spec.state != State::Bound)
-            .cloned()
+            .filter(|lease| {
+                lease.spec.purpose == asker.purpose && lease.spec.pool == pool.name()
+            })
+            .filter_map(|lease| Some((rank(lease.spec.state)?, lease)))
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, lease)| lease.clone())
     }
 
-    /// A reservation that is used again after a while counts as new, so that nobody reclaims it.
+    /// A reservation that is used again after a while counts as new, so that nobody reclaims it. That
+    /// of an endpoint always does: it is shared, and who reserved it may be about to give it back
+    /// because of another; so does what another request is only asking for, since it may not get it.
     fn refresh(&mut self, lease: &Lease, asker: &Asker<'_>) {
         let is_claimed = lease.resource_version.is_empty();
         let age = self.now.duration_since(lease.spec.since);
-        if lease.spec.state == State::Reserved && !is_claimed && age > self.grace.duration() / 4 {
+        let is_unsure = lease.is_noted()
+            || lease.spec.purpose == Purpose::Endpoint
+            || age > self.grace.duration() / 4;
+        if lease.spec.state != State::Bound && !is_claimed && is_unsure {
             self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
         }
     }
 
-    /// The oldest reservation that the same owner made and nobody carries.
+    /// The oldest reservation that the same owner made and nobody carries. It need not cool, since no
+    /// holder of it was ever seen stored: only then it has no UID.
     fn reusable(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
         let owner = asker.owner.as_ref()?;
         let is_old = |lease: &&Lease| {
-            lease.spec.state == State::Reserved
+            matches!(lease.spec.state, State::Reserved | State::Releasing)
+                && lease.spec.holder.uid.is_none()
                 && lease.spec.pool == pool.name()
                 && lease.spec.purpose == asker.purpose
                 && lease.spec.tenant == asker.tenant
-                && !lease.resource_version.is_empty()
+                && lease.revision().is_some()
                 && self.now.duration_since(lease.spec.since) >= self.grace.duration()
         };
         let mut found: Vec<_> = self.ledger.of_owner(&owner.uid).filter(is_old).collect();
@@ -358,8 +375,8 @@ impl<'a> Desk<'a> {
             wanted: None,
             purpose: Purpose::Block,
         };
-        // A tenant is there before any of its objects.
-        let lease = self.lease(pool, block, &asker, State::Bound);
+        // It is bound, and can be used, once it is certain that the tenant may have it.
+        let lease = self.lease(pool, block, &asker, State::Reserved);
         self.claim(Claim::Create(lease));
     }
 
@@ -442,7 +459,9 @@ impl<'a> Desk<'a> {
     }
 
     fn claim(&mut self, claim: Claim) {
-        self.ledger.put(claim.lease().clone());
+        let mut lease = claim.lease().clone();
+        lease.resource_version.clear();
+        self.ledger.put(lease);
         self.claims.push(claim);
     }
 }
@@ -477,7 +496,9 @@ pub fn stands(ledger: &Ledger, claims: &[Claim], pools: &super::Pools) -> bool {
                     .ok()
                     .and_then(|pool| pool.spec().blocks_per_tenant);
                 let blocks = ledger.of_tenant(&lease.spec.tenant).filter(|other| {
-                    other.slot.kind == SlotKind::Block && other.spec.pool == lease.spec.pool
+                    other.slot.kind == SlotKind::Block
+                        && other.spec.pool == lease.spec.pool
+                        && other.spec.state != State::Releasing
                 });
                 most.is_none_or(|most| blocks.count() <= most as usize)
             }
@@ -494,7 +515,7 @@ pub fn to_confirm(claims: &[Claim]) -> Vec<Selection> {
         .filter_map(|claim| {
             let spec = &claim.lease().spec;
             match (claim, spec.purpose) {
-                (Claim::Create(_), Purpose::Endpoint) => {
+                (_, Purpose::Endpoint) => {
                     Some(Selection::Namespace(spec.holder.namespace.clone()))
                 }
                 (Claim::Create(_), Purpose::Block) => Some(Selection::Tenant(spec.tenant.clone())),

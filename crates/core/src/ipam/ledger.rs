@@ -38,6 +38,15 @@ impl Selection {
     }
 }
 
+/// Some of all leases, as the API server held them at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The API server's revision at that moment.
+    pub revision: u64,
+    /// All of them.
+    pub leases: Vec<Lease>,
+}
+
 /// Namespace, kind, name, and the lease's own name.
 type HolderKey = (String, String, String, String);
 /// Domain, whether IPv6, and the lowest address of a run.
@@ -62,9 +71,8 @@ impl Ledger {
     /// Takes note of a lease, unless what is known of it is newer. Versions are compared as the API
     /// server's revisions; what has none yet is older than all that is stored.
     pub fn observe(&mut self, lease: Lease) {
-        let revision = |lease: &Lease| lease.resource_version.parse::<u64>().ok();
         if let Some(known) = self.leases.get(&lease.name()) {
-            let (known, news) = (revision(known), revision(&lease));
+            let (known, news) = (known.revision(), lease.revision());
             if known.is_some() && news < known {
                 return;
             }
@@ -113,18 +121,20 @@ impl Ledger {
         Some(lease)
     }
 
-    /// Replaces some leases by what a live list of them returned.
-    pub fn replace(&mut self, selection: &Selection, listed: impl IntoIterator<Item = Lease>) {
-        let known: Vec<_> = self
-            .select(selection)
-            .filter(|lease| !lease.resource_version.is_empty())
-            .map(|lease| lease.name())
-            .collect();
+    /// Replaces some leases by what a live list of them returned. What has been learnt since the list
+    /// was made stays, and so does what is only asked for.
+    pub fn replace(&mut self, selection: &Selection, listed: Listed) {
+        let is_older = |lease: &&Lease| {
+            let revision = lease.revision();
+            revision.is_some_and(|revision| revision <= listed.revision)
+        };
+        let known = self.select(selection).filter(is_older);
+        let known: Vec<_> = known.map(Lease::name).collect();
         for name in known {
             self.remove(&name);
         }
-        for lease in listed {
-            self.put(lease);
+        for lease in listed.leases {
+            self.observe(lease);
         }
     }
 
@@ -392,14 +402,21 @@ mod tests {
         ledger.put(lease("10.0.0.5", "kim", "1"));
         ledger.put(lease("10.0.0.6", "kim", ""));
         ledger.put(lease("10.0.0.7", "lee", "2"));
+        ledger.put(lease("10.0.0.9", "kim", "6"));
         let kims = Selection::Tenant("kim".to_owned());
-        ledger.replace(&kims, [lease("10.0.0.8", "kim", "3")]);
+        let listed = Listed {
+            revision: 5,
+            leases: vec![lease("10.0.0.8", "kim", "3"), lease("10.0.0.9", "kim", "4")],
+        };
+        ledger.replace(&kims, listed);
         let left: Vec<_> = ledger
             .iter()
             .map(|lease| lease.spec.address.as_str())
             .collect();
-        // What is only being asked for is in no list yet.
-        assert_eq!(left, ["10.0.0.6", "10.0.0.7", "10.0.0.8"]);
+        // What is only being asked for is in no list yet, and what was written after the list neither.
+        assert_eq!(left, ["10.0.0.6", "10.0.0.7", "10.0.0.8", "10.0.0.9"]);
+        let newer = ledger.get("ip.lan.10.0.0.9").unwrap();
+        assert_eq!(newer.resource_version, "6");
     }
 
     proptest! {
