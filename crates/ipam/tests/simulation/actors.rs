@@ -102,8 +102,6 @@ impl Stage {
         world.count("stored");
         world.store_carrier(Carrier {
             key: draft.key.clone(),
-            tenant: wisher.asker.tenant,
-            pool: wisher.pool,
             holder: wisher.asker.holder.clone(),
             uid: draft.uid.clone(),
             owner: wisher.asker.owner.clone(),

@@ -27,8 +27,9 @@ pub(crate) const REQUEST_TIMEOUT: Millis = 6_000;
 pub(crate) const GRACE: Millis = 8_000;
 /// The longest that a cache is behind.
 pub(crate) const LAG: Millis = 1_500;
-/// How long addresses cool.
+/// How long addresses cool at the most; those of the flat pool need hardly any time.
 pub(crate) const REUSE_AFTER: Millis = 10_000;
+const FLAT_REUSE_AFTER: Millis = 500;
 /// Machines that each owner wants at the most.
 pub(crate) const WANTED: usize = 4;
 
@@ -38,8 +39,6 @@ pub(crate) const TENANTS: [&str; 2] = ["kim", "lee"];
 #[derive(Clone, Debug)]
 pub(crate) struct Carrier {
     pub(crate) key: String,
-    pub(crate) tenant: &'static str,
-    pub(crate) pool: &'static str,
     pub(crate) holder: Holder,
     pub(crate) uid: String,
     pub(crate) owner: Option<Owner>,
@@ -224,7 +223,7 @@ impl World {
             return;
         };
         let is_vain = !trail.was_bound && trail.owner.is_some() && trail.owner == spec.owner;
-        let is_cold = self.now >= trail.at + REUSE_AFTER;
+        let is_cold = self.now >= trail.at + reuse_after(&spec.pool);
         if !trail.holder.is(&spec.holder) && !is_vain && !is_cold {
             let age = self.now - trail.at;
             let (from, to) = (&trail.holder, &spec.holder);
@@ -277,17 +276,27 @@ impl World {
     }
 }
 
-pub(crate) fn delays() -> Delays {
+fn reuse_after(pool: &str) -> Millis {
+    if pool == "flat" {
+        FLAT_REUSE_AFTER
+    } else {
+        REUSE_AFTER
+    }
+}
+
+pub(crate) const GRACE_DELAY: Delay = Delay::millis(GRACE as u32);
+
+pub(crate) fn delays(pool: &str) -> Delays {
     Delays {
-        grace: Delay::millis(GRACE as u32),
-        reuse_after: Delay::millis(REUSE_AFTER as u32),
+        grace: GRACE_DELAY,
+        reuse_after: Delay::millis(reuse_after(pool) as u32),
     }
 }
 
 /// Tight pools, so that they are full now and then: two blocks of six addresses for each tenant and
 /// one to spare, a flat one, and one of ranges.
 fn pools() -> Pools {
-    let reuse = format!("{REUSE_AFTER}ms");
+    let [reuse, flat_reuse] = [REUSE_AFTER, FLAT_REUSE_AFTER].map(|delay| format!("{delay}ms"));
     let mut pools = Pools::default();
     for (name, spec) in [
         (
@@ -295,7 +304,7 @@ fn pools() -> Pools {
             json!({"cidr": "10.0.0.0/27", "blockSize": 29, "blocksPerTenant": 2,
                    "keepFirstBlock": false, "reuseAfter": reuse}),
         ),
-        ("flat", json!({"cidr": "10.0.1.0/28", "reuseAfter": reuse})),
+        ("flat", json!({"cidr": "10.0.1.0/28", "reuseAfter": flat_reuse})),
         ("ranges", json!({"cidr": "10.0.2.0/27", "rangeSize": 8, "reuseAfter": reuse})),
     ] {
         pools.put(name, "", serde_json::from_value(spec).unwrap());

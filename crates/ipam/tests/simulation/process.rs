@@ -10,7 +10,7 @@ use basphere_core::ipam::{
 };
 use basphere_ipam::{Book, Failed, Holders, Keeper, Registrar, StoreError};
 
-use crate::model::{Carrier, Millis, News, Shared, delays, lock};
+use crate::model::{Carrier, GRACE_DELAY, Millis, News, Shared, delays, lock};
 use crate::store::{ModelStore, pause};
 use crate::truth::{Asked, check_refusal};
 
@@ -151,7 +151,7 @@ impl Process {
                 let world = lock(&self.world);
                 (world.timestamp(), world.pool(wisher.pool))
             };
-            let mut desk = Desk::new(ledger.clone(), facts, now, delays().grace);
+            let mut desk = Desk::new(ledger.clone(), facts, now, GRACE_DELAY);
             let answer = ask(&mut desk, &pool, wisher, wish);
             let (_, claims) = desk.into_parts();
             let missed = std::mem::take(facts.missed.get_mut());
@@ -191,7 +191,7 @@ impl Process {
                 continue;
             };
             // What fails is tried again.
-            let _ = self.keeper.keep(&lease.name(), now, delays()).await;
+            let _ = self.keeper.keep(&lease.name(), now, delays(&lease.spec.pool)).await;
         }
     }
 }
