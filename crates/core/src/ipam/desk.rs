@@ -180,6 +180,10 @@ impl<'a> Desk<'a> {
                 self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
                 return Ok(());
             }
+            State::Releasing if is_ours && is_clusters(asker.purpose) => {
+                self.refresh(lease, asker);
+                return Ok(());
+            }
             _ => {}
         }
         if is_imported_for(lease, asker) {
@@ -199,13 +203,13 @@ impl<'a> Desk<'a> {
     }
 
     /// The lease that the holder has of this pool. A cluster that is made again under its name takes
-    /// its endpoint back, since one of its objects may have been let in with that before it cooled.
+    /// back what it had, since one of its objects may have been let in with that before it cooled.
     fn own(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
         let rank = |state: State| match state {
             State::Bound => Some(0),
             // One that was reserved beside it, by another replica.
             State::Reserved => Some(1),
-            State::Releasing if asker.purpose == Purpose::Endpoint => Some(2),
+            State::Releasing if is_clusters(asker.purpose) => Some(2),
             State::Releasing | State::MovedAway => None,
         };
         self.ledger
@@ -227,7 +231,9 @@ impl<'a> Desk<'a> {
         let is_unsure = lease.is_noted()
             || lease.spec.purpose == Purpose::Endpoint
             || age > self.grace.duration() / 4;
-        if lease.spec.state != State::Bound && !is_claimed && is_unsure {
+        let is_over = lease.spec.state == State::Releasing;
+        let is_reserved = lease.spec.state == State::Reserved;
+        if !is_claimed && (is_over || is_reserved && is_unsure) {
             self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
         }
     }
@@ -464,6 +470,11 @@ impl<'a> Desk<'a> {
         self.ledger.put(lease);
         self.claims.push(claim);
     }
+}
+
+/// Whether such a lease is held in the name of a Cluster, which may be made again under its name.
+fn is_clusters(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Endpoint | Purpose::LoadBalancer)
 }
 
 /// Whether an import knew this address as one of the asker's cluster, without knowing its machine.

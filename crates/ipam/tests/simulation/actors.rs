@@ -81,7 +81,8 @@ impl Stage {
             Verdict::Refused(refusal) => {
                 let mut world = lock(&self.world);
                 world.count("given, then refused");
-                world.say(format_args!("{} given {slot}, then: {refusal}", draft.key));
+                let why = format!("{} was given {slot}, then refused: {refusal}", draft.key);
+                world.fail(why);
                 return None;
             }
             Verdict::Failed => return None,
