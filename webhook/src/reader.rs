@@ -50,10 +50,7 @@ pub trait Reader: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<Value>, ReadError>>;
 
     /// Some of the AddressLeases.
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Listed, ReadError>>;
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>>;
 
     /// All AddressPools.
     fn pools(&self) -> BoxFuture<'_, Result<Vec<Value>, ReadError>>;
@@ -151,10 +148,7 @@ impl Reader for KubeReader {
         Box::pin(self.read_object(namespace, kind, name))
     }
 
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Listed, ReadError>> {
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>> {
         Box::pin(self.read_leases(selection))
     }
 

@@ -84,7 +84,9 @@ impl Book {
     /// Takes note of a live list.
     pub fn replace(&self, selection: &Selection, mut listed: Listed) {
         let mut pages = self.lock();
-        listed.leases.retain(|lease| !pages.gone.contains(&lease.uid));
+        listed
+            .leases
+            .retain(|lease| !pages.gone.contains(&lease.uid));
         pages.ledger.replace(selection, listed);
     }
 

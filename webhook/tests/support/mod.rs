@@ -138,10 +138,7 @@ impl Reader for Stored {
         Box::pin(async move { found })
     }
 
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Listed, ReadError>> {
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>> {
         let asked = format!("AddressLease {selection:?}");
         self.asked.lock().unwrap().push(asked);
         let found = self.lists.as_ref().map(|_| Listed::default());

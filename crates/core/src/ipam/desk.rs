@@ -4,9 +4,14 @@
 //! Every answer is a guess over what is known, made good by the claims that come with it: they are
 //! carried out by compare-and-swap at the API server, and who loses asks again.
 
+mod confirm;
+mod free;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+
+pub use confirm::{stands, to_confirm};
 
 use super::delay::Delay;
 use super::lease::{Claim, Holder, Lease, LeaseSpec, Owner, Purpose, State};
@@ -247,9 +252,7 @@ impl<'a> Desk<'a> {
         };
         self.ledger
             .of_holder(&asker.holder)
-            .filter(|lease| {
-                lease.spec.purpose == asker.purpose && lease.spec.pool == pool.name()
-            })
+            .filter(|lease| lease.spec.purpose == asker.purpose && lease.spec.pool == pool.name())
             .filter_map(|lease| Some((rank(lease.spec.state)?, lease)))
             .min_by_key(|(rank, _)| *rank)
             .map(|(_, lease)| lease.clone())
@@ -324,149 +327,6 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// The lowest free address that the tenant may have, in a new block when the own ones are full.
-    fn lowest(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<IpAddr, Refusal> {
-        let domain = &pool.spec().domain;
-        if pool.spec().block_size.is_none() {
-            let free = pool
-                .offered()
-                .iter()
-                .find_map(|span| self.ledger.gap(domain, *span));
-            return free.ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address));
-        }
-        let blocks = self.blocks(pool, asker.tenant);
-        let in_block = |block: &Slot| {
-            let parts = pool.offered().iter();
-            let mut parts = parts.filter_map(|span| span.intersection(block.span));
-            parts.find_map(|span| self.ledger.gap(domain, span))
-        };
-        if let Some(free) = blocks.iter().find_map(in_block) {
-            return Ok(free);
-        }
-        // A block is not taken because of an old list of the own ones.
-        self.sight
-            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
-        let may_grow = pool
-            .spec()
-            .blocks_per_tenant
-            .is_none_or(|most| blocks.len() < most as usize);
-        let block = may_grow
-            .then(|| self.free_slot(SlotKind::Block, pool, |from| pool.next_block(from)))
-            .flatten()
-            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        let first =
-            in_block(&block).ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        self.claim_block(pool, block, asker.tenant);
-        Ok(first)
-    }
-
-    /// The blocks that a tenant has of a pool, the lowest first.
-    fn blocks(&self, pool: &Pool, tenant: &str) -> Vec<Slot> {
-        let mut blocks: Vec<_> = self
-            .ledger
-            .of_tenant(tenant)
-            .filter(|lease| lease.slot.kind == SlotKind::Block)
-            .filter(|lease| lease.spec.pool == pool.name() && lease.spec.state == State::Bound)
-            .map(|lease| lease.slot.clone())
-            .collect();
-        blocks.sort_unstable();
-        blocks
-    }
-
-    /// An address that is named lies in a block of the tenant's; who has none yet gets that one.
-    fn enter_block(
-        &mut self,
-        pool: &Pool,
-        address: IpAddr,
-        asker: &Asker<'_>,
-    ) -> Result<(), Refusal> {
-        let Some(block) = pool.block_of(address) else {
-            return Ok(());
-        };
-        let blocks = self.blocks(pool, asker.tenant);
-        if blocks.contains(&block) {
-            return Ok(());
-        }
-        self.sight
-            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
-        let taken = self
-            .ledger
-            .overlapping(SlotKind::Block, &pool.spec().domain, block.span);
-        if blocks.is_empty() && taken.is_none() {
-            self.claim_block(pool, block, asker.tenant);
-            return Ok(());
-        }
-        Err(Refusal::OutsideBlocks {
-            blocks: blocks.iter().map(Slot::text).collect(),
-        })
-    }
-
-    fn claim_block(&mut self, pool: &Pool, block: Slot, tenant: &str) {
-        let holder = Holder {
-            kind: "Tenant".to_owned(),
-            name: tenant.to_owned(),
-            ..Holder::default()
-        };
-        let asker = Asker {
-            tenant,
-            holder,
-            owner: None,
-            wanted: None,
-            purpose: Purpose::Block,
-        };
-        // It is bound, and can be used, once it is certain that the tenant may have it.
-        let lease = self.lease(pool, block, &asker, State::Reserved);
-        self.claim(Claim::Create(lease));
-    }
-
-    /// The lowest slot that overlaps none that is leased.
-    fn free_slot(
-        &self,
-        kind: SlotKind,
-        pool: &Pool,
-        next: impl Fn(u128) -> Option<Slot>,
-    ) -> Option<Slot> {
-        let domain = &pool.spec().domain;
-        let mut from = 0;
-        loop {
-            let slot = next(from)?;
-            match self.ledger.overlapping(kind, domain, slot.span) {
-                None => return Some(slot),
-                Some(taken) => {
-                    let (_, last) = taken.slot.span.numbers();
-                    from = last.max(slot.span.numbers().1).checked_add(1)?;
-                }
-            }
-        }
-    }
-
-    /// Why nothing is left. Nobody is refused for what only a cache says.
-    fn exhausted(&self, pool: &Pool, asker: &Asker<'_>, kind: SlotKind) -> Refusal {
-        let of_tenant = Selection::Tenant(asker.tenant.to_owned());
-        self.sight.is_live(&of_tenant);
-        let of_all = match (kind, pool.spec().block_size) {
-            (SlotKind::Address, Some(_)) => SlotKind::Block,
-            _ => kind,
-        };
-        self.sight.is_live(&Selection::Kind(of_all));
-        let count = |state: &[State]| {
-            let leases = self.ledger.of_tenant(asker.tenant);
-            leases
-                .filter(|lease| lease.slot.kind == kind && lease.spec.pool == pool.name())
-                .filter(|lease| state.contains(&lease.spec.state))
-                .count()
-        };
-        Refusal::Exhausted {
-            pool: pool.name().to_owned(),
-            kind,
-            blocks: self.blocks(pool, asker.tenant).len(),
-            most_blocks: pool.spec().blocks_per_tenant,
-            leased: count(&[State::Reserved, State::Bound, State::MovedAway]),
-            cooling: count(&[State::Releasing]),
-            reuse_after: pool.spec().reuse_after,
-        }
-    }
-
     fn lease(&self, pool: &Pool, slot: Slot, asker: &Asker<'_>, state: State) -> Lease {
         self.new_lease(pool.name(), slot, asker, state)
     }
@@ -519,52 +379,4 @@ fn is_imported_for(lease: &Lease, asker: &Asker<'_>) -> bool {
         && lease.spec.holder.kind == "Cluster"
         && lease.spec.holder.namespace == asker.holder.namespace
         && cluster
-}
-
-/// Whether claims that were carried out may stand: nobody else has reserved another endpoint for the
-/// same cluster meanwhile, and no tenant has more blocks than the pool allows. `ledger` must have
-/// been read after they were carried out. Of two that meet, whoever sees the other gives way.
-#[must_use]
-pub fn stands(ledger: &Ledger, claims: &[Claim], pools: &super::Pools) -> bool {
-    claims.iter().all(|claim| {
-        let lease = claim.lease();
-        match lease.spec.purpose {
-            Purpose::Endpoint => ledger
-                .of_holder(&lease.spec.holder)
-                .filter(|other| other.spec.purpose == Purpose::Endpoint)
-                .filter(|other| matches!(other.spec.state, State::Reserved | State::Bound))
-                .all(|other| other.slot == lease.slot),
-            Purpose::Block => {
-                let most = pools
-                    .get(&lease.spec.pool)
-                    .ok()
-                    .and_then(|pool| pool.spec().blocks_per_tenant);
-                let blocks = ledger.of_tenant(&lease.spec.tenant).filter(|other| {
-                    other.slot.kind == SlotKind::Block
-                        && other.spec.pool == lease.spec.pool
-                        && other.spec.state != State::Releasing
-                });
-                most.is_none_or(|most| blocks.count() <= most as usize)
-            }
-            _ => true,
-        }
-    })
-}
-
-/// What must be listed live before [`stands`] can be asked; empty when nothing needs it.
-#[must_use]
-pub fn to_confirm(claims: &[Claim]) -> Vec<Selection> {
-    claims
-        .iter()
-        .filter_map(|claim| {
-            let spec = &claim.lease().spec;
-            match (claim, spec.purpose) {
-                (_, Purpose::Endpoint) => {
-                    Some(Selection::Namespace(spec.holder.namespace.clone()))
-                }
-                (Claim::Create(_), Purpose::Block) => Some(Selection::Tenant(spec.tenant.clone())),
-                _ => None,
-            }
-        })
-        .collect()
 }

@@ -131,7 +131,8 @@ fn reservations_in_vain_are_bounded() {
 #[test]
 fn the_lowest_free_address_comes_first_in_flat_pools() {
     let mut world = World::default();
-    let four = pool(json!({"cidr": "10.0.0.0/29", "gateway": "10.0.0.1", "reserved": ["10.0.0.3"]}));
+    let four =
+        pool(json!({"cidr": "10.0.0.0/29", "gateway": "10.0.0.1", "reserved": ["10.0.0.3"]}));
     world.fill(&four, "10.0.0.", 2..=2);
     let (answer, claims) = world.any(1, &four, &machine("a"));
     assert_eq!(answer.as_deref(), Ok("10.0.0.4"));
@@ -167,7 +168,10 @@ fn a_tenant_gets_the_lowest_free_block_but_not_the_first() {
     assert_eq!(answer.as_deref(), Ok("10.0.0.16"));
     assert_eq!(
         claims,
-        ["create 10.0.0.16/29 Reserved kim", "create 10.0.0.16 Reserved a"],
+        [
+            "create 10.0.0.16/29 Reserved kim",
+            "create 10.0.0.16 Reserved a"
+        ],
         "nobody uses the block before it is certain that kim may have it"
     );
 }

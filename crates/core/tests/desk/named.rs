@@ -24,7 +24,10 @@ fn who_has_no_block_yet_gets_that_of_the_address() {
     assert_eq!(answer, Ok(()));
     assert_eq!(
         claims,
-        ["create 10.0.0.24/29 Reserved kim", "create 10.0.0.30 Reserved a"]
+        [
+            "create 10.0.0.24/29 Reserved kim",
+            "create 10.0.0.30 Reserved a"
+        ]
     );
     let (answer, claims) = world.named(&pool, "10.0.0.9", &machine("a"));
     assert_eq!(

@@ -134,7 +134,12 @@ impl World {
     }
 
     /// All addresses of a pool that nobody has yet become other machines' of kim's.
-    pub(crate) fn fill(&mut self, pool: &Pool, prefix: &str, addresses: std::ops::RangeInclusive<u8>) {
+    pub(crate) fn fill(
+        &mut self,
+        pool: &Pool,
+        prefix: &str,
+        addresses: std::ops::RangeInclusive<u8>,
+    ) {
         for last in addresses {
             let slot = slot(pool, &format!("{prefix}{last}"));
             let mut asker = machine(&format!("old-{last}"));

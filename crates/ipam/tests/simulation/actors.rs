@@ -13,13 +13,15 @@ use crate::process::{Process, Verdict, Wish, Wisher};
 use crate::store::pause;
 
 pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+/// What runs, and in which process, if in any.
+pub(crate) type Running = Vec<(Option<usize>, Task)>;
 
 /// The processes that run, and what is to run in them; nobody's are the API server's own requests.
 #[derive(Clone)]
 pub(crate) struct Stage {
     pub(crate) world: Shared,
     pub(crate) processes: Arc<Mutex<Vec<Arc<Process>>>>,
-    pub(crate) fresh: Arc<Mutex<Vec<(Option<usize>, Task)>>>,
+    pub(crate) fresh: Arc<Mutex<Running>>,
 }
 
 impl Stage {
@@ -94,7 +96,10 @@ impl Stage {
         self.sleep(if is_frozen { 40_000 } else { 5_000 }).await;
         let mut world = lock(&self.world);
         let is_late = world.now > until;
-        if (is_late && !is_frozen) || world.carriers.contains_key(&draft.key) || !draft.is_wanted(&world) {
+        if (is_late && !is_frozen)
+            || world.carriers.contains_key(&draft.key)
+            || !draft.is_wanted(&world)
+        {
             return None;
         }
         if is_late {
@@ -120,28 +125,34 @@ impl Stage {
         loop {
             let until = self.now() + REQUEST_TIMEOUT;
             let verdict = self.review(wisher, Wish::Repair(slot.clone())).await;
-            let mut world = lock(&self.world);
-            let now = world.now;
-            let Some(carrier) = world.carriers.get(key).cloned() else {
-                return;
-            };
-            if let Verdict::Given(new) = verdict
-                && now <= until
-            {
-                if new != slot {
-                    world.count("repaired");
-                }
-                let slot = new;
-                world.store_carrier(Carrier {
-                    slot,
-                    is_settled: true,
-                    ..carrier
-                });
+            if self.is_settled(key, &slot, &verdict, until) {
                 return;
             }
-            drop(world);
             pause().await;
         }
+    }
+
+    /// Stores what an UPDATE made of an object, unless its time is over or the object is gone.
+    fn is_settled(&self, key: &str, slot: &Slot, verdict: &Verdict, until: Millis) -> bool {
+        let mut world = lock(&self.world);
+        let Some(carrier) = world.carriers.get(key).cloned() else {
+            return true;
+        };
+        let Verdict::Given(new) = verdict else {
+            return false;
+        };
+        if world.now > until {
+            return false;
+        }
+        if new != slot {
+            world.count("repaired");
+        }
+        world.store_carrier(Carrier {
+            slot: new.clone(),
+            is_settled: true,
+            ..carrier
+        });
+        true
     }
 
     /// A machine of a MachineSet, under a name that nobody had before; or of nobody.
@@ -156,7 +167,11 @@ impl Stage {
             name: format!("set-{set}"),
             uid: format!("uid-{tenant}-{set}"),
         });
-        let kind = if set.is_some() { "VSphereMachine" } else { "IPAddressClaim" };
+        let kind = if set.is_some() {
+            "VSphereMachine"
+        } else {
+            "IPAddressClaim"
+        };
         let name = format!("machine-{number}");
         let purpose = Purpose::Node;
         let wisher = wisher(tenant, kind, &name, purpose, owner, is_flat);
@@ -237,9 +252,8 @@ impl Stage {
         let uid = format!("uid-{tenant}-{set}");
         let world = lock(&self.world);
         let of_set = world.carriers.values();
-        let of_set = of_set.filter(|carrier| {
-            carrier.owner.as_ref().is_some_and(|owner| owner.uid == uid)
-        });
+        let of_set =
+            of_set.filter(|carrier| carrier.owner.as_ref().is_some_and(|owner| owner.uid == uid));
         of_set.count() < WANTED
     }
 }
@@ -269,7 +283,11 @@ fn wisher(
     owner: Option<Owner>,
     is_flat: bool,
 ) -> Wisher {
-    let device = if purpose == Purpose::LoadBalancer { "loadBalancers" } else { "" };
+    let device = if purpose == Purpose::LoadBalancer {
+        "loadBalancers"
+    } else {
+        ""
+    };
     Wisher {
         pool: pool_of(purpose, is_flat),
         asker: Asker {

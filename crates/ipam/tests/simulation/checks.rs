@@ -31,7 +31,10 @@ fn is_awaiting_repair(carrier: &Carrier) -> bool {
 }
 
 fn counted(world: &World) -> impl Iterator<Item = &Carrier> {
-    world.carriers.values().filter(|carrier| !is_awaiting_repair(carrier))
+    world
+        .carriers
+        .values()
+        .filter(|carrier| !is_awaiting_repair(carrier))
 }
 
 /// (a) No two holders carry one address.
@@ -41,7 +44,10 @@ fn shared_address(world: &World) -> Option<String> {
         if let Some(other) = seen.insert(&carrier.slot, carrier)
             && !other.holder.is(&carrier.holder)
         {
-            return Some(format!("{} and {} share {}", other.key, carrier.key, carrier.slot));
+            return Some(format!(
+                "{} and {} share {}",
+                other.key, carrier.key, carrier.slot
+            ));
         }
     }
     None
@@ -55,7 +61,10 @@ fn two_endpoints(world: &World) -> Option<String> {
             && other.slot != carrier.slot
         {
             let (one, two) = (&other.slot, &carrier.slot);
-            return Some(format!("{} has two endpoints: {one}, {two}", carrier.holder));
+            return Some(format!(
+                "{} has two endpoints: {one}, {two}",
+                carrier.holder
+            ));
         }
     }
     None
@@ -65,7 +74,10 @@ fn two_endpoints(world: &World) -> Option<String> {
 fn foreign_lease(world: &World) -> Option<String> {
     let mut carriers = counted(world);
     carriers.find_map(|carrier| match world.leases.get(&carrier.slot) {
-        None => Some(format!("{} carries {} without a lease", carrier.key, carrier.slot)),
+        None => Some(format!(
+            "{} carries {} without a lease",
+            carrier.key, carrier.slot
+        )),
         Some(lease) if !lease.spec.holder.is(&carrier.holder) => Some(format!(
             "{} carries {}, which {} holds",
             carrier.key, carrier.slot, lease.spec.holder
@@ -117,7 +129,10 @@ pub(crate) fn when_quiet(world: &mut World) {
         if lease.spec.purpose == Purpose::Block {
             *blocks.entry(lease.spec.tenant.clone()).or_default() += 1;
             if lease.spec.state != State::Bound {
-                found.push(format!("block {} is left {:?}", lease.slot, lease.spec.state));
+                found.push(format!(
+                    "block {} is left {:?}",
+                    lease.slot, lease.spec.state
+                ));
             }
             continue;
         }

@@ -72,7 +72,13 @@ fn no_schedule_breaks_an_invariant() {
     if let Some((seed, why)) = first.into_inner().unwrap() {
         panic!("seed {seed}: {why}; replay it with BASPHERE_SIM_SEED={seed} and --nocapture");
     }
-    for what in ["stored", "exhausted", "repaired", "overtaken", "reserved in vain"] {
+    for what in [
+        "stored",
+        "exhausted",
+        "repaired",
+        "overtaken",
+        "reserved in vain",
+    ] {
         let happened = totals.contains_key(what);
         assert!(happened || seeds < SEEDS, "{what} never happened");
     }

@@ -180,7 +180,10 @@ impl World {
         let leases = self.leases.values();
         Listed {
             revision: self.revision,
-            leases: leases.filter(|lease| selection.has(lease)).cloned().collect(),
+            leases: leases
+                .filter(|lease| selection.has(lease))
+                .cloned()
+                .collect(),
         }
     }
 
@@ -304,8 +307,14 @@ fn pools() -> Pools {
             json!({"cidr": "10.0.0.0/27", "blockSize": 29, "blocksPerTenant": 2,
                    "keepFirstBlock": false, "reuseAfter": reuse}),
         ),
-        ("flat", json!({"cidr": "10.0.1.0/28", "reuseAfter": flat_reuse})),
-        ("ranges", json!({"cidr": "10.0.2.0/27", "rangeSize": 8, "reuseAfter": reuse})),
+        (
+            "flat",
+            json!({"cidr": "10.0.1.0/28", "reuseAfter": flat_reuse}),
+        ),
+        (
+            "ranges",
+            json!({"cidr": "10.0.2.0/27", "rangeSize": 8, "reuseAfter": reuse}),
+        ),
     ] {
         pools.put(name, "", serde_json::from_value(spec).unwrap());
     }

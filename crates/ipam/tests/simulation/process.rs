@@ -191,17 +191,15 @@ impl Process {
                 continue;
             };
             // What fails is tried again.
-            let _ = self.keeper.keep(&lease.name(), now, delays(&lease.spec.pool)).await;
+            let _ = self
+                .keeper
+                .keep(&lease.name(), now, delays(&lease.spec.pool))
+                .await;
         }
     }
 }
 
-fn ask(
-    desk: &mut Desk<'_>,
-    pool: &Pool,
-    wisher: &Wisher,
-    wish: &Wish,
-) -> Result<Slot, Refusal> {
+fn ask(desk: &mut Desk<'_>, pool: &Pool, wisher: &Wisher, wish: &Wish) -> Result<Slot, Refusal> {
     let is_range = pool.spec().range_size.is_some();
     let any = |desk: &mut Desk<'_>| {
         if is_range {
@@ -262,7 +260,12 @@ impl Known {
     async fn is_gone(&self, holder: &Holder) -> Result<bool, StoreError> {
         let holder = holder.clone();
         self.store
-            .read(move |world| world.carriers.values().all(|carrier| !carrier.holder.is(&holder)))
+            .read(move |world| {
+                world
+                    .carriers
+                    .values()
+                    .all(|carrier| !carrier.holder.is(&holder))
+            })
             .await
     }
 }

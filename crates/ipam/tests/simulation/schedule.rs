@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use crate::actors::{Stage, Task};
+use crate::actors::{Running, Stage};
 use crate::checks;
 use crate::model::{GRACE, LAG, REPLICAS, REUSE_AFTER, World, lock};
 use crate::process::Process;
@@ -13,7 +13,7 @@ const BUSY: u64 = 1_500;
 
 pub(crate) struct Run {
     stage: Stage,
-    tasks: Vec<(Option<usize>, Task)>,
+    tasks: Running,
 }
 
 impl Run {
@@ -37,7 +37,12 @@ impl Run {
     }
 
     /// Runs to the end, or to the first violation.
-    pub(crate) fn run(mut self) -> (Option<String>, std::collections::BTreeMap<&'static str, u64>) {
+    pub(crate) fn run(
+        mut self,
+    ) -> (
+        Option<String>,
+        std::collections::BTreeMap<&'static str, u64>,
+    ) {
         for _ in 0..BUSY {
             self.step();
             if self.is_over() {
@@ -51,7 +56,12 @@ impl Run {
         self.outcome()
     }
 
-    fn outcome(self) -> (Option<String>, std::collections::BTreeMap<&'static str, u64>) {
+    fn outcome(
+        self,
+    ) -> (
+        Option<String>,
+        std::collections::BTreeMap<&'static str, u64>,
+    ) {
         self.tasks.into_iter().for_each(drop);
         let mut world = lock(&self.stage.world);
         let late = std::mem::take(&mut world.late);

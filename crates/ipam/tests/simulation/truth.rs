@@ -72,7 +72,10 @@ pub(crate) fn check_refusal(world: &Shared, wisher: &Wisher, refusal: &Refusal, 
     }
     if !was_full(&world, wisher, since) {
         let asker = &wisher.asker;
-        let why = format!("{} was refused ({refusal}) although there was one", asker.holder);
+        let why = format!(
+            "{} was refused ({refusal}) although there was one",
+            asker.holder
+        );
         world.fail(why);
     }
 }
@@ -111,14 +114,21 @@ fn is_full(taken: &Taken, pool: &Pool, tenant: &str) -> bool {
     if pool.spec().range_size.is_some() {
         return !slots(pool, SlotKind::Range).iter().any(is_free);
     }
-    let free: Vec<_> = slots(pool, SlotKind::Address).into_iter().filter(is_free).collect();
+    let free: Vec<_> = slots(pool, SlotKind::Address)
+        .into_iter()
+        .filter(is_free)
+        .collect();
     let Some(most) = pool.spec().blocks_per_tenant else {
         return free.is_empty();
     };
     let blocks = slots(pool, SlotKind::Block);
     let of_tenant = |slot: &&Slot| taken.get(*slot).is_some_and(|(of, _)| of == tenant);
     let own: BTreeSet<_> = blocks.iter().filter(of_tenant).cloned().collect();
-    let is_bound = |slot: &Slot| taken.get(slot).is_some_and(|(_, state)| *state == State::Bound);
+    let is_bound = |slot: &Slot| {
+        taken
+            .get(slot)
+            .is_some_and(|(_, state)| *state == State::Bound)
+    };
     let is_in_own = |slot: &Slot| {
         let block = pool.block_of(slot.span.first());
         block.is_some_and(|block| own.contains(&block) && is_bound(&block))
