@@ -1,5 +1,6 @@
 //! Keeps what is known of AddressPools and AddressLeases up to date from watches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use basphere_api::crd::{AddressLease, AddressPool};
@@ -33,16 +34,24 @@ pub(crate) async fn keep_pools(client: Client, world: Arc<World>, synced: Flag) 
 /// Keeps the leases of the world up to date, for ever.
 pub(crate) async fn keep_leases(client: Client, world: Arc<World>, synced: Flag) {
     let mut follower: Follower<AddressLease> = Follower::new();
+    // What the watch has shown last. The book may know of a successor already, from the answer to a
+    // request, when the watch tells that a lease is gone.
+    let mut shown: HashMap<String, String> = HashMap::new();
     loop {
         follower.start(Api::all(client.clone()), watcher::Config::default());
         while let Some(change) = follower.next().await {
             match change {
                 Change::Put(object) => {
                     if let Some(lease) = readable(object) {
+                        shown.insert(lease.name(), lease.uid.clone());
                         world.book().observe(lease);
                     }
                 }
-                Change::Gone(_, name) => world.book().forget(&name),
+                Change::Gone(_, name) => {
+                    if let Some(uid) = shown.remove(&name) {
+                        world.book().forget(&name, &uid);
+                    }
+                }
                 Change::Synced => synced.set(true),
             }
         }
