@@ -154,3 +154,61 @@ fn has_all(live: &Marks, wanted: &Marks) -> bool {
     let mut wanted = wanted.iter().flatten();
     wanted.all(|(key, value)| live.as_ref().and_then(|live| live.get(key)) == Some(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn lease(holder: Value, more: Value) -> AddressLease {
+        let mut spec = json!({
+            "kind": "Address", "domain": "default", "address": "10.254.0.33", "pool": "nodes",
+            "tenant": "kim", "purpose": "import", "holder": holder, "state": "Bound",
+            "since": "2025-03-03T01:20:00Z",
+        });
+        json_patch::merge(&mut spec, &more);
+        let name = "ip.default.10.254.0.33";
+        let object = json!({"apiVersion": "basphere.dev/v1alpha1", "kind": "AddressLease", "metadata": {"name": name}, "spec": spec});
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[test]
+    fn a_lease_whose_life_went_on_is_left_as_it_is() {
+        let worker = json!({"kind": "Cluster", "namespace": "user-kim", "name": "demo", "device": "worker-1"});
+        let vm = json!({"kind": "VirtualMachine", "namespace": "user-kim", "name": "web"});
+        let machine = json!({"kind": "VSphereMachine", "namespace": "user-kim", "name": "demo-x", "device": "0"});
+        let none = || json!({});
+        let wanted = lease(worker.clone(), none());
+        assert_eq!(fate(&wanted, None), Fate::Write);
+        assert_eq!(fate(&wanted, Some(&wanted)), Fate::Unchanged);
+
+        let mut numbered = wanted.clone();
+        numbered.metadata.annotations = Some([("line".to_owned(), "2".to_owned())].into());
+        assert_eq!(fate(&numbered, Some(&wanted)), Fate::Write);
+        assert_eq!(fate(&wanted, Some(&numbered)), Fate::Unchanged);
+
+        let bound = lease(
+            worker.clone(),
+            json!({"since": "2026-01-01T00:00:00Z", "holder": {"uid": "u"}}),
+        );
+        assert_eq!(fate(&wanted, Some(&bound)), Fate::Unchanged);
+        let released = lease(worker, json!({"state": "Releasing"}));
+        assert_eq!(
+            fate(&wanted, Some(&released)),
+            Fate::Kept("it was released, and cools".to_owned())
+        );
+        let adopted = lease(machine.clone(), json!({"purpose": "node"}));
+        assert_eq!(
+            fate(&wanted, Some(&adopted)),
+            Fate::Kept("it is held by VSphereMachine user-kim/demo-x (0) of kim by now".to_owned())
+        );
+        // A VM outside of Kubernetes is never a machine.
+        let refused = Fate::Refused("is held by VSphereMachine user-kim/demo-x (0) of kim, and the line says VirtualMachine user-kim/web of kim; it was left as it is".to_owned());
+        assert_eq!(fate(&lease(vm, none()), Some(&adopted)), refused);
+        let others = lease(
+            machine,
+            json!({"tenant": "lee", "holder": {"namespace": "user-lee"}}),
+        );
+        assert!(matches!(fate(&wanted, Some(&others)), Fate::Refused(_)));
+    }
+}

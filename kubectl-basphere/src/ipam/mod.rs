@@ -4,6 +4,8 @@ mod grid;
 mod map;
 mod stock;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 
