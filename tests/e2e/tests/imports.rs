@@ -151,7 +151,7 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
         .shell("kubectl basphere ipam --tenant kim")?
         .stdout()?;
     ensure!(
-        listed.contains("\n10.254.0.32       Bound   kim      endpoint   Cluster user-kim/demo"),
+        listed.contains("\n10.254.0.32      Bound   kim      endpoint   Cluster user-kim/demo"),
         "{listed}"
     );
     ensure!(!listed.contains("user-lee"), "{listed}");
