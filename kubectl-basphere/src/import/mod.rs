@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use basphere_api::crd::{AddressLease, AddressPool, AddressPoolResource, SITE_NAME};
+use basphere_api::manifest::MAX_BYTES;
 use basphere_api::{Site, SiteResource, Tenant, TenantSpec};
 use serde_json::{Value, json};
 
@@ -32,8 +33,8 @@ pub(crate) fn run(
         !(is_stdin(&options.allocations) && is_stdin(&options.leases)),
         "stdin can be read only once"
     );
-    let allocations = input::bytes(&options.allocations)?;
-    let leases = input::bytes(&options.leases)?;
+    let allocations = whole(&options.allocations)?;
+    let leases = whole(&options.leases)?;
     let basis = Basis::gather(options, global)?;
     for notice in &basis.notices {
         print_warning(notice, talk);
@@ -60,6 +61,17 @@ pub(crate) fn run(
     } else {
         Exit::Error
     })
+}
+
+/// A file that is not so large that only its beginning was read.
+fn whole(path: &Path) -> Result<Vec<u8>> {
+    let bytes = input::bytes(path)?;
+    ensure!(
+        bytes.len() <= MAX_BYTES,
+        "{}: the file is larger than {MAX_BYTES} bytes",
+        path.display()
+    );
+    Ok(bytes)
 }
 
 /// Says what there is to say of a file, line by line.

@@ -136,5 +136,5 @@ fn of_files(files: &[PathBuf]) -> Result<Read> {
 
 fn parse<T: DeserializeOwned>(object: Value) -> Result<T> {
     serde_path_to_error::deserialize(object)
-        .map_err(|error| anyhow!("{}: {}", error.path().to_string(), error.into_inner()))
+        .map_err(|error| anyhow!("{}: {}", error.path(), error.inner()))
 }
