@@ -5,9 +5,11 @@
 //!
 //! Reading order: [`serve`] lists the parts; [`gate`] is the way of one review; [`world`] is what
 //! is known of the cluster, [`watch`] and [`site`] keep it up to date, [`reader`] asks live.
+//! Behind all that the controllers of one process of several put right what reviews cannot.
 
 pub mod cli;
 pub mod config;
+mod controllers;
 pub mod desk;
 pub mod gate;
 mod leases;
