@@ -93,6 +93,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         world: Arc::clone(&world),
         served,
         reader: reader.clone(),
+        desk: desk.clone(),
         metrics: Arc::clone(&metrics),
     };
     let gate = Arc::new(Gate::new(

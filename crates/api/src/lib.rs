@@ -8,4 +8,4 @@ pub mod manifest;
 pub mod registration;
 pub mod review;
 
-pub use crd::{Site, SiteResource, SiteStatus, Tenant, TenantSpec};
+pub use crd::{AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantSpec};

@@ -7,11 +7,13 @@
 //! now and then.
 
 mod carriers;
+mod claims;
 mod election;
 mod events;
 mod holders;
 mod keep;
 mod objects;
+mod pools;
 mod queue;
 
 use std::sync::Arc;
@@ -27,12 +29,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
 use crate::config;
-use crate::desk::KubeStore;
+use crate::desk::{Desk, KubeStore};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
 use crate::served::Served;
 use crate::watch::{Change, News, follow_kind};
 use crate::world::{Note, World};
+use claims::{Claims, Waiting};
 use election::Candidate;
 use holders::ClusterHolders;
 use objects::{Id, Objects};
@@ -45,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) world: Arc<World>,
     pub(crate) served: Arc<Served>,
     pub(crate) reader: Arc<dyn Reader>,
+    pub(crate) desk: Arc<dyn Desk>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -86,6 +90,9 @@ pub(crate) async fn run(
 #[derive(Clone)]
 struct Queues {
     leases: Queue<String>,
+    claims: Queue<Id>,
+    /// All pools are counted at once.
+    pools: Queue<()>,
 }
 
 fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet<()> {
@@ -99,8 +106,12 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         told,
     ));
     let (leases, lease_requests) = queue();
+    let (claims, claim_requests) = queue();
+    let (pools, pool_requests) = queue();
     let queues = Queues {
         leases: leases.clone(),
+        claims: claims.clone(),
+        pools: pools.clone(),
     };
     let holders = ClusterHolders {
         client: parts.client.clone(),
@@ -118,6 +129,24 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         (leases, lease_requests),
     ));
 
+    let waiting = Waiting::default();
+    let fulfiller = Claims {
+        client: parts.client.clone(),
+        world: Arc::clone(&parts.world),
+        served: Arc::clone(&parts.served),
+        reader: Arc::clone(&parts.reader),
+        desk: Arc::clone(&parts.desk),
+        teller,
+        waiting: waiting.clone(),
+    };
+    tasks.spawn(claims::keep(fulfiller, (claims, claim_requests)));
+    tasks.spawn(pools::keep(
+        parts.client.clone(),
+        Arc::clone(&parts.world),
+        Arc::clone(&parts.metrics),
+        (pools, pool_requests),
+    ));
+
     let (sender, heard) = unbounded();
     for kind in objects::KINDS {
         tasks.spawn(hear(
@@ -131,6 +160,7 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         world: Arc::clone(&parts.world),
         objects,
         queues,
+        waiting,
     };
     let notes = parts.world.listen();
     tasks.spawn(dispatcher.dispatch(heard, notes, config.resync));
@@ -188,6 +218,7 @@ struct Dispatcher {
     world: Arc<World>,
     objects: Arc<Objects>,
     queues: Queues,
+    waiting: Waiting,
 }
 
 impl Dispatcher {
@@ -226,19 +257,38 @@ impl Dispatcher {
         for lease in self.world.book().ledger().iter() {
             self.queues.leases.put(lease.name());
         }
+        for claim in self.objects.ids(Kind::IPAddressClaim) {
+            self.queues.claims.put(claim);
+        }
+        self.queues.pools.put(());
     }
 
     fn put_note(&self, note: Note) {
-        match note {
-            Note::Lease(name, _) => self.queues.leases.put(name),
-            Note::Pools => {}
+        let freed = match note {
+            Note::Lease(name, pool) if self.world.book().ledger().get(&name).is_none() => {
+                Some(Some(pool))
+            }
+            Note::Lease(name, _) => {
+                self.queues.leases.put(name);
+                None
+            }
+            Note::Pools => Some(None),
+        };
+        if let Some(pool) = freed {
+            for claim in self.waiting.of(pool.as_deref()) {
+                self.queues.claims.put(claim);
+            }
         }
+        self.queues.pools.put(());
     }
 
     fn put_object(&self, id: &Id) {
         let ledger = self.world.book().ledger();
         for name in keep::concerned(&ledger, id) {
             self.queues.leases.put(name);
+        }
+        for claim in Claims::concerned(&self.objects, id) {
+            self.queues.claims.put(claim);
         }
     }
 }
