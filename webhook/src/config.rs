@@ -36,6 +36,16 @@ pub struct Controllers {
     pub resync: Duration,
 }
 
+impl Default for Controllers {
+    fn default() -> Self {
+        Self {
+            namespace: "basphere-system".to_owned(),
+            lease: LeaseTimes::default(),
+            resync: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
 /// The times of the Lease by which one process of several is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaseTimes {
@@ -63,6 +73,16 @@ pub enum CertificateSource {
         /// Its private key.
         key: PathBuf,
     },
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            renew: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
 }
 
 /// How log lines are written.

@@ -64,7 +64,7 @@ fn a_claim_gets_an_address(site: &Site) {
     let finalizers = &fulfilled["metadata"]["finalizers"];
     assert_eq!(finalizers, &json!(["basphere.dev/release-address"]));
 
-    let address = site.get("ipaddress/web").unwrap();
+    let address = site.get("ipaddresses.ipam.cluster.x-k8s.io/web").unwrap();
     let spec = &address["spec"];
     assert_eq!(spec["prefix"], 24);
     assert_eq!(spec["claimRef"], json!({"name": "web"}));
@@ -139,7 +139,9 @@ fn what_cannot_be_had_is_said_and_tried_again(site: &Site) {
         });
     }
     let given = ["one", "two"].map(|name| {
-        let address = site.get(&format!("ipaddress/{name}")).unwrap();
+        let address = site
+            .get(&format!("ipaddresses.ipam.cluster.x-k8s.io/{name}"))
+            .unwrap();
         address["spec"]["address"].as_str().unwrap().to_owned()
     });
     assert_eq!(given, ["10.253.0.1", "10.253.0.2"]);
@@ -157,7 +159,7 @@ fn what_cannot_be_had_is_said_and_tried_again(site: &Site) {
         is_ready(site, claim, "True")
     });
     assert_eq!(
-        site.get("ipaddress/three").unwrap()["spec"]["address"],
+        site.get("ipaddresses.ipam.cluster.x-k8s.io/three").unwrap()["spec"]["address"],
         "10.253.0.1"
     );
 
@@ -193,7 +195,10 @@ fn what_is_paused_is_left_alone(site: &Site) {
     for name in names {
         let left = site.get(&format!("ipaddressclaim/{name}")).unwrap();
         assert_eq!(left["metadata"].get("finalizers"), None, "{left}");
-        assert!(site.get(&format!("ipaddress/{name}")).is_none());
+        assert!(
+            site.get(&format!("ipaddresses.ipam.cluster.x-k8s.io/{name}"))
+                .is_none()
+        );
     }
     site.admin(&[
         "annotate",
@@ -212,17 +217,23 @@ fn what_is_paused_is_left_alone(site: &Site) {
 fn a_deleted_claim_lets_go(site: &Site) {
     // Also when its Cluster is gone.
     site.admin(&["delete", "cluster/absent"]);
-    let address = site.get("ipaddress/clusterless").unwrap();
+    let address = site
+        .get("ipaddresses.ipam.cluster.x-k8s.io/clusterless")
+        .unwrap();
     let address = address["spec"]["address"].as_str().unwrap().to_owned();
     let lease = format!("addresslease/ip.lan.{address}");
     // An IPAddress outlives whoever deletes it, as long as its claim is there.
-    site.admin(&["delete", "ipaddress/clusterless", "--wait=false"]);
-    site.wait("ipaddress/clusterless", |it| {
+    site.admin(&[
+        "delete",
+        "ipaddresses.ipam.cluster.x-k8s.io/clusterless",
+        "--wait=false",
+    ]);
+    site.wait("ipaddresses.ipam.cluster.x-k8s.io/clusterless", |it| {
         it["metadata"]["deletionTimestamp"].is_string()
     });
     assert_eq!(site.get(&lease).unwrap()["spec"]["state"], "Bound");
     site.admin(&["delete", "ipaddressclaim/clusterless"]);
-    site.wait_gone("ipaddress/clusterless");
+    site.wait_gone("ipaddresses.ipam.cluster.x-k8s.io/clusterless");
     site.wait(&lease, |lease| lease["spec"]["state"] == "Releasing");
     site.wait_gone(&lease);
 
@@ -231,8 +242,11 @@ fn a_deleted_claim_lets_go(site: &Site) {
     site.admin(&["delete", "ipaddressclaim/by-field", "--wait=false"]);
     site.admin(&["delete", "ipaddressclaim/annotated"]);
     assert!(site.get("ipaddressclaim/by-field").is_some());
-    assert!(site.get("ipaddress/by-field").is_some());
+    assert!(
+        site.get("ipaddresses.ipam.cluster.x-k8s.io/by-field")
+            .is_some()
+    );
     site.patch("cluster/paused", &json!({"spec": {"paused": null}}));
     site.wait_gone("ipaddressclaim/by-field");
-    site.wait_gone("ipaddress/by-field");
+    site.wait_gone("ipaddresses.ipam.cluster.x-k8s.io/by-field");
 }

@@ -114,7 +114,10 @@ pub(crate) fn an_endpoint_passes_from_its_infrastructure_to_its_cluster(site: &S
         "apiVersion": format!("infrastructure.cluster.x-k8s.io/{}", site.version),
         "kind": "VSphereCluster",
         "metadata": {"name": "demo-infra"},
-        "spec": {"controlPlaneEndpoint": {"host": "10.254.0.17", "port": 6443}},
+        "spec": {
+            "server": "vcenter.corp.example",
+            "controlPlaneEndpoint": {"host": "10.254.0.17", "port": 6443},
+        },
     });
     let infra = site.create(&infra);
     let provisional = holder("VSphereCluster", "demo-infra");
