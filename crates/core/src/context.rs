@@ -7,9 +7,9 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::inventory::{Facts, Ref, cluster_of, owner_refs};
-use crate::ipam::{Claim, Desk, Holder, Ledger, Pools, Selection, Sight};
-use crate::json::{labels, text_at};
+use crate::inventory::{Facts, Inventory, Ref, cluster_of, owner_refs};
+use crate::ipam::{Claim, Desk, Holder, Lease, Ledger, Pool, Selection, Sight, Slot, SlotKind};
+use crate::json::{is_unset, labels, text_at};
 use crate::site::{Site, Trust};
 use crate::{Kind, Lookup, Operation, Request, Snapshot, keys};
 
@@ -152,9 +152,56 @@ impl<'a> Context<'a> {
         self.claims.borrow().clone()
     }
 
-    /// All AddressPools.
-    pub(crate) fn pools(&self) -> &'a Pools {
-        &self.snapshot.pools
+    /// The AddressPool of that name, or why it hands nothing out. Nobody is refused for what only a
+    /// cache says.
+    pub(crate) fn pool(&self, name: &str) -> Result<&'a Pool, String> {
+        let pool = self.snapshot.pools.get(name);
+        if pool.is_err() {
+            self.miss(Lookup::Pools);
+        }
+        pool
+    }
+
+    /// The lease of a slot, with those that were claimed.
+    pub(crate) fn lease_of(&self, slot: &Slot) -> Option<Lease> {
+        let lease = self.ledger.borrow().of_slot(slot).cloned();
+        if lease.is_none() {
+            self.miss(Lookup::Leases(Selection::Name(slot.name())));
+        }
+        lease
+    }
+
+    /// So many machines a MachineSet or control plane wants, with those that a rollout adds.
+    pub(crate) fn wanted_by(&self, kind: &str, name: &str) -> Option<usize> {
+        let kind = [Kind::MachineSet, Kind::KubeadmControlPlane]
+            .into_iter()
+            .find(|known| known.as_str() == kind)?;
+        let demand = self.get(kind, name)?.demand;
+        usize::try_from(demand.machines.saturating_add(demand.surge)).ok()
+    }
+
+    /// All objects of the namespace.
+    pub(crate) fn inventory(&self) -> &'a Inventory {
+        &self.snapshot.inventory
+    }
+
+    /// Reads a tenant's leases and all blocks live before it is refused because of them.
+    pub(crate) fn look_at_leases(&self, tenant: &str) {
+        self.is_live(&Selection::Tenant(tenant.to_owned()));
+        self.is_live(&Selection::Kind(SlotKind::Block));
+    }
+
+    /// Another object than that of the request.
+    pub(crate) fn other(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
+        let is_own = self.kind() == kind && self.request.name == name;
+        if is_own { None } else { self.get(kind, name) }
+    }
+
+    /// Whether the stored object is being deleted.
+    pub(crate) fn is_deleting(&self) -> bool {
+        let old = self.request.old_object.as_ref();
+        old.and_then(|old| old.pointer("/metadata/deletionTimestamp"))
+            .is_some_and(|time| !is_unset(time))
     }
 
     fn get(&self, kind: Kind, name: &str) -> Option<&'a Facts> {

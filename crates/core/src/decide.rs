@@ -6,11 +6,10 @@ use serde_json::Value;
 use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
-use crate::json::is_unset;
 use crate::site::Trust;
 use crate::{
-    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, guard, ownership, shape,
-    subjects,
+    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, addresses, guard,
+    ownership, shape, subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -62,9 +61,7 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
 /// Completes and checks, and takes what was stored and who asks into account.
 fn judge_whole(context: &Context<'_>, object: &Value) -> (Value, Vec<Finding>) {
     let stored = context.request.old_object.as_ref();
-    let is_deleting = stored
-        .and_then(|old| old.pointer("/metadata/deletionTimestamp"))
-        .is_some_and(|time| !is_unset(time));
+    let is_deleting = context.is_deleting();
     let (completed, mut findings) = judge(context, object, stored, is_deleting);
     if is_deleting {
         findings = judge_deleting(context, &completed, stored, findings);
@@ -98,11 +95,13 @@ fn judge(
         if !context.is_topology_owned() && !context.is_adoption() {
             subjects::complete(context, &mut draft);
         }
+        addresses::complete(context, &mut draft);
     }
     shape::check(context.request.subject, &mut draft);
     ownership::check(context, &mut draft);
     guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
+    addresses::check(context, &mut draft);
     let (completed, findings) = draft.into_parts();
     (completed, without_echoes(findings))
 }

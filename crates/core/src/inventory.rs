@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::addresses::{Demand, demand, kube_vip_address};
 use crate::ipam::{Ledger, Pools};
 use crate::json::{is_unset, labels, text_at};
 use crate::site::Site;
@@ -133,6 +134,20 @@ pub(crate) struct Facts {
     /// The control plane's etcd runs elsewhere.
     pub(crate) has_external_etcd: bool,
     pub(crate) is_topology_owned: bool,
+    /// A MachineDeployment made it.
+    pub(crate) is_of_deployment: bool,
+    /// The address of the API server that it names: that of an infrastructure or of a Cluster, or what
+    /// the kube-vip of a control plane holds.
+    pub(crate) endpoint: Option<String>,
+    /// The machines that it asks for.
+    pub(crate) demand: Demand,
+}
+
+impl Facts {
+    /// Reads an object.
+    pub(crate) fn of(object: &Value) -> Self {
+        facts(object)
+    }
 }
 
 /// The objects of one namespace that decisions look up.
@@ -154,7 +169,11 @@ impl Inventory {
 
     /// The kinds that few decisions look up and that a site may not have at all: they are read when
     /// somebody asks, and no cache waits for them.
-    pub const LIVE: [Kind; 1] = [Kind::OpenStackCluster];
+    pub const LIVE: [Kind; 3] = [
+        Kind::OpenStackCluster,
+        Kind::VSphereCluster,
+        Kind::Metal3Cluster,
+    ];
 
     /// All kinds that decisions look up.
     pub fn kinds() -> impl Iterator<Item = Kind> {
@@ -231,6 +250,11 @@ fn facts(object: &Value) -> Facts {
             .pointer(EXTERNAL_ETCD)
             .is_some_and(|etcd| !is_unset(etcd)),
         is_topology_owned: labels(object).contains_key(keys::TOPOLOGY_OWNED),
+        is_of_deployment: labels(object).contains_key(keys::DEPLOYMENT_NAME),
+        endpoint: text("/spec/controlPlaneEndpoint/host")
+            .filter(|host| !host.is_empty())
+            .or_else(|| kube_vip_address(object)),
+        demand: demand(object),
     }
 }
 

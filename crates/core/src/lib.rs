@@ -5,6 +5,7 @@
 //! look-ups the snapshot could not answer. It is total (it never panics), deterministic, and knows
 //! neither clock nor network, so that the server and the offline `review` cannot disagree.
 
+mod addresses;
 mod change;
 mod context;
 mod decide;
@@ -44,6 +45,9 @@ pub mod keys {
     pub const NODE_SPEC: &str = "basphere.dev/node-spec";
     /// Annotation on a Cluster: the user name that created it, exactly as the API server knew it.
     pub const REQUESTER: &str = "basphere.dev/requester";
+    /// Annotation on a Cluster: the addresses of its load balancers, such as
+    /// `10.254.8.10-10.254.8.19`.
+    pub const LOAD_BALANCER_RANGE: &str = "basphere.dev/load-balancer-range";
     /// Label of Cluster API: the Cluster that an object belongs to.
     pub const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
     /// Label of Cluster API: the MachineDeployment that an object belongs to.

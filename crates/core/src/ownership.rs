@@ -112,6 +112,11 @@ fn title(context: &Context<'_>) -> Title {
     Title { owner, trust }
 }
 
+/// Who owns the object of the request, when anybody does.
+pub(crate) fn owner(context: &Context<'_>) -> Option<String> {
+    title(context).owner
+}
+
 /// The owner that either label names, where the stored object did not name it already.
 fn newly_named<'a>(object: &'a Value, old: Option<&Value>) -> Option<&'a str> {
     OWNER_KEYS.into_iter().find_map(|key| {

@@ -162,6 +162,39 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// A certain slot of a pool, which an admin brings along.
+    ///
+    /// # Errors
+    /// When it is another's.
+    pub fn slot_of(&mut self, pool: &Pool, slot: Slot, asker: &Asker<'_>) -> Result<(), Refusal> {
+        if let Some(lease) = self.ledger.of_slot(&slot).cloned() {
+            return self.adopt(&lease, asker);
+        }
+        let lease = self.lease(pool, slot, asker, State::Reserved);
+        self.claim(Claim::Create(lease));
+        Ok(())
+    }
+
+    /// The asker takes over what others hold for it, unless it has something of its own already.
+    pub fn take_over(&mut self, others: &[Holder], asker: &Asker<'_>) {
+        let is_alive = |lease: &&Lease| {
+            lease.spec.purpose == asker.purpose
+                && matches!(lease.spec.state, State::Reserved | State::Bound)
+        };
+        let has_own = self
+            .ledger
+            .of_holder(&asker.holder)
+            .any(|lease| is_alive(&lease));
+        let held = others
+            .iter()
+            .find_map(|other| self.ledger.of_holder(other).find(is_alive))
+            .filter(|lease| !has_own && lease.spec.tenant == asker.tenant)
+            .cloned();
+        if let Some(lease) = held {
+            self.claim(Claim::Replace(self.over(&lease, asker, State::Reserved)));
+        }
+    }
+
     /// Makes a stored lease the asker's, when it is the asker's to have.
     fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_ours = lease.spec.holder.is(&asker.holder);

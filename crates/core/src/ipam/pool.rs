@@ -266,6 +266,13 @@ impl Pool {
         })
     }
 
+    /// Whether this is one of its ranges.
+    #[must_use]
+    pub fn ranges_at(&self, span: Span) -> bool {
+        let (first, _) = span.numbers();
+        self.next_range(first).is_some_and(|slot| slot.span == span)
+    }
+
     /// How many ranges it has in all.
     #[must_use]
     pub fn ranges(&self) -> u128 {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::purpose::{Purpose, purpose, release_for, warn_of_other_version};
-use super::{endpoint, enumeration, found_not_offered, must_equal_as, offered, refuse, sizing};
+use super::{enumeration, found_not_offered, must_equal_as, offered, refuse, sizing};
 use crate::Code;
 use crate::change::Draft;
 use crate::context::Context;
@@ -27,7 +27,6 @@ pub(super) fn complete_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
     if !is_said {
         draft.put_back(ENABLED);
     }
-    endpoint::complete_port(draft);
 }
 
 pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {

@@ -4,7 +4,6 @@ mod bootstrap;
 mod cluster;
 mod control_plane;
 mod deployment;
-mod endpoint;
 mod kubeadm;
 mod machine_template;
 mod metal3;

@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 
 use super::at_most;
+use crate::addresses::{Taken, claim_networks, is_network_leased};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
@@ -63,7 +64,7 @@ fn choose(
             .iter()
             .chain(nodes)
             .chain(own.iter().map(|(_, own)| own));
-        !others.any(|other| overlap(slot, other))
+        !others.any(|other| overlap(slot, other)) && !is_network_leased(context, draft, slot)
     };
     match supernet.slots().take(MOST_SLOTS).find(is_free) {
         Some(slot) => draft.set(pointer, Value::from(vec![slot.to_string()])),
@@ -154,15 +155,24 @@ fn check_others(context: &Context<'_>, draft: &mut Draft<'_>, own: &[Placed]) {
     let is_unchanged = draft
         .old()
         .is_some_and(|old| networks(old) == networks(draft.object()));
-    if context.site().spec().cluster_network.unique.is_none() || own.is_empty() || is_unchanged {
+    let Some(unique) = &context.site().spec().cluster_network.unique else {
+        return;
+    };
+    if own.is_empty() || is_unchanged {
         return;
     }
     let taken = context.networks_of_others();
     for (pointer, network) in own {
-        if taken.iter().any(|taken| overlap(network, taken)) {
-            let message = "another cluster has this network, or a part of it";
-            let hint = Some("leave the field out, a free one is filled in".to_owned());
-            draft.found(Code::NetworkTaken, pointer, message, hint);
-        }
+        let message = if taken.iter().any(|taken| overlap(network, taken)) {
+            "another cluster has this network, or a part of it"
+        } else {
+            match claim_networks(context, draft, unique, network) {
+                Ok(()) => continue,
+                Err(Taken::ByAnother) => "another cluster has this network, or a part of it",
+                Err(Taken::TooLarge) => "it is larger than any cluster needs",
+            }
+        };
+        let hint = Some("leave the field out, a free one is filled in".to_owned());
+        draft.found(Code::NetworkTaken, pointer, message, hint);
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::replicas::{self, REPLICAS};
 use crate::change::{Completion, Draft};
 use crate::context::Context;
-use crate::{Code, Finding, Kind};
+use crate::{Code, Finding, Kind, addresses};
 
 /// Judges an `autoscaling/v1` Scale of one of the kinds that have one.
 pub(crate) fn judge(context: &Context<'_>, scale: &Value) -> Vec<Finding> {
@@ -23,6 +23,9 @@ pub(crate) fn judge(context: &Context<'_>, scale: &Value) -> Vec<Finding> {
         let message = "the Cluster's topology sets this number, and will set it again";
         let hint = Some("change spec.topology of the Cluster".to_owned());
         draft.found(Code::ScaleReverted, REPLICAS, message, hint);
+    }
+    if let Some(parent) = parent {
+        addresses::check_scale(context, &mut draft, parent);
     }
     let (_, findings) = draft.into_parts();
     findings

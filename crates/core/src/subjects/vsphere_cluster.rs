@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{endpoint, must_equal, offered};
+use super::{must_equal, offered};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
@@ -17,7 +17,6 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         draft.fill("/spec/thumbprint", thumbprint.as_str());
     }
     complete_identity(draft, &vsphere.identity);
-    endpoint::complete_port(draft);
 }
 
 /// CAPV deletes the Secret of a cluster's identity together with the cluster, also when another

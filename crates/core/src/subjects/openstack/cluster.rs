@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{endpoint, must_equal_as, offered};
+use super::super::{must_equal_as, offered};
 use super::{cloud, complete_cloud, demand_cloud, is_v1alpha7, refuse};
 use crate::Code;
 use crate::change::Draft;
@@ -33,7 +33,6 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     } else {
         complete_networks_v1beta1(draft, cloud);
     }
-    endpoint::complete_port(draft);
 }
 
 fn complete_networks_v1alpha7(draft: &mut Draft<'_>, cloud: &OpenStackCloud) {

@@ -1,0 +1,292 @@
+//! The address of a cluster's API server.
+//!
+//! Its holder is (namespace, Cluster), however the infrastructure is called. Until a Cluster refers
+//! to an object that names or needs one, that object holds it; the Cluster takes it over.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{
+    address, asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, tenant,
+};
+use crate::change::Draft;
+use crate::context::Context;
+use crate::inventory::Facts;
+use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
+use crate::json::field_path;
+use crate::{Code, Finding, Kind};
+
+pub(super) const HOST: &str = "/spec/controlPlaneEndpoint/host";
+const PORT: &str = "/spec/controlPlaneEndpoint/port";
+/// The port of every API server that nobody names a port for.
+const API_SERVER_PORT: u16 = 6443;
+
+/// The kinds that name the address of an API server.
+const INFRASTRUCTURE: [Kind; 3] = [
+    Kind::VSphereCluster,
+    Kind::OpenStackCluster,
+    Kind::Metal3Cluster,
+];
+
+/// Who holds the address: the Cluster, or what stands for it until there is one.
+pub(super) struct Claimant<'a> {
+    holder: Holder,
+    /// Holders before the Cluster was there, and addresses that stored objects of it name.
+    before: Vec<Holder>,
+    named: Vec<(String, IpAddr)>,
+    tenant: &'a str,
+}
+
+impl<'a> Claimant<'a> {
+    /// A Cluster that is stored, or is being stored.
+    pub(super) fn cluster(
+        context: &Context<'_>,
+        tenant: &'a str,
+        name: &str,
+        facts: &Facts,
+    ) -> Self {
+        let mut before = Vec::new();
+        let mut named = Vec::new();
+        let mut note = |what: &str, host: Option<&String>| {
+            if let Some(address) = host.and_then(|host| address(host)) {
+                named.push((what.to_owned(), address));
+            }
+        };
+        note("the Cluster", facts.endpoint.as_ref());
+        for kind in INFRASTRUCTURE {
+            if let Some(reference) = &facts.infrastructure_ref
+                && reference.kind == kind.as_str()
+            {
+                before.push(holder(context, kind, &reference.name, ""));
+                let stored = context.other(kind, &reference.name);
+                let what = format!("{kind} {}", reference.name);
+                note(&what, stored.and_then(|stored| stored.endpoint.as_ref()));
+            }
+        }
+        if let Some(reference) = &facts.control_plane_ref
+            && reference.kind == Kind::KubeadmControlPlane.as_str()
+        {
+            let kind = Kind::KubeadmControlPlane;
+            before.push(holder(context, kind, &reference.name, ""));
+            let stored = context.other(kind, &reference.name);
+            let what = format!("kube-vip in {kind} {}", reference.name);
+            note(&what, stored.and_then(|stored| stored.endpoint.as_ref()));
+        }
+        Self {
+            holder: holder(context, Kind::Cluster, name, ""),
+            before,
+            named,
+            tenant,
+        }
+    }
+
+    /// The Cluster that refers to this object, or the object itself.
+    pub(super) fn of(context: &Context<'_>, tenant: &'a str, kind: Kind, name: &str) -> Self {
+        match context.cluster_that_refers_to(kind, name) {
+            Some((cluster, facts)) => Self::cluster(context, tenant, cluster, facts),
+            None => Self {
+                holder: holder(context, kind, name, ""),
+                before: Vec::new(),
+                named: Vec::new(),
+                tenant,
+            },
+        }
+    }
+
+    fn asker(&self) -> Asker<'a> {
+        asker(self.tenant, self.holder.clone(), Purpose::Endpoint)
+    }
+
+    /// What the other objects of the cluster say, and which says so.
+    pub(super) fn said(&self) -> Option<&(String, IpAddr)> {
+        self.named.first()
+    }
+
+    /// The address that the cluster has or gets.
+    pub(super) fn choose(&self, context: &Context<'_>, pool: &Pool) -> Result<IpAddr, Refusal> {
+        let asker = self.asker();
+        context.at_desk(|desk| {
+            desk.take_over(&self.before, &asker);
+            match self.named.first() {
+                Some((_, address)) => desk.named(pool, *address, &asker).map(|()| *address),
+                None => desk.address(pool, &asker),
+            }
+        })
+    }
+
+    /// Makes an address that somebody has written the cluster's.
+    pub(super) fn take(
+        &self,
+        context: &Context<'_>,
+        pool: &Pool,
+        address: IpAddr,
+    ) -> Result<(), Refusal> {
+        let asker = self.asker();
+        context.at_desk(|desk| {
+            desk.take_over(&self.before, &asker);
+            desk.named(pool, address, &asker)
+        })
+    }
+}
+
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    complete_host(context, draft);
+    if !context.is_topology_owned() && !context.is_adoption() {
+        complete_port(draft);
+    }
+}
+
+/// Puts the port in where only a host is named.
+fn complete_port(draft: &mut Draft<'_>) {
+    let is_unset = |port: Option<&Value>| port.is_none_or(|port| port.is_null() || port == 0);
+    if !draft.has(HOST) || !is_unset(draft.get(PORT)) {
+        return;
+    }
+    let stored = draft.old().and_then(|old| old.pointer(PORT));
+    if !is_unset(stored) || draft.takes_defaults() {
+        // v1beta1 writes 0 where it means unset.
+        draft.remove("/spec/controlPlaneEndpoint", "port");
+        draft.fill(PORT, API_SERVER_PORT);
+    }
+}
+
+fn complete_host(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if draft.put_back(HOST) || context.is_adoption() || makes_its_own(context, draft) {
+        return;
+    }
+    let name = of_object(context, draft).and_then(|addresses| addresses.endpoints());
+    // A generated name is not known yet; the address comes when it is.
+    let (Some(pool_name), Some(own)) = (name, own_name(context, draft).map(str::to_owned)) else {
+        return;
+    };
+    let Some(pool) = pool(context, draft, HOST, pool_name) else {
+        return;
+    };
+    let Some(tenant) = tenant(context, draft) else {
+        return;
+    };
+    let claimant = Claimant::of(context, &tenant, context.kind(), &own);
+    match claimant.choose(context, pool) {
+        Ok(address) => {
+            draft.set(HOST, Value::from(address.to_string()));
+            if draft
+                .get(PORT)
+                .is_none_or(|port| port.is_null() || port == 0)
+            {
+                draft.remove("/spec/controlPlaneEndpoint", "port");
+                draft.set(PORT, Value::from(API_SERVER_PORT));
+            }
+        }
+        Err(refusal) => refused(draft, HOST, &refusal),
+    }
+}
+
+/// CAPO makes a load balancer, or takes a floating address, and writes the endpoint itself.
+fn makes_its_own(context: &Context<'_>, draft: &Draft<'_>) -> bool {
+    let enabled = draft.get("/spec/apiServerLoadBalancer/enabled") == Some(&Value::Bool(true));
+    context.kind() == Kind::OpenStackCluster && (enabled || draft.has("/spec/apiServerFloatingIP"))
+}
+
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if !draft.has(HOST) || makes_its_own(context, draft) {
+        return;
+    }
+    let name = of_object(context, draft).and_then(|addresses| addresses.endpoints());
+    let (Some(pool), Some(own)) = (name, own_name(context, draft).map(str::to_owned)) else {
+        return;
+    };
+    check_at(context, draft, HOST, pool, |tenant| {
+        Claimant::of(context, tenant, context.kind(), &own)
+    });
+}
+
+/// A Cluster may name the address as well, and Cluster API copies it there.
+pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let Some(name) = own_name(context, draft).map(str::to_owned) else {
+        return;
+    };
+    let facts = Facts::of(draft.object());
+    let Some(pool) = of_cluster(context, &facts).and_then(|addresses| addresses.endpoints()) else {
+        return;
+    };
+    check_variable(context, draft, pool, &name, &facts);
+    if draft.has(HOST) {
+        check_at(context, draft, HOST, pool, |tenant| {
+            let mut claimant = Claimant::cluster(context, tenant, &name, &facts);
+            // What it says itself is what is being judged.
+            claimant.named.retain(|(what, _)| what != "the Cluster");
+            claimant
+        });
+    }
+}
+
+/// CAPV's ClusterClass takes the address as a variable.
+fn check_variable(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool: &str,
+    name: &str,
+    facts: &Facts,
+) {
+    const VARIABLES: &str = "/spec/topology/variables";
+    let variables = draft.get(VARIABLES).and_then(Value::as_array);
+    let named = |variable: &Value| variable.get("name") == Some(&Value::from("controlPlaneIpAddr"));
+    let Some(index) = variables.and_then(|variables| variables.iter().position(named)) else {
+        return;
+    };
+    let pointer = format!("{VARIABLES}/{index}/value");
+    if draft
+        .text(&pointer)
+        .is_some_and(|text| address(text).is_some())
+    {
+        check_at(context, draft, &pointer, pool, |tenant| {
+            Claimant::cluster(context, tenant, name, facts)
+        });
+    }
+}
+
+fn check_at(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    pool_name: &str,
+    claimant: impl for<'t> FnOnce(&'t str) -> Claimant<'t>,
+) {
+    let Some(text) = draft.text(pointer).map(str::to_owned) else {
+        return;
+    };
+    let Some(address) = address(&text) else {
+        let message = format!("the site's API servers have addresses of pool {pool_name}");
+        let hint = Some("leave it out, a free one is filled in".to_owned());
+        if !is_unchanged(draft, pointer) {
+            draft.found(Code::AddressNotOffered, pointer, message, hint);
+        }
+        return;
+    };
+    let Some(pool) = pool(context, draft, pointer, pool_name) else {
+        return;
+    };
+    let Some(tenant) = tenant(context, draft) else {
+        return;
+    };
+    let claimant = claimant(&tenant);
+    if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
+        let (what, said) = (what.clone(), *said);
+        differs(draft, pointer, &what, said);
+        return;
+    }
+    // What stood there already stays, whoever else has it.
+    if let Err(refusal) = claimant.take(context, pool, address)
+        && !is_unchanged(draft, pointer)
+    {
+        refused(draft, pointer, &refusal);
+    }
+}
+
+pub(super) fn differs(draft: &mut Draft<'_>, pointer: &str, what: &str, said: IpAddr) {
+    let message = format!("{what} says {said}, and one cluster has one address");
+    let value = draft.get(pointer).cloned().unwrap_or(Value::Null);
+    let finding = Finding::new(Code::EndpointDiffers, field_path(pointer), value, message);
+    draft.finding(finding.hint("leave it out, it is filled in"));
+}

@@ -1,0 +1,232 @@
+//! Static addresses on objects: endpoints, nodes and load balancers get theirs from leases, and
+//! whatever address stands in an object is a lease of its holder, whoever put it there.
+//!
+//! Endpoints and machines are completed also where other defaults have stopped, on objects of the
+//! topology controller too: Cluster API leaves these fields to others.
+
+mod capacity;
+mod endpoint;
+mod kube_vip;
+mod networks;
+mod nodes;
+mod ports;
+mod ranges;
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use crate::change::Draft;
+use crate::context::Context;
+use crate::inventory::{Facts, owner_refs};
+use crate::ipam::{Asker, Holder, Owner, Pool, Purpose, Refusal};
+use crate::json::{field_path, text_at};
+use crate::site::{NetworkAddresses, OpenStackCloud};
+use crate::{Code, Finding, Kind, ownership};
+
+pub(crate) use capacity::{Demand, demand};
+pub(crate) use kube_vip::address_in as kube_vip_address;
+pub(crate) use networks::{Taken, claim as claim_networks, is_leased as is_network_leased};
+
+/// Gives addresses to what has none yet.
+pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if context.is_deleting() {
+        return;
+    }
+    match context.kind() {
+        Kind::VSphereCluster | Kind::OpenStackCluster | Kind::Metal3Cluster => {
+            endpoint::complete(context, draft);
+        }
+        Kind::KubeadmControlPlane => kube_vip::complete(context, draft),
+        Kind::VSphereMachine => nodes::complete(context, draft),
+        Kind::OpenStackMachine => ports::complete(context, draft),
+        Kind::Cluster => ranges::complete(context, draft),
+        _ => {}
+    }
+}
+
+/// Checks that every address is a lease of its holder, and that there are enough of them.
+pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if context.is_deleting() {
+        return;
+    }
+    match context.kind() {
+        Kind::VSphereCluster | Kind::OpenStackCluster | Kind::Metal3Cluster => {
+            endpoint::check(context, draft);
+        }
+        Kind::Cluster => {
+            endpoint::check_cluster(context, draft);
+            ranges::check(context, draft);
+        }
+        Kind::KubeadmControlPlane => kube_vip::check(context, draft),
+        Kind::VSphereMachine => nodes::check(context, draft),
+        Kind::OpenStackMachine => ports::check(context, draft),
+        Kind::VSphereMachineTemplate => nodes::check_template(context, draft),
+        _ => {}
+    }
+    capacity::check(context, draft);
+}
+
+/// Checks that there are enough addresses for a number of machines that is written by itself.
+pub(crate) use capacity::check_scale;
+
+/// The AddressPools of the network that a Cluster's machines are in.
+fn of_cluster<'a>(context: &Context<'a>, cluster: &Facts) -> Option<&'a NetworkAddresses> {
+    let spec = context.site().spec();
+    match cluster.infrastructure_ref.as_ref()?.kind.as_str() {
+        "VSphereCluster" => Some(&spec.vsphere.as_ref()?.addresses),
+        "OpenStackCluster" => {
+            let openstack = spec.openstack.as_ref()?;
+            let name = context.cloud_of(cluster)?;
+            Some(&openstack.clouds.get(name)?.addresses)
+        }
+        "Metal3Cluster" => Some(&spec.metal3.as_ref()?.addresses),
+        _ => None,
+    }
+}
+
+/// The AddressPools of the network that an object of a provider stands in.
+fn of_object<'a>(context: &Context<'a>, draft: &Draft<'_>) -> Option<&'a NetworkAddresses> {
+    let spec = context.site().spec();
+    match context.kind() {
+        Kind::VSphereCluster | Kind::VSphereMachine | Kind::VSphereMachineTemplate => {
+            Some(&spec.vsphere.as_ref()?.addresses)
+        }
+        Kind::OpenStackCluster | Kind::OpenStackMachine => Some(&cloud(context, draft)?.addresses),
+        Kind::Metal3Cluster => Some(&spec.metal3.as_ref()?.addresses),
+        _ => None,
+    }
+}
+
+/// The cloud of an object of OpenStack: the one that it names, or its cluster's.
+fn cloud<'a>(context: &Context<'a>, draft: &Draft<'_>) -> Option<&'a OpenStackCloud> {
+    let openstack = context.site().spec().openstack.as_ref()?;
+    let named = ["/spec/cloudName", "/spec/identityRef/cloudName"]
+        .into_iter()
+        .find_map(|pointer| draft.text(pointer));
+    let of_cluster = || {
+        let (_, cluster) = context.cluster_of(context.request.object.as_ref()?)?;
+        context.cloud_of(cluster?)
+    };
+    openstack.clouds.get(named.or_else(of_cluster)?)
+}
+
+/// The pool of that name; what is wrong with it becomes a finding.
+fn pool<'a>(
+    context: &Context<'a>,
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    name: &str,
+) -> Option<&'a Pool> {
+    match context.pool(name) {
+        Ok(pool) => Some(pool),
+        Err(reason) => {
+            let finding =
+                Finding::new(Code::PoolNotReady, field_path(pointer), Value::Null, reason);
+            draft.finding(finding.hint("ask an admin"));
+            None
+        }
+    }
+}
+
+/// The tenant that an address counts for.
+fn tenant(context: &Context<'_>, draft: &mut Draft<'_>) -> Option<String> {
+    let tenant = ownership::owner(context);
+    if tenant.is_none() {
+        // Who has no tenant's namespace is told of that, unless it is an admin.
+        let message = "an address counts for a tenant, and this namespace belongs to none";
+        let namespace = context.request.namespace.as_str().into();
+        let path = "metadata.namespace";
+        draft.finding(Finding::new(
+            Code::NamespaceWithoutOwner,
+            path,
+            namespace,
+            message,
+        ));
+    }
+    tenant
+}
+
+/// The name of the object, when it has one already.
+fn own_name<'a>(context: &'a Context<'_>, draft: &'a Draft<'_>) -> Option<&'a str> {
+    draft
+        .text("/metadata/name")
+        .or(Some(context.request.name.as_str()))
+        .filter(|name| !name.is_empty())
+}
+
+fn holder(context: &Context<'_>, kind: Kind, name: &str, device: &str) -> Holder {
+    Holder {
+        kind: kind.as_str().to_owned(),
+        namespace: context.request.namespace.clone(),
+        name: name.to_owned(),
+        device: device.to_owned(),
+        uid: None,
+    }
+}
+
+fn asker<'a>(tenant: &'a str, holder: Holder, purpose: Purpose) -> Asker<'a> {
+    Asker {
+        tenant,
+        holder,
+        owner: None,
+        wanted: None,
+        purpose,
+    }
+}
+
+/// Who makes a machine: the first of its owners. It is its own owner when it has none.
+fn owner_of(object: &Value) -> Option<Owner> {
+    let owner = owner_refs(object).next()?;
+    let text = |key: &str| owner.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Owner {
+        kind: text("kind")?,
+        name: text("name")?,
+        uid: text("uid").filter(|uid| !uid.is_empty())?,
+    })
+}
+
+/// Asker for one device of a machine.
+fn machine<'a>(
+    context: &Context<'_>,
+    draft: &Draft<'_>,
+    tenant: &'a str,
+    device: usize,
+) -> Option<Asker<'a>> {
+    let name = own_name(context, draft)?;
+    let owner = owner_of(draft.object());
+    let wanted = owner
+        .as_ref()
+        .and_then(|owner| context.wanted_by(&owner.kind, &owner.name));
+    Some(Asker {
+        owner,
+        wanted,
+        ..asker(
+            tenant,
+            holder(context, context.kind(), name, &device.to_string()),
+            Purpose::Node,
+        )
+    })
+}
+
+/// A refusal as a finding at a pointer.
+fn refused(draft: &mut Draft<'_>, pointer: &str, refusal: &Refusal) {
+    let code = match refusal {
+        Refusal::Exhausted { .. } => Code::AddressesExhausted,
+        Refusal::ReservedInVain { .. } => Code::ReservedInVain,
+        Refusal::Held { .. } | Refusal::Cooling { .. } => Code::AddressTaken,
+        Refusal::NotOffered { .. } | Refusal::OutsideBlocks { .. } => Code::AddressNotOffered,
+    };
+    draft.found(code, pointer, refusal.to_string(), Some(refusal.hint()));
+}
+
+/// An address as it stands in an object, with or without the length of a prefix.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split('/').next()?.parse().ok()
+}
+
+/// Whether what stands at a pointer is what was stored.
+fn is_unchanged(draft: &Draft<'_>, pointer: &str) -> bool {
+    let stored = draft.old().and_then(|old| text_at(old, pointer));
+    stored.is_some() && stored == draft.text(pointer)
+}

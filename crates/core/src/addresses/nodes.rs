@@ -1,0 +1,309 @@
+//! The addresses of machines on vSphere: one for each network device that has none of its own.
+//!
+//! CAPV copies a VSphereMachine's whole spec onto the VM with every reconcile, and `devices` is one
+//! atomic list: whoever sends it without addresses gets the same ones put back.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+
+use super::{address, machine, of_object, pool, refused, tenant};
+use crate::change::Draft;
+use crate::context::Context;
+use crate::ipam::{Asker, Pool, State};
+use crate::json::{field_path, is_unset, text_at};
+use crate::site::Trust;
+use crate::{Code, Finding};
+
+const DEVICES: &str = "/spec/network/devices";
+const TEMPLATE_DEVICES: &str = "/spec/template/spec/network/devices";
+/// So many devices of one machine are looked at.
+const MOST_DEVICES: usize = 10;
+/// What is put back together with an address.
+const GIVEN: [&str; 8] = [
+    "ipAddrs",
+    "gateway4",
+    "gateway6",
+    "nameservers",
+    "searchDomains",
+    "dhcp4",
+    "dhcp6",
+    "networkName",
+];
+
+fn device_count(draft: &Draft<'_>, devices: &str) -> usize {
+    let devices = draft.get(devices).and_then(Value::as_array);
+    devices.map_or(0, Vec::len).min(MOST_DEVICES)
+}
+
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let Some(pool_name) = of_object(context, draft).and_then(|pools| pools.nodes.as_deref()) else {
+        return;
+    };
+    for index in 0..device_count(draft, DEVICES) {
+        let device = format!("{DEVICES}/{index}");
+        put_back(context, draft, &device);
+        if wants_address(context, draft, &device) {
+            give(context, draft, pool_name, index, &device);
+        } else if is_lost(context, draft, pool_name, index, &device) {
+            replace(context, draft, pool_name, index, &device);
+        }
+    }
+}
+
+/// The stored device of the same place has the same values again, unless an admin took them out.
+fn put_back(context: &Context<'_>, draft: &mut Draft<'_>, device: &str) {
+    let stored = draft.old().and_then(|old| old.pointer(device));
+    let has_addresses = stored
+        .and_then(|stored| stored.get("ipAddrs"))
+        .is_some_and(|addresses| !is_unset(addresses));
+    let is_said = draft.has(&format!("{device}/ipAddrs"));
+    if has_addresses && !is_said && context.trust() != Trust::Admin {
+        for field in GIVEN {
+            draft.put_back(&format!("{device}/{field}"));
+        }
+    }
+}
+
+/// Whether a device stands in the site's network and gets its address from nobody else.
+fn wants_address(context: &Context<'_>, draft: &Draft<'_>, device: &str) -> bool {
+    let Some(vsphere) = &context.site().spec().vsphere else {
+        return false;
+    };
+    let is_true = |field: &str| draft.get(&format!("{device}/{field}")) == Some(&Value::Bool(true));
+    let has = |field: &str| draft.has(&format!("{device}/{field}"));
+    let network = draft.text(&format!("{device}/networkName"));
+    draft.get(device).is_some_and(Value::is_object)
+        && !has("ipAddrs")
+        && !has("addressesFromPools")
+        && !["dhcp4", "dhcp6", "skipIPAllocation"]
+            .into_iter()
+            .any(is_true)
+        && network.is_none_or(|network| network == vsphere.network)
+        && !context.is_adoption()
+}
+
+fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, index: usize, device: &str) {
+    let at = format!("{device}/ipAddrs");
+    let Some(pool) = pool(context, draft, &at, pool_name) else {
+        return;
+    };
+    let Some(tenant) = tenant(context, draft) else {
+        return;
+    };
+    // A generated name is not known yet; the address comes when it is.
+    let Some(asker) = machine(context, draft, &tenant, index) else {
+        return;
+    };
+    match context.at_desk(|desk| desk.address(pool, &asker)) {
+        Ok(address) => put_in(draft, pool, device, address),
+        Err(refusal) => refused(draft, &at, &refusal),
+    }
+}
+
+fn put_in(draft: &mut Draft<'_>, pool: &Pool, device: &str, address: IpAddr) {
+    let spec = pool.spec();
+    let (gateway, dhcp) = if address.is_ipv6() {
+        ("gateway6", "dhcp6")
+    } else {
+        ("gateway4", "dhcp4")
+    };
+    let mut fill = |field: &str, value: Value| {
+        let pointer = format!("{device}/{field}");
+        if !draft.has(&pointer) {
+            draft.set(&pointer, value);
+        }
+    };
+    fill(dhcp, Value::Bool(false));
+    if let Some(address) = spec.gateway {
+        fill(gateway, Value::from(address.to_string()));
+    }
+    let texts = |addresses: &[IpAddr]| addresses.iter().map(ToString::to_string).collect::<Value>();
+    if !spec.nameservers.is_empty() {
+        fill("nameservers", texts(&spec.nameservers));
+    }
+    if !spec.search_domains.is_empty() {
+        fill("searchDomains", Value::from(spec.search_domains.clone()));
+    }
+    let address = Value::from(vec![pool.cidr_form(address)]);
+    draft.set(&format!("{device}/ipAddrs"), address);
+}
+
+/// Whether a machine that was stored late carries an address that is somebody else's by now, and no
+/// VM has it yet.
+fn is_lost(
+    context: &Context<'_>,
+    draft: &Draft<'_>,
+    pool_name: &str,
+    index: usize,
+    device: &str,
+) -> bool {
+    let pointer = format!("{device}/ipAddrs/0");
+    let stored = draft.old().and_then(|old| text_at(old, &pointer));
+    let is_running = draft.has("/spec/providerID") || draft.has("/status/vmRef");
+    let (Some(written), false) = (draft.text(&pointer), is_running) else {
+        return false;
+    };
+    let (Ok(pool), Some(address)) = (context.pool(pool_name), address(written)) else {
+        return false;
+    };
+    let Some(asker) = machine(context, draft, "", index) else {
+        return false;
+    };
+    let slot = pool.slot(address);
+    stored == Some(written)
+        && context.trust() != Trust::Person
+        && context
+            .lease_of(&slot)
+            .is_some_and(|lease| !lease.spec.holder.is(&asker.holder))
+}
+
+fn replace(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool_name: &str,
+    index: usize,
+    device: &str,
+) {
+    let at = format!("{device}/ipAddrs");
+    let lost = draft.get(&at).cloned().unwrap_or(Value::Null);
+    draft.set(&at, Value::Array(Vec::new()));
+    give(context, draft, pool_name, index, device);
+    let message = "the machine was stored too late, and somebody else has this address by now";
+    let finding = Finding::new(Code::AddressReplaced, field_path(&at), lost, message);
+    draft.finding(finding.hint("it got another one before a VM was made"));
+}
+
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let Some(pool_name) = of_object(context, draft).and_then(|pools| pools.nodes.as_deref()) else {
+        return;
+    };
+    for index in 0..device_count(draft, DEVICES) {
+        let list = format!("{DEVICES}/{index}/ipAddrs");
+        let count = draft
+            .get(&list)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        check_removed(context, draft, &list);
+        for at in 0..count.min(MOST_DEVICES) {
+            check_address(context, draft, pool_name, index, &format!("{list}/{at}"));
+        }
+    }
+}
+
+/// CAPV would take the address from the running VM.
+fn check_removed(context: &Context<'_>, draft: &mut Draft<'_>, list: &str) {
+    let stored = draft.old().and_then(|old| old.pointer(list));
+    let is_gone = stored.is_some_and(|stored| !is_unset(stored)) && !draft.has(list);
+    if is_gone && context.trust() != Trust::Admin {
+        let message = "the machine runs with this address";
+        let hint = Some("leave it as it is".to_owned());
+        draft.found(Code::AddressChanged, list, message, hint);
+    }
+}
+
+fn check_address(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool_name: &str,
+    device: usize,
+    pointer: &str,
+) {
+    let Some(written) = draft.text(pointer).map(str::to_owned) else {
+        draft.expect(
+            pointer,
+            "an address such as \"10.0.0.5/24\"",
+            Value::is_string,
+        );
+        return;
+    };
+    let Some(address) = address(&written) else {
+        draft.expect(pointer, "an address such as \"10.0.0.5/24\"", |_| false);
+        return;
+    };
+    let Ok(pool) = context.pool(pool_name) else {
+        return;
+    };
+    // Addresses of another network are nobody's leases.
+    if !pool.has(address) {
+        return;
+    }
+    let Some(tenant) = tenant(context, draft) else {
+        return;
+    };
+    let Some(asker) = machine(context, draft, &tenant, device) else {
+        return;
+    };
+    let stored = draft.old().and_then(|old| text_at(old, pointer));
+    match stored {
+        Some(stored) if stored == written => {
+            check_kept(context, draft, pool, address, &asker, pointer)
+        }
+        Some(_) if context.trust() != Trust::Admin => {
+            // Another address than the stored one is right only when admission has just given it.
+            let is_ours = context
+                .lease_of(&pool.slot(address))
+                .is_some_and(|lease| lease.spec.holder.is(&asker.holder));
+            if !is_ours {
+                let message = "the machine has another address, which only an admin changes";
+                draft.found(Code::AddressChanged, pointer, message, None);
+            }
+        }
+        _ => {
+            if let Err(refusal) = context.at_desk(|desk| desk.named(pool, address, &asker)) {
+                refused(draft, pointer, &refusal);
+            }
+        }
+    }
+}
+
+/// What is stored stays; when nobody holds the address, the machine does from now on, and when
+/// somebody else does, whoever writes is told.
+fn check_kept(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool: &Pool,
+    address: IpAddr,
+    asker: &Asker<'_>,
+    pointer: &str,
+) {
+    let is_known = context
+        .lease_of(&pool.slot(address))
+        .map(|lease| lease.spec.holder.is(&asker.holder) && lease.spec.state != State::MovedAway);
+    if is_known == Some(true) {
+        return;
+    }
+    if let Err(refusal) = context.at_desk(|desk| desk.named(pool, address, asker)) {
+        let message = format!("the machine has an address that is not its own: {refusal}");
+        draft.found(Code::AddressShared, pointer, message, None);
+    }
+}
+
+/// Templates take addresses from the site's pool, and from no other.
+pub(super) fn check_template(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let pools = of_object(context, draft).and_then(|pools| pools.nodes.clone());
+    for index in 0..device_count(draft, TEMPLATE_DEVICES) {
+        let list = format!("{TEMPLATE_DEVICES}/{index}/addressesFromPools");
+        let count = draft
+            .get(&list)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len);
+        for at in 0..count.min(MOST_DEVICES) {
+            let reference = format!("{list}/{at}");
+            let text = |field: &str| draft.text(&format!("{reference}/{field}"));
+            let is_ours = text("apiGroup") == Some("basphere.dev")
+                && text("kind") == Some("AddressPool")
+                && pools.is_some()
+                && text("name") == pools.as_deref();
+            if is_ours {
+                continue;
+            }
+            let message = match &pools {
+                Some(pool) => format!("machines have addresses of the AddressPool {pool}"),
+                None => "the site has no pool of addresses for machines".to_owned(),
+            };
+            let hint = Some("leave the field out, addresses are given to machines".to_owned());
+            draft.found(Code::PoolNotOffered, &reference, message, hint);
+        }
+    }
+}
