@@ -20,6 +20,7 @@ use tracing::info;
 use crate::config::{CertificateSource, Config, Controllers};
 use crate::desk::KubeDesk;
 use crate::gate::Gate;
+use crate::judge::Judge;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
 use crate::reader::KubeReader;
@@ -88,20 +89,19 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Arc::clone(&world),
         Arc::clone(&metrics),
     ));
-    let parts = controllers::Parts {
-        client: client.clone(),
+    let judge = Arc::new(Judge {
         world: Arc::clone(&world),
-        served,
-        reader: reader.clone(),
-        desk: desk.clone(),
-        metrics: Arc::clone(&metrics),
-    };
-    let gate = Arc::new(Gate::new(
-        Arc::clone(&world),
         reader,
         desk,
-        Arc::clone(&metrics),
-    ));
+        metrics: Arc::clone(&metrics),
+        decide: basphere_core::decide,
+    });
+    let gate = Arc::new(Gate::of(Arc::clone(&judge)));
+    let parts = controllers::Parts {
+        client: client.clone(),
+        served,
+        judge,
+    };
 
     let mut servers = Servers::default();
     let reviews = router::reviews(gate, Arc::clone(&readiness), config.client_ca.is_some());

@@ -2,16 +2,12 @@
 
 use std::net::IpAddr;
 
-use basphere_core::Kind;
 use basphere_core::ipam::{Lease, Span};
+use basphere_core::{Kind, keys, kube_vip_address};
 use serde_json::Value;
 
 /// Annotation of what `clusterctl move` is about to delete here, because it lives on elsewhere.
 pub(crate) const MOVE: &str = "clusterctl.cluster.x-k8s.io/delete-for-move";
-/// Annotation of a Cluster: the addresses of its load balancers.
-const RANGE: &str = "basphere.dev/load-balancer-range";
-/// The static pod that holds the address of an API server.
-const KUBE_VIP: &str = "/etc/kubernetes/manifests/kube-vip.yaml";
 
 /// The kinds of infrastructure that have the address of an API server.
 pub(crate) const INFRASTRUCTURE: [Kind; 3] = [
@@ -48,26 +44,9 @@ pub(crate) fn is_moving(object: &Value) -> bool {
 pub(crate) fn has_endpoint(kind: Kind, object: &Value, address: IpAddr) -> bool {
     let is_it = |text: &str| text.parse() == Ok(address);
     if kind == Kind::KubeadmControlPlane {
-        return kube_vip(object).is_some_and(|text| is_it(&text));
+        return kube_vip_address(object).is_some_and(|text| is_it(&text));
     }
     text(object, "/spec/controlPlaneEndpoint/host").is_some_and(is_it)
-}
-
-/// The address in the kube-vip file of a control plane.
-fn kube_vip(control_plane: &Value) -> Option<String> {
-    let files = control_plane.pointer("/spec/kubeadmConfigSpec/files")?;
-    let files = files.as_array()?.iter();
-    let content = files
-        .filter(|file| text(file, "/path") == Some(KUBE_VIP))
-        .find_map(|file| text(file, "/content"))?;
-    let pod: Value = serde_saphyr::from_str(content).ok()?;
-    let containers = pod.pointer("/spec/containers")?.as_array()?.iter();
-    containers
-        .filter_map(|container| container.get("env")?.as_array())
-        .flatten()
-        .find(|variable| text(variable, "/name") == Some("address"))
-        .and_then(|variable| text(variable, "/value"))
-        .map(str::to_owned)
 }
 
 /// Whether a machine has this address on one of its devices.
@@ -93,7 +72,8 @@ pub(crate) fn has_address(kind: Kind, machine: &Value, address: IpAddr) -> bool 
 
 /// Whether a Cluster carries the range of its load balancers.
 pub(crate) fn has_range(cluster: &Value, lease: &Lease) -> bool {
-    let written = annotation(cluster, RANGE).and_then(|range| range.parse::<Span>().ok());
+    let written =
+        annotation(cluster, keys::LOAD_BALANCER_RANGE).and_then(|range| range.parse::<Span>().ok());
     written == Some(lease.slot.span)
 }
 
@@ -110,10 +90,12 @@ pub(crate) fn has_network(cluster: &Value, lease: &Lease) -> bool {
     })
 }
 
-/// Whether a Cluster refers to this object as its infrastructure.
+/// Whether a Cluster refers to this object as its infrastructure or its control plane.
 pub(crate) fn refers_to(cluster: &Value, kind: &str, name: &str) -> bool {
-    text(cluster, "/spec/infrastructureRef/kind") == Some(kind)
-        && text(cluster, "/spec/infrastructureRef/name") == Some(name)
+    ["infrastructureRef", "controlPlaneRef"].iter().any(|of| {
+        text(cluster, &format!("/spec/{of}/kind")) == Some(kind)
+            && text(cluster, &format!("/spec/{of}/name")) == Some(name)
+    })
 }
 
 #[cfg(test)]
@@ -155,7 +137,7 @@ mod tests {
         let pod = "spec:\n  containers:\n  - env:\n    - {name: port, value: '6443'}\n    - {name: address, value: 10.254.0.40}\n";
         let control_plane = json!({"spec": {"kubeadmConfigSpec": {"files": [
             {"path": "/etc/other", "content": "x"},
-            {"path": KUBE_VIP, "content": pod},
+            {"path": "/etc/kubernetes/manifests/kube-vip.yaml", "content": pod},
         ]}}});
         let wanted = address("10.254.0.40");
         assert!(has_endpoint(Kind::VSphereCluster, &infra, wanted));

@@ -226,10 +226,9 @@ impl Holders for ClusterHolders {
 
     fn successor(&self, lease: &Lease) -> Option<Holder> {
         let spec = &lease.spec;
-        let kind = INFRASTRUCTURE
-            .iter()
-            .find(|kind| kind.as_str() == spec.holder.kind)?;
-        if spec.purpose != Purpose::Endpoint {
+        let kind = holder_id(lease)?.kind;
+        let is_stand_in = INFRASTRUCTURE.contains(&kind) || kind == Kind::KubeadmControlPlane;
+        if spec.purpose != Purpose::Endpoint || !is_stand_in {
             return None;
         }
         let clusters = self.objects.all(Kind::Cluster, &spec.holder.namespace);

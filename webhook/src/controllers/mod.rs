@@ -15,6 +15,7 @@ mod keep;
 mod objects;
 mod pools;
 mod queue;
+mod repair;
 
 use std::sync::Arc;
 
@@ -29,9 +30,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
 use crate::config;
-use crate::desk::{Desk, KubeStore};
-use crate::metrics::Metrics;
-use crate::reader::Reader;
+use crate::desk::KubeStore;
+use crate::judge::Judge;
 use crate::served::Served;
 use crate::watch::{Change, News, follow_kind};
 use crate::world::{Note, World};
@@ -40,16 +40,15 @@ use election::Candidate;
 use holders::ClusterHolders;
 use objects::{Id, Objects};
 use queue::{Queue, queue};
+use repair::Repair;
 
 /// What the controllers share with the rest of the process.
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) client: Client,
-    pub(crate) world: Arc<World>,
     pub(crate) served: Arc<Served>,
-    pub(crate) reader: Arc<dyn Reader>,
-    pub(crate) desk: Arc<dyn Desk>,
-    pub(crate) metrics: Arc<Metrics>,
+    /// Who decides, and what is known.
+    pub(crate) judge: Arc<Judge>,
 }
 
 /// Runs the controllers whenever this process leads, until told to stop.
@@ -66,7 +65,7 @@ pub(crate) async fn run(
     let lead = async {
         loop {
             candidate.win().await;
-            parts.metrics.addresses.lead(true);
+            parts.judge.metrics.addresses.lead(true);
             let mut tasks = start(&parts, &config, candidate.identity());
             tokio::select! {
                 () = candidate.lead() => {}
@@ -74,7 +73,7 @@ pub(crate) async fn run(
             }
             // Not one more request is sent before the Lease is let go of.
             tasks.shutdown().await;
-            parts.metrics.addresses.lead(false);
+            parts.judge.metrics.addresses.lead(false);
             candidate.release().await;
         }
     };
@@ -82,7 +81,7 @@ pub(crate) async fn run(
         () = until_stopped => {}
         () = lead => {}
     }
-    parts.metrics.addresses.lead(false);
+    parts.judge.metrics.addresses.lead(false);
     candidate.release().await;
 }
 
@@ -91,6 +90,7 @@ pub(crate) async fn run(
 struct Queues {
     leases: Queue<String>,
     claims: Queue<Id>,
+    repairs: Queue<Id>,
     /// All pools are counted at once.
     pools: Queue<()>,
 }
@@ -107,43 +107,53 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
     ));
     let (leases, lease_requests) = queue();
     let (claims, claim_requests) = queue();
+    let (repairs, repair_requests) = queue();
     let (pools, pool_requests) = queue();
     let queues = Queues {
         leases: leases.clone(),
         claims: claims.clone(),
+        repairs: repairs.clone(),
         pools: pools.clone(),
     };
     let holders = ClusterHolders {
         client: parts.client.clone(),
-        world: Arc::clone(&parts.world),
+        world: Arc::clone(&parts.judge.world),
         objects: Arc::clone(&objects),
-        reader: Arc::clone(&parts.reader),
-        metrics: Arc::clone(&parts.metrics),
+        reader: Arc::clone(&parts.judge.reader),
+        metrics: Arc::clone(&parts.judge.metrics),
         teller: teller.clone(),
     };
     let store = KubeStore::new(parts.client.clone());
-    let keeper = Keeper::new(store, holders, Arc::clone(parts.world.book()));
+    let keeper = Keeper::new(store, holders, Arc::clone(parts.judge.world.book()));
     tasks.spawn(keep::keep(
         keeper,
-        Arc::clone(&parts.world),
+        Arc::clone(&parts.judge.world),
         (leases, lease_requests),
     ));
 
     let waiting = Waiting::default();
     let fulfiller = Claims {
         client: parts.client.clone(),
-        world: Arc::clone(&parts.world),
+        world: Arc::clone(&parts.judge.world),
         served: Arc::clone(&parts.served),
-        reader: Arc::clone(&parts.reader),
-        desk: Arc::clone(&parts.desk),
-        teller,
+        reader: Arc::clone(&parts.judge.reader),
+        desk: Arc::clone(&parts.judge.desk),
+        teller: teller.clone(),
         waiting: waiting.clone(),
     };
+    let repair = Repair {
+        client: parts.client.clone(),
+        judge: Arc::clone(&parts.judge),
+        served: Arc::clone(&parts.served),
+        objects: Arc::clone(&objects),
+        teller,
+    };
+    tasks.spawn(repair::keep(repair, (repairs, repair_requests)));
     tasks.spawn(claims::keep(fulfiller, (claims, claim_requests)));
     tasks.spawn(pools::keep(
         parts.client.clone(),
-        Arc::clone(&parts.world),
-        Arc::clone(&parts.metrics),
+        Arc::clone(&parts.judge.world),
+        Arc::clone(&parts.judge.metrics),
         (pools, pool_requests),
     ));
 
@@ -157,12 +167,12 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         ));
     }
     let dispatcher = Dispatcher {
-        world: Arc::clone(&parts.world),
+        world: Arc::clone(&parts.judge.world),
         objects,
         queues,
         waiting,
     };
-    let notes = parts.world.listen();
+    let notes = parts.judge.world.listen();
     tasks.spawn(dispatcher.dispatch(heard, notes, config.resync));
     tasks
 }
@@ -260,6 +270,12 @@ impl Dispatcher {
         for claim in self.objects.ids(Kind::IPAddressClaim) {
             self.queues.claims.put(claim);
         }
+        let kinds = objects::KINDS.into_iter();
+        for kind in kinds.filter(|kind| repair::is_repaired(*kind)) {
+            for id in self.objects.ids(kind) {
+                self.queues.repairs.put(id);
+            }
+        }
         self.queues.pools.put(());
     }
 
@@ -289,6 +305,9 @@ impl Dispatcher {
         }
         for claim in Claims::concerned(&self.objects, id) {
             self.queues.claims.put(claim);
+        }
+        for object in repair::concerned(&self.objects, id) {
+            self.queues.repairs.put(object);
         }
     }
 }

@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::carriers::is_moving;
 
-/// The kinds that are watched: holders of leases, whatever may carry a lease, and claims.
-pub(crate) const KINDS: [Kind; 10] = [
+/// The kinds that are watched: holders of leases, whatever may carry a lease, claims, and what is
+/// completed after it was stored.
+pub(crate) const KINDS: [Kind; 14] = [
     Kind::Cluster,
     Kind::KubeadmControlPlane,
     Kind::VSphereCluster,
@@ -20,6 +21,10 @@ pub(crate) const KINDS: [Kind; 10] = [
     Kind::Metal3Machine,
     Kind::IPAddressClaim,
     Kind::IPAddress,
+    Kind::KubeadmConfig,
+    Kind::Machine,
+    Kind::MachineSet,
+    Kind::VSphereVM,
 ];
 
 /// Which object.
@@ -123,6 +128,9 @@ fn trim(kind: Kind, object: &mut Value) {
     };
     if kind != Kind::IPAddressClaim {
         fields.remove("status");
+    }
+    if matches!(kind, Kind::KubeadmConfig | Kind::VSphereVM) {
+        fields.remove("spec");
     }
     if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");

@@ -25,7 +25,7 @@ use crate::site::{NetworkAddresses, OpenStackCloud};
 use crate::{Code, Finding, Kind, ownership};
 
 pub(crate) use capacity::{Demand, demand};
-pub(crate) use kube_vip::address_in as kube_vip_address;
+pub use kube_vip::address_in as kube_vip_address;
 pub(crate) use networks::{Taken, claim as claim_networks, is_leased as is_network_leased};
 
 /// Gives addresses to what has none yet.
