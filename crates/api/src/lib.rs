@@ -1,6 +1,7 @@
 //! What goes over the wire: custom resources, admission reviews, manifests, what is installed, and the
 //! fields of Cluster API's kinds.
 
+pub mod controllers;
 pub mod crd;
 pub mod fields;
 pub mod install;

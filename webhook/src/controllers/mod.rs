@@ -19,6 +19,7 @@ mod repair;
 
 use std::sync::Arc;
 
+use basphere_api::controllers::watched;
 use basphere_core::Kind;
 use basphere_ipam::Keeper;
 use futures::StreamExt;
@@ -158,7 +159,7 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
     ));
 
     let (sender, heard) = unbounded();
-    for kind in objects::KINDS {
+    for kind in watched() {
         tasks.spawn(hear(
             parts.clone(),
             kind,
@@ -239,7 +240,7 @@ impl Dispatcher {
         resync: std::time::Duration,
     ) {
         // What the caches hold spares a live read for each lease.
-        let mut unknown = objects::KINDS.len();
+        let mut unknown = watched().count();
         while unknown > 0 {
             match heard.next().await {
                 Some(Heard::Known) => unknown -= 1,
@@ -270,8 +271,7 @@ impl Dispatcher {
         for claim in self.objects.ids(Kind::IPAddressClaim) {
             self.queues.claims.put(claim);
         }
-        let kinds = objects::KINDS.into_iter();
-        for kind in kinds.filter(|kind| repair::is_repaired(*kind)) {
+        for kind in watched().filter(|kind| repair::is_repaired(*kind)) {
             for id in self.objects.ids(kind) {
                 self.queues.repairs.put(id);
             }

@@ -8,25 +8,6 @@ use serde_json::Value;
 
 use super::carriers::is_moving;
 
-/// The kinds that are watched: holders of leases, whatever may carry a lease, claims, and what is
-/// completed after it was stored.
-pub(crate) const KINDS: [Kind; 14] = [
-    Kind::Cluster,
-    Kind::KubeadmControlPlane,
-    Kind::VSphereCluster,
-    Kind::OpenStackCluster,
-    Kind::Metal3Cluster,
-    Kind::VSphereMachine,
-    Kind::OpenStackMachine,
-    Kind::Metal3Machine,
-    Kind::IPAddressClaim,
-    Kind::IPAddress,
-    Kind::KubeadmConfig,
-    Kind::Machine,
-    Kind::MachineSet,
-    Kind::VSphereVM,
-];
-
 /// Which object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Id {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use basphere_api::controllers::{COMPLETED, LABELLED};
 use basphere_core::{
     Class, Code, Decision, Kind, Operation, Part, Phase, Request, Requester, Subject, Timestamp,
 };
@@ -21,24 +22,6 @@ use crate::judge::Judge;
 use crate::register::FIELD_MANAGER;
 use crate::served::Served;
 
-/// The kinds that are completed.
-const WHOLE: [Kind; 5] = [
-    Kind::KubeadmControlPlane,
-    Kind::Metal3Cluster,
-    Kind::OpenStackCluster,
-    Kind::VSphereCluster,
-    Kind::VSphereMachine,
-];
-/// The kinds that get their labels and nothing else: their specs cannot be changed any more, or
-/// whoever made them would roll machines.
-const LABELS: [Kind; 6] = [
-    Kind::KubeadmConfig,
-    Kind::Machine,
-    Kind::MachineSet,
-    Kind::Metal3Machine,
-    Kind::OpenStackMachine,
-    Kind::VSphereVM,
-];
 /// Who asks, when the site lists no controller.
 const OURSELVES: &str = "basphere";
 const PAUSED: &str = "cluster.x-k8s.io/paused";
@@ -47,7 +30,7 @@ const AT_ONCE: usize = 4;
 
 /// Whether objects of this kind are looked after.
 pub(crate) fn is_repaired(kind: Kind) -> bool {
-    WHOLE.contains(&kind) || LABELS.contains(&kind)
+    COMPLETED.contains(&kind) || LABELLED.contains(&kind)
 }
 
 /// Completes objects.
@@ -168,13 +151,11 @@ impl Repair {
         }
         if !decision.is_allowed() {
             debug!(kind = %id.kind, namespace = id.namespace, name = id.name, "not to be completed");
-            if !is_trial {
-                self.tell(id, object, &decision);
-            }
+            self.tell(id, object, &decision);
             return Ok(None);
         }
         let mut patch = decision.patch.clone();
-        if LABELS.contains(&id.kind) {
+        if LABELLED.contains(&id.kind) {
             patch
                 .0
                 .retain(|step| step.path().to_string().starts_with("/metadata/labels"));

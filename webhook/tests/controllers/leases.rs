@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::site::{PATIENCE, Process, Site, holder, lease, pool};
 
-fn machine(site: &Site, name: &str, address: &str) -> Value {
+pub(crate) fn machine(site: &Site, name: &str, address: &str) -> Value {
     json!({
         "apiVersion": format!("infrastructure.cluster.x-k8s.io/{}", site.version),
         "kind": "VSphereMachine",
@@ -34,7 +34,7 @@ fn node(name: &str, address: &str) -> Value {
     )
 }
 
-fn state(object: &Value) -> &str {
+pub(crate) fn state(object: &Value) -> &str {
     object["spec"]["state"].as_str().unwrap()
 }
 
@@ -145,7 +145,7 @@ pub(crate) fn an_endpoint_passes_from_its_infrastructure_to_its_cluster(site: &S
     site.wait_gone(object);
 }
 
-fn cluster(site: &Site, name: &str, infrastructure: &str) -> Value {
+pub(crate) fn cluster(site: &Site, name: &str, infrastructure: &str) -> Value {
     let mut reference = json!({"kind": "VSphereCluster", "name": infrastructure});
     let group = "infrastructure.cluster.x-k8s.io";
     match site.version {
@@ -276,6 +276,7 @@ pub(crate) fn metrics_tell_of_all_this(_: &Site, process: &Process) {
         "basphere_pool_free{pool=\"nodes\"} ",
         "basphere_leases_reclaimed_total{pool=\"nodes\"} ",
         "basphere_leases_orphaned_total{pool=\"nodes\"} ",
+        "basphere_repairs_total{kind=\"VSphereMachine\"} ",
         "basphere_reservation_duration_seconds_count ",
         "basphere_reservation_conflicts_total ",
     ];
@@ -307,5 +308,5 @@ pub(crate) fn another_process_takes_over(site: &Site, leader: Process) {
     let is_second = || Ok(holder(&held_by()).starts_with("second_").then_some(()));
     wait::until("the second process leads", PATIENCE, is_second).unwrap();
     assert_eq!(held_by()["spec"]["leaseTransitions"], 2);
-    bound(site, "after", "10.254.0.15");
+    crate::repair::a_machine_gets_an_address(site, "after");
 }

@@ -9,6 +9,7 @@
 
 mod claims;
 mod leases;
+mod repair;
 mod site;
 
 use basphere_harness::ApiVersion;
@@ -28,6 +29,7 @@ fn controllers_v1beta2() {
     leases::what_was_imported_stays(&site);
     leases::a_pool_tells_how_full_it_is(&site);
     claims::the_contract(&site);
+    repair::what_was_stored_without_a_review_is_completed(&site);
     leases::metrics_tell_of_all_this(&site, &leader);
     leases::another_process_takes_over(&site, leader);
 }

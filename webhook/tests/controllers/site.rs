@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use basphere_api::install::{NAME, NAMESPACE};
 use basphere_core::Timestamp;
 use basphere_harness::{ApiVersion, Sandbox, SandboxOptions, run, wait};
 use serde_json::{Value, json};
@@ -54,7 +55,15 @@ impl Site {
             version: api_version.as_str(),
             logs: Mutex::default(),
         };
-        site.admin(&["create", "namespace", "basphere-system"]);
+        site.admin(&["create", "namespace", NAMESPACE]);
+        // With the rights of an installation, and not one more.
+        for object in basphere_api::install::objects().unwrap() {
+            let kind = object["kind"].as_str().unwrap();
+            if kind.contains("Role") {
+                let namespace = format!("--namespace={NAMESPACE}");
+                site.admin_with(&["create", &namespace, "-f=-"], &object.to_string());
+            }
+        }
         let short = json!({"spec": {"addresses": {"reservationGrace": "1s"}}}).to_string();
         site.admin(&["patch", "site/default", "--type=merge", "--patch", &short]);
         site.create(&pool("nodes", "10.254.0.0/24", json!({"blockSize": 29})));
@@ -65,7 +74,9 @@ impl Site {
     /// A process with short times of its Lease, once it has begun to work.
     pub(crate) fn webhook(&self, name: &str) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_basphere-webhook"));
-        let kubeconfig = self.sandbox.admin().kubeconfig();
+        let account = format!("system:serviceaccount:{NAMESPACE}:{NAME}");
+        let user = self.sandbox.control_plane().user(&account, &[]).unwrap();
+        let kubeconfig = user.kubeconfig();
         command.arg("serve").arg("--self-signed");
         command.arg("--kubeconfig").arg(kubeconfig);
         command.args(["--listen=127.0.0.1:0", "--metrics-listen=127.0.0.1:0"]);
