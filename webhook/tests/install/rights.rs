@@ -144,6 +144,8 @@ fn used(line: &str) -> Option<Right> {
         ("GET", []) if query.contains("watch=") => "watch",
         ("GET", []) => "list",
         ("GET", _) => "get",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
         (other, _) => return Some((group.to_owned(), resource, other.to_lowercase())),
     };
     Some((group.to_owned(), resource, verb.to_owned()))
