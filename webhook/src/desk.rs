@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use basphere_api::crd::{AddressLease, lease_selector};
-use basphere_core::ipam::{Claim, Lease, Selection};
+use basphere_core::ipam::{Claim, Lease, Listed, Selection};
 use basphere_ipam::{Failed, Registrar, Store, StoreError};
 use futures::future::BoxFuture;
 use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
@@ -94,16 +94,27 @@ impl Store for KubeStore {
         deleted.map(drop).map_err(failure)
     }
 
-    async fn list(&self, selection: &Selection) -> Result<Vec<Lease>, StoreError> {
-        if let (Selection::Name(name), None) = (selection, lease_selector(selection)) {
-            let found = self.api.get_opt(name).await.map_err(failure)?;
-            return found.map(stored).into_iter().collect();
-        }
-        let labels = lease_selector(selection).unwrap_or_default();
-        let parameters = ListParams::default().labels(&labels);
-        let listed = self.api.list(&parameters).await.map_err(failure)?;
-        Ok(listed.items.into_iter().filter_map(readable).collect())
+    async fn list(&self, selection: &Selection) -> Result<Listed, StoreError> {
+        list(&self.api, selection).await.map_err(failure)
     }
+}
+
+/// Lists leases. Without a resourceVersion a list is read from etcd's quorum, not from a watch cache;
+/// a single lease is listed, too, since only a list tells as of which revision there is none.
+pub(crate) async fn list(
+    api: &Api<AddressLease>,
+    selection: &Selection,
+) -> Result<Listed, kube::Error> {
+    let parameters = match selection {
+        Selection::Name(name) => ListParams::default().fields(&format!("metadata.name={name}")),
+        _ => ListParams::default().labels(&lease_selector(selection).unwrap_or_default()),
+    };
+    let found = api.list(&parameters).await?;
+    let revision = found.metadata.resource_version.unwrap_or_default();
+    Ok(Listed {
+        revision: revision.parse().unwrap_or_default(),
+        leases: found.items.into_iter().filter_map(readable).collect(),
+    })
 }
 
 fn written() -> PostParams {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use basphere_api::crd::{AddressLease, AddressPool};
-use basphere_core::ipam::{Lease, Pools};
+use basphere_api::crd::AddressPool;
+use basphere_core::ipam::{Listed, Pools};
 use basphere_core::{
     Code, Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Request, Snapshot,
 };
@@ -26,6 +26,12 @@ const ATTEMPTS: usize = 16;
 
 /// How a decision is made: [`basphere_core::decide`], but for tests of the gate itself.
 pub type Decide = fn(&Request, &Snapshot) -> Decision;
+
+/// What a look-up found.
+enum Found {
+    Objects(Vec<Value>),
+    Leases(Listed),
+}
 
 /// Decides over what is known, for reviews and for what was stored without one.
 pub struct Judge {
@@ -118,29 +124,34 @@ impl Judge {
             .iter()
             .map(|lookup| self.read(&request.namespace, lookup));
         for (lookup, found) in try_join_all(reads).await? {
-            self.take_in(&lookup, &found, snapshot);
+            self.take_in(&lookup, found, snapshot);
             snapshot.live.insert(lookup);
         }
         Ok(())
     }
 
-    fn take_in(&self, lookup: &Lookup, found: &[Value], snapshot: &mut Snapshot) {
+    fn take_in(&self, lookup: &Lookup, found: Found, snapshot: &mut Snapshot) {
+        let found = match (lookup, found) {
+            (Lookup::Leases(selection), Found::Leases(listed)) => {
+                // All reviews of this process learn of it.
+                self.world.book().replace(selection, listed);
+                snapshot.ledger = self.world.book().ledger();
+                return;
+            }
+            (_, Found::Leases(_)) => return,
+            (_, Found::Objects(found)) => found,
+        };
         match lookup {
             Lookup::Namespace => {
                 snapshot.namespace = found.first().map(NamespaceFacts::from_object)
             }
-            Lookup::All(kind) => Arc::make_mut(&mut snapshot.inventory).replace(*kind, found),
-            Lookup::Networks => snapshot.networks = Arc::new(Networks::from_clusters(found)),
-            Lookup::Leases(selection) => {
-                // All reviews of this process learn of it.
-                self.world.book().replace(selection, leases(found));
-                snapshot.ledger = self.world.book().ledger();
-            }
+            Lookup::All(kind) => Arc::make_mut(&mut snapshot.inventory).replace(*kind, &found),
+            Lookup::Networks => snapshot.networks = Arc::new(Networks::from_clusters(&found)),
             Lookup::Object(kind, name) if !found.is_empty() => {
                 snapshot.objects.insert((*kind, name.clone()));
             }
-            Lookup::Object(..) => {}
-            Lookup::Pools => snapshot.pools = Arc::new(pools(found)),
+            Lookup::Object(..) | Lookup::Leases(_) => {}
+            Lookup::Pools => snapshot.pools = Arc::new(pools(&found)),
         }
     }
 
@@ -148,7 +159,7 @@ impl Judge {
         &self,
         namespace: &str,
         lookup: &Lookup,
-    ) -> Result<(Lookup, Vec<Value>), (Lookup, ReadError)> {
+    ) -> Result<(Lookup, Found), (Lookup, ReadError)> {
         let read = match lookup {
             Lookup::Namespace => self
                 .reader
@@ -157,7 +168,13 @@ impl Judge {
                 .map(|found| found.into_iter().collect()),
             Lookup::All(kind) => self.reader.list(Some(namespace), *kind).await,
             Lookup::Networks => self.reader.list(None, Kind::Cluster).await,
-            Lookup::Leases(selection) => self.reader.leases(selection).await,
+            Lookup::Leases(selection) => {
+                let read = self.reader.leases(selection).await;
+                self.metrics.read_live(name_of(lookup), read.is_ok());
+                return read
+                    .map(|listed| (lookup.clone(), Found::Leases(listed)))
+                    .map_err(|error| (lookup.clone(), error));
+            }
             Lookup::Object(kind, name) => self
                 .reader
                 .object(namespace, *kind, name)
@@ -166,7 +183,7 @@ impl Judge {
             Lookup::Pools => self.reader.pools().await,
         };
         self.metrics.read_live(name_of(lookup), read.is_ok());
-        read.map(|found| (lookup.clone(), found))
+        read.map(|found| (lookup.clone(), Found::Objects(found)))
             .map_err(|error| (lookup.clone(), error))
     }
 }
@@ -176,14 +193,6 @@ pub(crate) fn refusal(code: Code, message: impl Into<String>) -> Decision {
         denials: vec![Finding::new(code, "", Value::Null, message)],
         ..Decision::default()
     }
-}
-
-/// The leases among objects; what is none was written by hand, and takes no address.
-fn leases(objects: &[Value]) -> Vec<Lease> {
-    let parsed = objects.iter().map(AddressLease::deserialize);
-    parsed
-        .filter_map(|lease| lease.ok()?.lease().ok())
-        .collect()
 }
 
 /// The AddressPools among objects.

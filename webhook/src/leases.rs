@@ -1,5 +1,6 @@
 //! Keeps what is known of AddressPools and AddressLeases up to date from watches.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use basphere_api::crd::{AddressLease, AddressPool};
@@ -39,6 +40,9 @@ pub(crate) async fn keep_pools(client: Client, world: Arc<World>, synced: Flag) 
 /// Keeps the leases of the world up to date, for ever.
 pub(crate) async fn keep_leases(client: Client, world: Arc<World>, synced: Flag) {
     let mut follower: Follower<AddressLease> = Follower::new();
+    // What the watch has shown last. The book may know of a successor already, from the answer to a
+    // request, when the watch tells that a lease is gone.
+    let mut shown: HashMap<String, String> = HashMap::new();
     loop {
         follower.start(Api::all(client.clone()), watcher::Config::default());
         while let Some(change) = follower.next().await {
@@ -46,12 +50,15 @@ pub(crate) async fn keep_leases(client: Client, world: Arc<World>, synced: Flag)
                 Change::Put(object) => {
                     if let Some(lease) = readable(object) {
                         let note = Note::Lease(lease.name(), lease.spec.pool.clone());
+                        shown.insert(lease.name(), lease.uid.clone());
                         world.book().observe(lease);
                         world.tell(note);
                     }
                 }
                 Change::Gone(_, name, last) => {
-                    world.book().forget(&name);
+                    if let Some(uid) = shown.remove(&name) {
+                        world.book().forget(&name, &uid);
+                    }
                     let pool = last.map(|lease| lease.spec.0.pool.clone());
                     world.tell(pool.map_or(Note::Pools, |pool| Note::Lease(name, pool)));
                 }

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use basphere_api::crd::{AddressLease, AddressPool, lease_selector};
+use basphere_api::crd::{AddressLease, AddressPool};
 use basphere_core::Kind;
-use basphere_core::ipam::Selection;
+use basphere_core::ipam::{Listed, Selection};
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::desk;
 use crate::served::Served;
 
 /// Why a live read has failed.
@@ -49,10 +50,7 @@ pub trait Reader: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Option<Value>, ReadError>>;
 
     /// Some of the AddressLeases.
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>>;
 
     /// All AddressPools.
     fn pools(&self) -> BoxFuture<'_, Result<Vec<Value>, ReadError>>;
@@ -112,22 +110,9 @@ impl KubeReader {
         Ok(found.map(serde_json::to_value).transpose()?)
     }
 
-    async fn read_leases(&self, selection: &Selection) -> Result<Vec<Value>, ReadError> {
+    async fn read_leases(&self, selection: &Selection) -> Result<Listed, ReadError> {
         let api: Api<AddressLease> = Api::all(self.client.clone());
-        match (selection, lease_selector(selection)) {
-            (Selection::Name(name), _) => {
-                let found = api.get_opt(name).await?;
-                Ok(found
-                    .map(serde_json::to_value)
-                    .transpose()?
-                    .into_iter()
-                    .collect())
-            }
-            (_, labels) => {
-                let labels = labels.unwrap_or_default();
-                list(&api, &ListParams::default().labels(&labels)).await
-            }
-        }
+        Ok(desk::list(&api, selection).await?)
     }
 }
 
@@ -163,10 +148,7 @@ impl Reader for KubeReader {
         Box::pin(self.read_object(namespace, kind, name))
     }
 
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>> {
         Box::pin(self.read_leases(selection))
     }
 

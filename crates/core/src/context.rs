@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::inventory::{Facts, Inventory, Ref, cluster_of, owner_refs};
-use crate::ipam::{Claim, Desk, Holder, Lease, Ledger, Pool, Selection, Sight, Slot, SlotKind};
+use crate::ipam::{
+    Claim, Desk, Holder, Lease, Ledger, Pool, Pools, Selection, Sight, Slot, SlotKind,
+};
 use crate::json::{is_unset, labels, text_at};
 use crate::site::{Site, Trust};
 use crate::{Kind, Lookup, Operation, Request, Snapshot, keys};
@@ -152,14 +154,14 @@ impl<'a> Context<'a> {
         self.claims.borrow().clone()
     }
 
-    /// The AddressPool of that name, or why it hands nothing out. Nobody is refused for what only a
-    /// cache says.
-    pub(crate) fn pool(&self, name: &str) -> Result<&'a Pool, String> {
-        let pool = self.snapshot.pools.get(name);
-        if pool.is_err() {
+    /// The AddressPool of that name, or why it hands nothing out; without a reason, that is not
+    /// certain yet.
+    pub(crate) fn pool(&self, name: &str) -> Result<&'a Pool, Option<String>> {
+        self.snapshot.pools.get(name).map_err(|reason| {
             self.miss(Lookup::Pools);
-        }
-        pool
+            let is_certain = self.snapshot.live.contains(&Lookup::Pools);
+            is_certain.then_some(reason)
+        })
     }
 
     /// The lease of a slot, with those that were claimed.
@@ -185,16 +187,36 @@ impl<'a> Context<'a> {
         &self.snapshot.inventory
     }
 
+    /// Reads leases live.
+    pub(crate) fn look_at(&self, selection: Selection) {
+        self.miss(Lookup::Leases(selection));
+    }
+
+    /// All AddressPools, read live.
+    pub(crate) fn pools_live(&self) -> &'a Pools {
+        self.miss(Lookup::Pools);
+        &self.snapshot.pools
+    }
+
     /// Reads a tenant's leases and all blocks live before it is refused because of them.
     pub(crate) fn look_at_leases(&self, tenant: &str) {
-        self.is_live(&Selection::Tenant(tenant.to_owned()));
-        self.is_live(&Selection::Kind(SlotKind::Block));
+        self.look_at(Selection::Tenant(tenant.to_owned()));
+        self.look_at(Selection::Kind(SlotKind::Block));
     }
 
     /// Another object than that of the request.
     pub(crate) fn other(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
         let is_own = self.kind() == kind && self.request.name == name;
         if is_own { None } else { self.get(kind, name) }
+    }
+
+    /// Whether the topology controller only asks what would come of a change: nothing is reserved for
+    /// it, and nothing refused for want of a reservation.
+    pub(crate) fn is_topology_dry_run(&self) -> bool {
+        let object = self.request.object.as_ref();
+        let annotations = object.and_then(|object| object.pointer("/metadata/annotations"));
+        self.trust() == Trust::Controller
+            && annotations.is_some_and(|all| all.get(keys::TOPOLOGY_DRY_RUN).is_some())
     }
 
     /// Whether the stored object is being deleted.

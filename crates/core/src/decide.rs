@@ -6,9 +6,10 @@ use serde_json::Value;
 use crate::change::{Completion, Draft};
 use crate::context::Context;
 use crate::finding::Class;
+use crate::ipam::{Claim, SlotKind};
 use crate::site::Trust;
 use crate::{
-    Code, Decision, Finding, Operation, Part, Phase, Request, Snapshot, addresses, guard,
+    Code, Decision, Finding, Kind, Operation, Part, Phase, Request, Snapshot, addresses, guard,
     ownership, shape, subjects,
 };
 
@@ -20,6 +21,9 @@ use crate::{
 /// only if the answer is "there is none".
 #[must_use]
 pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
+    if matches!(request.subject.kind, Kind::AddressPool | Kind::AddressLease) {
+        return decide_resource(request, snapshot);
+    }
     if request.operation == Operation::Delete {
         return Decision::default();
     }
@@ -47,6 +51,7 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
     };
     let (warnings, denials) = findings
         .into_iter()
+        .chain(not_binding(&context))
         .partition(|finding| finding.code.class() == Class::Warning);
     Decision {
         object: Some(completed),
@@ -55,6 +60,35 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         warnings,
         claims: context.claims(),
         missed: context.into_missed(),
+    }
+}
+
+/// What a dry-run shows and does not reserve.
+fn not_binding(context: &Context<'_>) -> Option<Finding> {
+    let request = context.request;
+    let claims = context.claims();
+    let shown = claims.iter().filter_map(|claim| match claim {
+        Claim::Create(lease) if lease.slot.kind != SlotKind::Block => Some(lease.slot.text()),
+        _ => None,
+    });
+    let shown: Vec<_> = shown.collect();
+    let is_shown = request.dry_run && request.phase == Phase::Mutate && !shown.is_empty();
+    is_shown.then(|| {
+        let text = shown.join(", ");
+        let message = "free now; a dry-run reserves nothing, so that another may be given";
+        Finding::new(Code::AddressNotBinding, "", Value::from(text), message)
+    })
+}
+
+/// Our own resources are not completed, and their deletion is judged too.
+fn decide_resource(request: &Request, snapshot: &Snapshot) -> Decision {
+    let context = Context::new(request, snapshot);
+    let denials = addresses::resources::judge(&context);
+    Decision {
+        object: request.object.clone(),
+        denials,
+        missed: context.into_missed(),
+        ..Decision::default()
     }
 }
 

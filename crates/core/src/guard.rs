@@ -11,7 +11,9 @@ use crate::site::Trust;
 use crate::{Code, Finding, Kind, keys};
 
 /// Kinds that only admins and controllers write: they hold for everybody, or say what is already so.
-const NOT_FOR_TENANTS: [Kind; 12] = [
+const NOT_FOR_TENANTS: [Kind; 14] = [
+    Kind::AddressLease,
+    Kind::AddressPool,
     Kind::ClusterClass,
     Kind::ExtensionConfig,
     Kind::IPAddress,
@@ -45,6 +47,14 @@ const MADE: [Kind; 3] = [
     Kind::VSphereMachine,
 ];
 
+/// The kinds that name the address of an API server.
+const NAMES_AN_ENDPOINT: [Kind; 4] = [
+    Kind::Cluster,
+    Kind::Metal3Cluster,
+    Kind::OpenStackCluster,
+    Kind::VSphereCluster,
+];
+
 /// By these labels Cluster API finds out which machines are whose.
 const SELECTOR_LABELS: [&str; 6] = [
     keys::CLUSTER_NAME,
@@ -73,6 +83,8 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
     if context.kind() == Kind::VSphereCluster {
         draft.put_back(CLUSTER_MODULES);
+    }
+    if NAMES_AN_ENDPOINT.contains(&context.kind()) {
         draft.put_back(&format!("{ENDPOINT}/host"));
     }
 }
@@ -93,8 +105,11 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
     match kind {
         kind if MADE.contains(&kind) => check_machine(draft),
-        Kind::VSphereCluster => check_cluster(draft),
+        Kind::VSphereCluster => check_modules(draft),
         _ => {}
+    }
+    if NAMES_AN_ENDPOINT.contains(&kind) {
+        check_endpoint(draft);
     }
     check_references(context, draft);
 }
@@ -153,12 +168,15 @@ fn check_machine(draft: &mut Draft<'_>) {
     }
 }
 
-fn check_cluster(draft: &mut Draft<'_>) {
+fn check_modules(draft: &mut Draft<'_>) {
     if is_changed(draft, CLUSTER_MODULES) {
         let message = "CAPV deletes these with the cluster, and writes them itself";
         let hint = Some("leave the field out".to_owned());
         draft.found(Code::FieldOfControllers, CLUSTER_MODULES, message, hint);
     }
+}
+
+fn check_endpoint(draft: &mut Draft<'_>) {
     let stored = draft.old().and_then(|old| old.pointer(ENDPOINT));
     let is_set = stored
         .and_then(|endpoint| endpoint.get("host"))

@@ -53,6 +53,8 @@ pub mod keys {
     pub const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
     /// Label of Cluster API: the MachineDeployment that an object belongs to.
     pub const DEPLOYMENT_NAME: &str = "cluster.x-k8s.io/deployment-name";
+    /// Annotation of Cluster API: the topology controller only asks what would come of a change.
+    pub const TOPOLOGY_DRY_RUN: &str = "topology.cluster.x-k8s.io/dry-run";
     /// Label of Cluster API: the object is written by the topology controller.
     pub const TOPOLOGY_OWNED: &str = "topology.cluster.x-k8s.io/owned";
 }

@@ -40,7 +40,9 @@ fn label_maps(kind: Kind) -> &'static [&'static str] {
         | Kind::Metal3Cluster
         | Kind::Metal3Machine
         | Kind::Metal3MachineTemplate => &["/metadata/labels"],
-        Kind::ClusterClass
+        Kind::AddressLease
+        | Kind::AddressPool
+        | Kind::ClusterClass
         | Kind::MachineDrainRule
         | Kind::ClusterResourceSet
         | Kind::ClusterResourceSetBinding

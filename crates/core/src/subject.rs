@@ -51,7 +51,8 @@ impl fmt::Display for ApiVersion {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $group:literal, $plural:literal, $namespaced:literal;)*) => {
-        /// Every kind of Cluster API, of CAPV, and of what CAPO and Metal3 have for clusters and machines.
+        /// Every kind of Cluster API, of CAPV, of what CAPO and Metal3 have for clusters and machines, and
+        /// our own that are judged.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[allow(missing_docs, reason = "a kind's name is its documentation")]
         pub enum Kind { $($(#[$doc])* $kind,)* }
@@ -105,6 +106,8 @@ kinds! {
     IPAddress, "ipam.cluster.x-k8s.io", "ipaddresses", true;
     IPAddressClaim, "ipam.cluster.x-k8s.io", "ipaddressclaims", true;
     ExtensionConfig, "runtime.cluster.x-k8s.io", "extensionconfigs", false;
+    AddressPool, "basphere.dev", "addresspools", false;
+    AddressLease, "basphere.dev", "addressleases", false;
     VSphereCluster, "infrastructure.cluster.x-k8s.io", "vsphereclusters", true;
     VSphereClusterTemplate, "infrastructure.cluster.x-k8s.io", "vsphereclustertemplates", true;
     VSphereClusterIdentity, "infrastructure.cluster.x-k8s.io", "vsphereclusteridentities", false;
@@ -134,7 +137,10 @@ impl Kind {
             | Self::OpenStackClusterTemplate
             | Self::OpenStackMachine
             | Self::OpenStackMachineTemplate => &[V1Alpha7, V1Beta1],
-            Self::OpenStackFloatingIPPool | Self::OpenStackServer => &[V1Alpha1],
+            Self::OpenStackFloatingIPPool
+            | Self::OpenStackServer
+            | Self::AddressPool
+            | Self::AddressLease => &[V1Alpha1],
             Self::Metal3Cluster | Self::Metal3Machine | Self::Metal3MachineTemplate => &[V1Beta1],
             Self::ExtensionConfig | Self::IPAddress | Self::IPAddressClaim => {
                 &[V1Alpha1, V1Beta1, V1Beta2]

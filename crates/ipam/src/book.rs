@@ -1,73 +1,147 @@
 //! What one process knows of all leases, those included that it is asking for at this moment.
 
+use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
-use basphere_core::ipam::{Claim, Lease, Ledger, Selection};
+use basphere_core::ipam::{Claim, Lease, Ledger, Listed, Selection};
+
+/// So many deletions are remembered. Only an answer that was under way meanwhile can still show what
+/// was deleted.
+const REMEMBERED: usize = 4096;
 
 /// The ledger of one process. A watch writes what is stored, and reviews write what they are about to
 /// ask for, so that two reviews of one process never ask for the same.
 #[derive(Debug, Default)]
 pub struct Book {
-    ledger: Mutex<Ledger>,
+    pages: Mutex<Pages>,
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    ledger: Ledger,
+    /// UIDs of leases that were deleted; none comes back.
+    gone: HashSet<String>,
+    /// The same, the oldest first.
+    order: VecDeque<String>,
+    /// Who waits for what is only asked for.
+    waiting: Vec<Waker>,
+}
+
+impl Pages {
+    fn bury(&mut self, uid: &str) {
+        if uid.is_empty() || !self.gone.insert(uid.to_owned()) {
+            return;
+        }
+        self.order.push_back(uid.to_owned());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+    }
+
+    fn is_noted(&self, name: &str) -> bool {
+        self.ledger.get(name).is_some_and(Lease::is_noted)
+    }
+}
+
+/// Why claims cannot be asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Hindrance {
+    /// Another review of this process is asking for that lease.
+    Noted(String),
+    /// Something has changed since it was decided.
+    Changed,
 }
 
 impl Book {
     /// What is known now.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.lock().clone()
+        self.lock().ledger.clone()
     }
 
     /// Takes note of a lease as it is stored.
     pub fn observe(&self, lease: Lease) {
-        self.lock().observe(lease);
+        let mut pages = self.lock();
+        if !pages.gone.contains(&lease.uid) {
+            pages.ledger.observe(lease);
+        }
     }
 
-    /// Takes note that a lease was deleted.
-    pub fn forget(&self, name: &str) {
-        self.lock().remove(name);
+    /// Takes note that the lease of that name and UID was deleted; another one may have its name by
+    /// now.
+    pub fn forget(&self, name: &str, uid: &str) {
+        let mut pages = self.lock();
+        pages.bury(uid);
+        if pages.ledger.get(name).is_some_and(|lease| lease.uid == uid) {
+            pages.ledger.remove(name);
+        }
     }
 
     /// Takes note of a live list.
-    pub fn replace(&self, selection: &Selection, listed: Vec<Lease>) {
-        self.lock().replace(selection, listed);
+    pub fn replace(&self, selection: &Selection, mut listed: Listed) {
+        let mut pages = self.lock();
+        listed
+            .leases
+            .retain(|lease| !pages.gone.contains(&lease.uid));
+        pages.ledger.replace(selection, listed);
     }
 
     /// Notes what is about to be asked for, unless what is known says that it cannot be had any more.
     /// Whoever drops the answer takes the note back.
-    pub(crate) fn note<'a>(&'a self, claims: &[Claim]) -> Option<Noted<'a>> {
-        let mut ledger = self.lock();
-        let holds = |claim: &Claim| {
-            let known = ledger.get(&claim.lease().name());
-            match claim {
-                Claim::Create(_) => known.is_none(),
-                Claim::Replace(lease) => {
+    pub(crate) fn note<'a>(&'a self, claims: &[Claim]) -> Result<Noted<'a>, Hindrance> {
+        let mut pages = self.lock();
+        for claim in claims {
+            let known = pages.ledger.get(&claim.lease().name());
+            let holds = match (claim, known) {
+                (_, Some(known)) if known.is_noted() => {
+                    return Err(Hindrance::Noted(known.name()));
+                }
+                (Claim::Create(_), known) => known.is_none(),
+                (Claim::Replace(lease), known) => {
                     known.is_some_and(|known| known.resource_version == lease.resource_version)
                 }
+            };
+            if !holds {
+                return Err(Hindrance::Changed);
             }
-        };
-        if !claims.iter().all(holds) {
-            return None;
         }
         let mut before = Vec::new();
         for claim in claims {
             let mut lease = claim.lease().clone();
-            before.push((lease.name(), ledger.get(&lease.name()).cloned()));
-            lease.resource_version.clear();
-            ledger.put(lease);
+            before.push((lease.name(), pages.ledger.get(&lease.name()).cloned()));
+            lease.note();
+            pages.ledger.put(lease);
         }
-        drop(ledger);
-        Some(Noted { book: self, before })
+        drop(pages);
+        Ok(Noted { book: self, before })
     }
 
-    // No writer leaves the ledger half changed, so what a panicking thread left behind is good.
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until nobody of this process is asking for that lease any more.
+    pub(crate) async fn settled(&self, name: &str) {
+        poll_fn(|context| {
+            let mut pages = self.lock();
+            if !pages.is_noted(name) {
+                return Poll::Ready(());
+            }
+            pages.waiting.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    // No writer leaves the pages half changed, so what a panicking thread left behind is good.
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What is being asked for. What has not become certain until this is dropped, which happens too when
 /// a review runs out of time, is taken back.
+#[derive(Debug)]
 pub(crate) struct Noted<'a> {
     book: &'a Book,
     before: Vec<(String, Option<Lease>)>,
@@ -75,16 +149,20 @@ pub(crate) struct Noted<'a> {
 
 impl Drop for Noted<'_> {
     fn drop(&mut self) {
-        let mut ledger = self.book.lock();
+        let mut pages = self.book.lock();
         for (name, before) in self.before.drain(..) {
-            let is_open = ledger
-                .get(&name)
-                .is_some_and(|lease| lease.resource_version.is_empty());
-            match before {
-                _ if !is_open => {}
-                Some(before) => ledger.put(before),
-                None => drop(ledger.remove(&name)),
+            if !pages.is_noted(&name) {
+                continue;
             }
+            match before.filter(|before| !pages.gone.contains(&before.uid)) {
+                Some(before) => pages.ledger.put(before),
+                None => drop(pages.ledger.remove(&name)),
+            }
+        }
+        let waiting = std::mem::take(&mut pages.waiting);
+        drop(pages);
+        for waker in waiting {
+            waker.wake();
         }
     }
 }

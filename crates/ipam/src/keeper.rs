@@ -71,7 +71,7 @@ impl<S: Store, H: Holders> Keeper<S, H> {
             return Ok(None);
         };
         // A review is writing it at this moment; the watch tells when that is done.
-        if lease.resource_version.is_empty() {
+        if lease.is_noted() {
             return Ok(None);
         }
         let lease = match self.hand_over(lease).await {
@@ -136,7 +136,7 @@ impl<S: Store, H: Holders> Keeper<S, H> {
             Step::Delete if self.is_used(lease).await? => Ok(()),
             Step::Delete => {
                 self.store.delete(lease).await?;
-                self.book.forget(&lease.name());
+                self.book.forget(&lease.name(), &lease.uid);
                 Ok(())
             }
         }
@@ -164,10 +164,8 @@ impl<S: Store, H: Holders> Keeper<S, H> {
 
     async fn look(&self, lease: &Lease) -> Result<(), StoreError> {
         let selection = Selection::Name(lease.name());
-        match self.store.list(&selection).await?.pop() {
-            Some(stored) => self.book.observe(stored),
-            None => self.book.forget(&lease.name()),
-        }
+        let listed = self.store.list(&selection).await?;
+        self.book.replace(&selection, listed);
         Ok(())
     }
 }

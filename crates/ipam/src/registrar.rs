@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use basphere_core::ipam::{Claim, Lease, Pools, Selection, SlotKind, stands, to_confirm};
+use basphere_core::ipam::{Claim, Lease, Pools, Purpose, Selection, State, stands, to_confirm};
 use thiserror::Error;
 
 use crate::book::Book;
+use crate::book::Hindrance::Noted;
 use crate::store::{Store, StoreError};
 
 /// Why claims were not carried out.
@@ -39,6 +40,16 @@ impl<S: Store> Registrar<S> {
         &self.book
     }
 
+    /// Reads leases past all caches, for the whole process.
+    ///
+    /// # Errors
+    /// When the API server does not answer, or refuses.
+    pub async fn learn(&self, selection: &Selection) -> Result<(), StoreError> {
+        let listed = self.store.list(selection).await?;
+        self.book.replace(selection, listed);
+        Ok(())
+    }
+
     /// Carries out claims in their order, each by compare-and-swap. What was carried out before one
     /// that fails stays with its holder, who finds it again when the request is decided again; else it
     /// is reclaimed after a while, like everything that nobody carries.
@@ -46,14 +57,40 @@ impl<S: Store> Registrar<S> {
     /// # Errors
     /// When somebody was faster, or the API server does not do it.
     pub async fn carry_out(&self, claims: &[Claim], pools: &Pools) -> Result<(), Failed> {
-        let Some(_noted) = self.book.note(claims) else {
-            return Err(Failed::Overtaken);
+        // Two reviews of one process, each with a new block for the same tenant, would only find out
+        // afterwards that one was enough.
+        let rivals = self.open_block(claims);
+        let _noted = match rivals.map_or_else(|| self.book.note(claims), |name| Err(Noted(name))) {
+            Ok(noted) => noted,
+            Err(hindrance) => {
+                if let Noted(name) = hindrance {
+                    self.book.settled(&name).await;
+                }
+                return Err(Failed::Overtaken);
+            }
         };
         let mut written = Vec::new();
         for claim in claims {
-            written.push(self.write(claim).await?);
+            let lease = self.write(claim).await?;
+            match lease.spec.purpose {
+                Purpose::Block => self.open(claim, lease, pools).await?,
+                _ => written.push((claim, lease)),
+            }
         }
-        self.confirm(claims, &written, pools).await
+        self.confirm(&written, pools).await
+    }
+
+    /// A block that another review of this process is asking for, for a tenant that is to get one.
+    fn open_block(&self, claims: &[Claim]) -> Option<String> {
+        let mut blocks = claims.iter().map(Claim::lease);
+        let block = blocks.find(|lease| lease.spec.purpose == Purpose::Block)?;
+        let ledger = self.book.ledger();
+        let rival = ledger.of_tenant(&block.spec.tenant).find(|lease| {
+            lease.spec.purpose == Purpose::Block
+                && lease.spec.pool == block.spec.pool
+                && lease.is_noted()
+        });
+        rival.map(Lease::name)
     }
 
     async fn write(&self, claim: &Claim) -> Result<Lease, Failed> {
@@ -73,7 +110,10 @@ impl<S: Store> Registrar<S> {
             return Err(Failed::Store(error));
         }
         // Whether it was done, or who was faster, only the API server knows.
-        let stored = self.look(&Selection::Name(lease.name())).await?;
+        let selection = Selection::Name(lease.name());
+        let listed = self.store.list(&selection).await.map_err(Failed::Store)?;
+        let stored = listed.leases.first().cloned();
+        self.book.replace(&selection, listed);
         match stored {
             Some(stored) if stored.spec == lease.spec => Ok(stored),
             _ if error == StoreError::Conflict => Err(Failed::Overtaken),
@@ -81,60 +121,42 @@ impl<S: Store> Registrar<S> {
         }
     }
 
-    /// Reads one lease past all caches, and takes note of it.
-    async fn look(&self, name: &Selection) -> Result<Option<Lease>, Failed> {
-        let listed = self.store.list(name).await.map_err(Failed::Store)?;
-        let found = listed.first().cloned();
-        // What is only noted as asked for is not taken out by a list; here the answer is certain.
-        match (&found, name) {
-            (Some(lease), _) => self.book.observe(lease.clone()),
-            (None, Selection::Name(name)) => self.book.forget(name),
-            (None, _) => {}
-        }
-        Ok(found)
+    /// Lets a tenant use its new block, or gives it back when there are too many: other replicas may
+    /// have made one, too. Nobody uses a block before that.
+    async fn open(&self, claim: &Claim, block: Lease, pools: &Pools) -> Result<(), Failed> {
+        self.confirm(&[(claim, block.clone())], pools).await?;
+        let since = block.spec.since;
+        self.write(&Claim::Replace(block.into_state(State::Bound, since)))
+            .await
+            .map(drop)
     }
 
     /// Two replicas may have met: looks again at what only all leases together tell, and gives back
-    /// what must not stand.
-    async fn confirm(
-        &self,
-        claims: &[Claim],
-        written: &[Lease],
-        pools: &Pools,
-    ) -> Result<(), Failed> {
-        let selections = to_confirm(claims);
-        if selections.is_empty() {
-            return Ok(());
-        }
+    /// what must not stand. Whoever relies on a lease that somebody else has made has written it
+    /// since, so that it is not given back.
+    async fn confirm(&self, written: &[(&Claim, Lease)], pools: &Pools) -> Result<(), Failed> {
+        let claims: Vec<_> = written.iter().map(|(claim, _)| (*claim).clone()).collect();
+        let selections = to_confirm(&claims);
         for selection in &selections {
-            let listed = self.store.list(selection).await.map_err(Failed::Store)?;
-            self.book.replace(selection, listed);
+            self.learn(selection).await.map_err(Failed::Store)?;
         }
-        if stands(&self.book.ledger(), claims, pools) {
+        if selections.is_empty() || stands(&self.book.ledger(), &claims, pools) {
             return Ok(());
         }
-        // The address before its block.
-        for (claim, lease) in claims.iter().zip(written).rev() {
-            if matches!(claim, Claim::Create(_)) && !self.is_used(lease) {
+        for (claim, lease) in written {
+            let is_in_doubt = matches!(lease.spec.purpose, Purpose::Block | Purpose::Endpoint);
+            if is_in_doubt && matches!(claim, Claim::Create(_)) {
                 self.give_back(lease).await;
             }
         }
         Err(Failed::Overtaken)
     }
 
-    /// Whether another request has used a new block already.
-    fn is_used(&self, lease: &Lease) -> bool {
-        let slot = &lease.slot;
-        let ledger = self.book.ledger();
-        let mut used = ledger.within(SlotKind::Address, &slot.domain, slot.span);
-        slot.kind == SlotKind::Block && used.next().is_some()
-    }
-
     /// Deletes what nobody has been told of, so that it needs no time to cool. That it cannot be
     /// deleted changes nothing: it is reclaimed then.
     async fn give_back(&self, lease: &Lease) {
         if self.store.delete(lease).await.is_ok() {
-            self.book.forget(&lease.name());
+            self.book.forget(&lease.name(), &lease.uid);
         }
     }
 }

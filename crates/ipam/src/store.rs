@@ -1,6 +1,6 @@
 //! The API server, as far as leases are concerned.
 
-use basphere_core::ipam::{Lease, Selection};
+use basphere_core::ipam::{Lease, Listed, Selection};
 use thiserror::Error;
 
 /// Why the API server did not do something.
@@ -33,5 +33,5 @@ pub trait Store: Send + Sync {
     fn list(
         &self,
         selection: &Selection,
-    ) -> impl Future<Output = Result<Vec<Lease>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Listed, StoreError>> + Send;
 }

@@ -30,9 +30,15 @@ pub fn sandbox(api_version: ApiVersion) -> Result<&'static Sandbox> {
         ..SandboxOptions::default()
     };
     shared
-        .get_or_init(|| Sandbox::start(&options).map_err(|error| format!("{error:#}")))
+        .get_or_init(|| start(&options).map_err(|error| format!("{error:#}")))
         .as_ref()
         .map_err(|error| anyhow!("the sandbox did not start: {error}"))
+}
+
+fn start(options: &SandboxOptions) -> Result<Sandbox> {
+    let sandbox = Sandbox::start(options)?;
+    give_blocks(&sandbox)?;
+    Ok(sandbox)
 }
 
 /// Kim, in a namespace of her own that no other test uses.
@@ -42,6 +48,41 @@ pub struct Tenant {
     pub sandbox: &'static Sandbox,
     /// The namespace.
     pub namespace: String,
+    /// An address of kim's that no other namespace's cluster names.
+    host: String,
+}
+
+/// kim's blocks, as an import would have made them: who names an address names one of its own.
+const BLOCKS: [u8; 4] = [32, 64, 96, 128];
+
+/// Gives kim all blocks that a tenant may have.
+fn give_blocks(sandbox: &Sandbox) -> Result<()> {
+    let blocks = BLOCKS.map(|base| {
+        json!({
+            "apiVersion": "basphere.dev/v1alpha1",
+            "kind": "AddressLease",
+            "metadata": {
+                "name": format!("block.lan.10.254.0.{base}-27"),
+                "labels": {"basphere.dev/owner": "kim", "basphere.dev/slot": "block"},
+            },
+            "spec": {
+                "kind": "Block", "domain": "lan", "address": format!("10.254.0.{base}/27"),
+                "pool": "nodes", "tenant": "kim", "purpose": "block",
+                "holder": {"kind": "Tenant", "name": "kim"},
+                "state": "Bound", "since": "2026-01-01T00:00:00Z",
+            },
+        })
+    });
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": blocks});
+    let mut command = sandbox.kubectl(sandbox.admin())?;
+    command.args(["create", "-f", "-"]);
+    run(&mut command, &list.to_string())?.stdout().map(drop)
+}
+
+/// From the top of the last block down, since addresses are given from the bottom of the first one.
+fn host(number: usize) -> String {
+    let last = BLOCKS.map(usize::from)[BLOCKS.len() - 1] + 31;
+    format!("10.254.0.{}", last - number % 96)
 }
 
 impl Tenant {
@@ -51,8 +92,13 @@ impl Tenant {
     /// When the sandbox cannot be started or the namespace not be made.
     pub fn new(api_version: ApiVersion) -> Result<Self> {
         let sandbox = sandbox(api_version)?;
-        let namespace = format!("e2e-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let tenant = Self { sandbox, namespace };
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("e2e-{number}");
+        let tenant = Self {
+            sandbox,
+            namespace,
+            host: host(number),
+        };
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {
                 "name": tenant.namespace,
@@ -157,6 +203,10 @@ impl Tenant {
     pub fn manifest(&self, name: &str) -> Result<String> {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
         let path = folder.join(format!("{name}.{}.yaml", self.version()));
-        std::fs::read_to_string(&path).with_context(|| path.display().to_string())
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(text.replace(DOCUMENTED_HOST, &self.host))
     }
 }
+
+/// The address that the documents name for the API server of their cluster.
+const DOCUMENTED_HOST: &str = "10.254.0.72";

@@ -10,8 +10,7 @@ use crate::crds::{ApiVersion, Crds};
 use crate::kubectl::User;
 use crate::progress::Progress;
 use crate::project::{self, Binaries, PLUGIN, WEBHOOK};
-use crate::tenancy::{self, ADMINS, TENANTS};
-use crate::users::MASTERS;
+use crate::tenancy::{self, ADMINS, TENANTS, WEBHOOK_ACCOUNT, WEBHOOK_GROUP};
 use crate::webhook::{Stop, Webhook};
 
 /// How a sandbox is started.
@@ -185,7 +184,7 @@ fn install(control_plane: &ControlPlane, crds: &Crds, progress: Progress) -> Res
     let tenancy = tenancy::manifest(&["kim", "lee"], crds);
     control_plane.admin_run(&["create", "--filename=-"], &tenancy.to_string())?;
     control_plane.create_crds(crds)?;
-    for name in ["site.yaml", "tenants.yaml"] {
+    for name in ["pools.yaml", "site.yaml", "tenants.yaml"] {
         create_file(control_plane, &example(name)?)?;
     }
     Ok(())
@@ -213,7 +212,7 @@ fn start_webhook(
     link(plugin, &bin.join("kubectl_complete-basphere"))?;
     // Where one of several processes is chosen.
     control_plane.admin_run(&["create", "namespace", "basphere-system"], "")?;
-    let user = control_plane.user("basphere-webhook", &[MASTERS])?;
+    let user = control_plane.user(WEBHOOK_ACCOUNT, &[WEBHOOK_GROUP])?;
     let webhook = Webhook::new(binaries.path(WEBHOOK)?, user)?;
     webhook.start(control_plane)?;
     Ok(webhook)

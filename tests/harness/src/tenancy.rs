@@ -9,6 +9,11 @@ pub(crate) const TENANTS: &str = "basphere:tenants";
 /// The group of those who run the site.
 pub(crate) const ADMINS: &str = "basphere:admins";
 
+/// Who the webhook is, as if it ran in the cluster: it does not ask itself about its own writes.
+pub(crate) const WEBHOOK_ACCOUNT: &str = "system:serviceaccount:basphere-system:basphere-webhook";
+/// The group of that account.
+pub(crate) const WEBHOOK_GROUP: &str = "system:serviceaccounts:basphere-system";
+
 /// The groups of kinds that a tenant may use in a namespace of its own.
 const GROUPS: [&str; 6] = [
     "cluster.x-k8s.io",
@@ -31,6 +36,8 @@ pub(crate) fn manifest(tenants: &[&str], crds: &Crds) -> Value {
         reader_role(),
         cluster_binding("basphere:tenants", TENANTS),
         cluster_binding("cluster-admin", ADMINS),
+        cluster_binding("cluster-admin", WEBHOOK_GROUP),
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "basphere-system"}}),
     ];
     for tenant in tenants {
         items.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace(tenant)}}));
@@ -57,7 +64,7 @@ fn tenant_role(crds: &Crds) -> Value {
 /// What all tenants may read in the whole cluster.
 fn reader_role() -> Value {
     let rules = [
-        json!({"apiGroups": ["basphere.dev"], "resources": ["sites"], "verbs": ["get", "list", "watch"]}),
+        json!({"apiGroups": ["basphere.dev"], "resources": ["sites", "addresspools"], "verbs": ["get", "list", "watch"]}),
         json!({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]}),
     ];
     cluster_role("basphere:tenants", &rules)

@@ -13,7 +13,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use basphere_certs::{Authority, Inspected, Issued, Leaf, Usage, inspect};
-use basphere_core::ipam::{Claim, Selection};
+use basphere_core::ipam::{Claim, Listed, Selection};
 use basphere_core::{Kind, Site, SiteSpec};
 use basphere_ipam::Failed;
 use basphere_webhook::desk::Desk;
@@ -138,13 +138,10 @@ impl Reader for Stored {
         Box::pin(async move { found })
     }
 
-    fn leases<'a>(
-        &'a self,
-        selection: &'a Selection,
-    ) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
+    fn leases<'a>(&'a self, selection: &'a Selection) -> BoxFuture<'a, Result<Listed, ReadError>> {
         let asked = format!("AddressLease {selection:?}");
         self.asked.lock().unwrap().push(asked);
-        let found = self.lists.as_ref().map(|_| Vec::new());
+        let found = self.lists.as_ref().map(|_| Listed::default());
         Box::pin(async move { found.ok_or_else(Self::broken) })
     }
 

@@ -7,7 +7,8 @@ use basphere_core::keys;
 use k8s_openapi::api::admissionregistration::v1::MatchCondition;
 
 /// Namespaces whose service accounts are controllers of Cluster API, of a provider, or of Kubernetes.
-const CONTROLLER_NAMESPACES: [&str; 7] = [
+const CONTROLLER_NAMESPACES: [&str; 8] = [
+    "basphere-system",
     "capi-kubeadm-bootstrap-system",
     "capi-kubeadm-control-plane-system",
     "capi-system",
@@ -44,6 +45,13 @@ pub(super) fn of_scale() -> Vec<MatchCondition> {
     conditions(Sender::Person, condition("grows", grows))
 }
 
+/// The webhook does not ask itself about the leases that it writes.
+pub(super) fn of_own() -> Vec<MatchCondition> {
+    let group = "system:serviceaccounts:basphere-system";
+    let expression = format!("!('{group}' in request.userInfo.?groups.orValue([]))");
+    vec![condition("others", expression)]
+}
+
 fn conditions(sender: Sender, last: MatchCondition) -> Vec<MatchCondition> {
     let sender = match sender {
         Sender::Anyone => None,
@@ -68,7 +76,12 @@ fn changed(with_owners: bool) -> String {
     if with_owners {
         paths.push("metadata.?ownerReferences".to_owned());
     }
-    let annotations = [keys::REQUESTER, keys::CLUSTER_TYPE, keys::NODE_SPEC];
+    let annotations = [
+        keys::REQUESTER,
+        keys::CLUSTER_TYPE,
+        keys::NODE_SPEC,
+        keys::LOAD_BALANCER_RANGE,
+    ];
     paths.extend(annotations.map(|key| format!("metadata.?annotations[?'{key}']")));
     let differs = paths
         .iter()

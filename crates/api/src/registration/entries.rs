@@ -4,10 +4,13 @@
 //! controllers write passes while it is away, so that clusters that run go on: they copy what was
 //! judged where it was written, and the labels that are missing are put in later.
 
+use basphere_core::Kind;
 use k8s_openapi::api::admissionregistration::v1::{MatchCondition, RuleWithOperations};
 
 use super::conditions::{self, Sender};
-use super::rules::{ADMINS, MACHINES, PLACES, SCALED, TENANTS, rules, scale_rules};
+use super::rules::{
+    ADMINS, IMMUTABLE, MACHINES, PLACES, SCALED, TENANTS, own_rules, rules, scale_rules,
+};
 
 /// What the webhooks of both configurations have in common.
 pub(super) struct Entry {
@@ -35,6 +38,12 @@ impl FailurePolicy {
     }
 }
 
+/// All kinds but some.
+fn others(all: &[Kind], some: &[Kind]) -> Vec<Kind> {
+    let others = all.iter().filter(|kind| !some.contains(kind));
+    others.copied().collect()
+}
+
 pub(super) fn mutating() -> Vec<Entry> {
     vec![
         Entry {
@@ -52,20 +61,22 @@ pub(super) fn mutating() -> Vec<Entry> {
         },
         Entry {
             name: "complete.machines.basphere.dev",
-            // What a person writes is validated all the same.
+            // What a person writes is validated all the same, and addresses are given later.
             failure_policy: FailurePolicy::Ignore,
-            rules: rules(MACHINES),
+            rules: rules(&others(MACHINES, IMMUTABLE)),
+            conditions: conditions::of_machines(Sender::Anyone),
+        },
+        Entry {
+            name: "complete.immutable.basphere.dev",
+            // Its addresses can never be given later.
+            failure_policy: FailurePolicy::Fail,
+            rules: rules(IMMUTABLE),
             conditions: conditions::of_machines(Sender::Anyone),
         },
     ]
 }
 
 pub(super) fn validating() -> Vec<Entry> {
-    let others: Vec<_> = TENANTS
-        .iter()
-        .copied()
-        .filter(|kind| !PLACES.contains(kind))
-        .collect();
     vec![
         Entry {
             name: "validate.tenants.basphere.dev",
@@ -88,6 +99,13 @@ pub(super) fn validating() -> Vec<Entry> {
             conditions: conditions::of_tenants(Sender::Person),
         },
         Entry {
+            name: "validate.addresses.basphere.dev",
+            // Nothing but an operator writes these, and a wrong one costs everybody.
+            failure_policy: FailurePolicy::Fail,
+            rules: own_rules(),
+            conditions: conditions::of_own(),
+        },
+        Entry {
             name: "validate.scale.basphere.dev",
             failure_policy: FailurePolicy::Fail,
             rules: scale_rules(SCALED),
@@ -103,7 +121,7 @@ pub(super) fn validating() -> Vec<Entry> {
         Entry {
             name: "validate.controllers.basphere.dev",
             failure_policy: FailurePolicy::Ignore,
-            rules: rules(&others),
+            rules: rules(&others(TENANTS, PLACES)),
             conditions: conditions::of_tenants(Sender::Controller),
         },
         Entry {

@@ -37,6 +37,9 @@ pub(super) const MACHINES: &[Kind] = &[
     Kind::VSphereVM,
 ];
 
+/// Among these, what nobody can change once it is stored.
+pub(super) const IMMUTABLE: &[Kind] = &[Kind::OpenStackMachine];
+
 /// What holds for everybody, and what says what is already so.
 pub(super) const ADMINS: &[Kind] = &[
     Kind::ClusterClass,
@@ -46,6 +49,9 @@ pub(super) const ADMINS: &[Kind] = &[
     Kind::VSphereDeploymentZone,
     Kind::VSphereFailureDomain,
 ];
+
+/// Our own resources that an operator can break a promise with.
+pub(super) const OWN: &[Kind] = &[Kind::AddressLease, Kind::AddressPool];
 
 /// What names a vCenter or a cloud, among what people create.
 pub(super) const PLACES: &[Kind] = &[
@@ -72,6 +78,16 @@ pub(super) fn scale_rules(kinds: &[Kind]) -> Vec<RuleWithOperations> {
         for resource in rule.resources.iter_mut().flatten() {
             resource.push_str("/scale");
         }
+    }
+    rules
+}
+
+/// The rules for our own resources, deletion included.
+pub(super) fn own_rules() -> Vec<RuleWithOperations> {
+    let mut rules = rules(OWN);
+    for rule in &mut rules {
+        let operations = ["CREATE", "UPDATE", "DELETE"];
+        rule.operations = Some(operations.map(str::to_owned).to_vec());
     }
     rules
 }

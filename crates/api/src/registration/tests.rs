@@ -56,8 +56,10 @@ fn what_waits_and_what_passes_while_basphere_is_away() {
         policies,
         [
             expect("complete.controllers.basphere.dev", "Ignore"),
+            expect("complete.immutable.basphere.dev", "Fail"),
             expect("complete.machines.basphere.dev", "Ignore"),
             expect("complete.tenants.basphere.dev", "Fail"),
+            expect("validate.addresses.basphere.dev", "Fail"),
             expect("validate.admins.basphere.dev", "Fail"),
             expect("validate.controllers.basphere.dev", "Ignore"),
             expect("validate.machines.basphere.dev", "Fail"),
@@ -97,8 +99,11 @@ fn every_webhook_is_narrow() {
             let operations = rule["operations"].as_array().unwrap();
             assert_eq!(operations.contains(&json!("CREATE")), !is_scale, "{name}");
             assert!(operations.contains(&json!("UPDATE")), "{name}");
-            assert_eq!(operations.len(), 2 - usize::from(is_scale), "{name}");
-            let scope = if name.contains(".admins.") {
+            let is_own = name.contains(".addresses.");
+            assert_eq!(operations.contains(&json!("DELETE")), is_own, "{name}");
+            let count = 2 - usize::from(is_scale) + usize::from(is_own);
+            assert_eq!(operations.len(), count, "{name}");
+            let scope = if name.contains(".admins.") || is_own {
                 "*"
             } else {
                 "Namespaced"
@@ -112,10 +117,10 @@ fn every_webhook_is_narrow() {
             }
         }
         let conditions = webhook["matchConditions"].as_array().unwrap();
-        let last = if name.contains(".scale.") {
-            "grows"
-        } else {
-            "changed"
+        let last = match name.as_str() {
+            "validate.scale.basphere.dev" => "grows",
+            "validate.addresses.basphere.dev" => "others",
+            _ => "changed",
         };
         assert_eq!(conditions.last().unwrap()["name"], last, "{name}");
     }
@@ -204,7 +209,7 @@ fn exactly_the_kinds_that_get_an_owner_are_completed() {
 #[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
-        if name.contains(".scale.") {
+        if name.contains(".scale.") || name.contains(".addresses.") {
             continue;
         }
         let changed = webhook["matchConditions"]
@@ -215,7 +220,9 @@ fn only_machines_are_looked_at_for_a_new_owner() {
             .to_string();
         assert_eq!(
             changed.contains("ownerReferences"),
-            name.contains(".machines.") || name.contains(".made."),
+            [".machines.", ".made.", ".immutable."]
+                .iter()
+                .any(|part| name.contains(part)),
             "{name}"
         );
         assert!(changed.contains("basphere.dev/requester"), "{name}");

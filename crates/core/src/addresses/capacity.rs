@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{of_cluster, own_name};
+use super::{of_cluster, own_name, tenant};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
 use crate::ipam::{Capacity, Pool, Purpose, State, capacity};
 use crate::json::{is_unset, text_at};
 use crate::site::Trust;
-use crate::{Code, Kind, ownership};
+use crate::{Code, Kind};
 
 /// The machines that an object asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,15 +157,11 @@ fn judge(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, name: &str
     let Some(pools) = of_cluster(context, &cluster) else {
         return;
     };
-    let (Some(pool), Some(tenant)) = (
-        pools
-            .nodes
-            .as_deref()
-            .and_then(|name| context.pool(name).ok()),
-        ownership::owner(context),
-    ) else {
+    let name_of_pool = pools.nodes.as_deref();
+    let Some(pool) = name_of_pool.and_then(|name| context.pool(name).ok()) else {
         return;
     };
+    let tenant = tenant(context);
     let needs_endpoint = pools.endpoints() == pools.nodes.as_deref();
     let wanted = wanted(context, name, facts, pool.name(), needs_endpoint);
     let held = held_elsewhere(context, pool, &tenant);

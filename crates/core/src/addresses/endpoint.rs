@@ -14,7 +14,8 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
 use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
-use crate::json::field_path;
+use crate::json::{field_path, text_at};
+use crate::site::Trust;
 use crate::{Code, Finding, Kind};
 
 pub(super) const HOST: &str = "/spec/controlPlaneEndpoint/host";
@@ -69,7 +70,9 @@ impl<'a> Claimant<'a> {
         {
             let kind = Kind::KubeadmControlPlane;
             before.push(holder(context, kind, &reference.name, ""));
+            // What Basphere wrote there follows the cluster's address.
             let stored = context.other(kind, &reference.name);
+            let stored = stored.filter(|stored| !stored.is_vip_ours);
             let what = format!("kube-vip in {kind} {}", reference.name);
             note(&what, stored.and_then(|stored| stored.endpoint.as_ref()));
         }
@@ -163,9 +166,7 @@ fn complete_host(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool) = pool(context, draft, HOST, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let claimant = Claimant::of(context, &tenant, context.kind(), &own);
     match claimant.choose(context, pool) {
         Ok(address) => {
@@ -267,9 +268,14 @@ fn check_at(
     let Some(pool) = pool(context, draft, pointer, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
+    let tenant = tenant(context);
+    // Who may not change it at all is told of that.
+    let is_stored = draft
+        .old()
+        .is_some_and(|old| text_at(old, pointer).is_some());
+    if is_stored && !is_unchanged(draft, pointer) && context.trust() == Trust::Person {
         return;
-    };
+    }
     let claimant = claimant(&tenant);
     if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
         let (what, said) = (what.clone(), *said);

@@ -21,6 +21,8 @@ const CONFIG: &str = "/spec/kubeadmConfigSpec";
 const FILES: &str = "/spec/kubeadmConfigSpec/files";
 const COMMANDS: &str = "/spec/kubeadmConfigSpec/preKubeadmCommands";
 const MANIFEST: &str = "/etc/kubernetes/manifests/kube-vip.yaml";
+/// The first line of what is written here, by which it is known again.
+const OURS: &str = "# Written by Basphere; the address is the cluster's.";
 /// So many files are looked at.
 const MOST_FILES: usize = 256;
 /// From this minor version on, admin.conf may do nothing before the first control plane is up, and
@@ -40,9 +42,30 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     put_back(draft);
-    if manifest(draft.object()).is_none() && draft.takes_defaults() {
-        inject(context, draft, kube_vip);
+    if !draft.takes_defaults() {
+        return;
     }
+    match manifest(draft.object()) {
+        None => inject(context, draft, kube_vip),
+        // The cluster's infrastructure may name another address than the one that was reserved.
+        Some((index, file)) if is_ours(file) => {
+            let file = wanted(context, draft, kube_vip);
+            if let Some(content) = file.and_then(|mut file| Some(file.get_mut("content")?.take())) {
+                draft.set(&format!("{FILES}/{index}/content"), content);
+            }
+        }
+        Some(_) => {}
+    }
+}
+
+/// Whether Basphere wrote this file.
+fn is_ours(file: &Value) -> bool {
+    text_at(file, "/content").is_some_and(|content| content.starts_with(OURS))
+}
+
+/// Whether the kube-vip of a control plane is one that Basphere wrote.
+pub(crate) fn is_written_here(control_plane: &Value) -> bool {
+    manifest(control_plane).is_some_and(|(_, file)| is_ours(file))
 }
 
 /// What was injected is dropped by whoever applies a file with lists of its own.
@@ -65,39 +88,36 @@ fn has_command(control_plane: &Value) -> bool {
     commands.is_some_and(|commands| commands.iter().any(|command| command == SUPER_ADMIN))
 }
 
-/// Only for a control plane that a stored Cluster names: the address is the Cluster's, and whose a
-/// control plane is without one cannot be told. It is completed when one names it.
 fn inject(context: &Context<'_>, draft: &mut Draft<'_>, kube_vip: &KubeVip) {
-    let Some(own) = own_name(context, draft).map(str::to_owned) else {
-        return;
-    };
-    let Some((_, cluster)) = context.cluster_that_refers_to(Kind::KubeadmControlPlane, &own) else {
-        return;
-    };
-    let Some(pool_name) = of_cluster(context, cluster).and_then(|pools| pools.endpoints()) else {
-        return;
-    };
-    let Some(pool) = pool(context, draft, FILES, pool_name) else {
-        return;
-    };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    if let Some(file) = wanted(context, draft, kube_vip) {
+        draft.push(FILES, file);
+        if needs_super_admin(draft.object()) {
+            draft.push(COMMANDS, SUPER_ADMIN.into());
+        }
+    }
+}
+
+/// The file that a control plane needs. Only for one that a stored Cluster names: the address is the
+/// Cluster's, and whose a control plane is without one cannot be told. It is completed when one names
+/// it.
+fn wanted(context: &Context<'_>, draft: &mut Draft<'_>, kube_vip: &KubeVip) -> Option<Value> {
+    let own = own_name(context, draft)?.to_owned();
+    let (_, cluster) = context.cluster_that_refers_to(Kind::KubeadmControlPlane, &own)?;
+    let pool_name = of_cluster(context, cluster)?.endpoints()?;
+    let pool = pool(context, draft, FILES, pool_name)?;
+    let tenant = tenant(context);
     let claimant = Claimant::of(context, &tenant, Kind::KubeadmControlPlane, &own);
     match claimant.choose(context, pool) {
-        Ok(address) => {
-            let file = json!({
-                "path": MANIFEST,
-                "owner": "root:root",
-                "permissions": "0644",
-                "content": content(kube_vip, address),
-            });
-            draft.push(FILES, file);
-            if needs_super_admin(draft.object()) {
-                draft.push(COMMANDS, SUPER_ADMIN.into());
-            }
+        Ok(address) => Some(json!({
+            "path": MANIFEST,
+            "owner": "root:root",
+            "permissions": "0644",
+            "content": content(kube_vip, address),
+        })),
+        Err(refusal) => {
+            refused(draft, FILES, &refusal);
+            None
         }
-        Err(refusal) => refused(draft, FILES, &refusal),
     }
 }
 
@@ -119,7 +139,8 @@ fn content(kube_vip: &KubeVip, address: IpAddr) -> String {
     };
     let prefix = if address.is_ipv6() { 128 } else { 32 };
     format!(
-        r#"apiVersion: v1
+        r#"{OURS}
+apiVersion: v1
 kind: Pod
 metadata:
   name: kube-vip
@@ -226,15 +247,14 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool) = pool(context, draft, &pointer, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let claimant = Claimant::of(context, &tenant, Kind::KubeadmControlPlane, &own);
+    if is_stored {
+        return;
+    }
     if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
         differs(draft, &pointer, &what.clone(), *said);
-    } else if let Err(refusal) = claimant.take(context, pool, address)
-        && !is_stored
-    {
+    } else if let Err(refusal) = claimant.take(context, pool, address) {
         refused(draft, &pointer, &refusal);
     }
 }

@@ -11,6 +11,7 @@ mod networks;
 mod nodes;
 mod ports;
 mod ranges;
+pub(crate) mod resources;
 
 use std::net::IpAddr;
 
@@ -26,11 +27,12 @@ use crate::{Code, Finding, Kind, ownership};
 
 pub(crate) use capacity::{Demand, demand};
 pub use kube_vip::address_in as kube_vip_address;
+pub(crate) use kube_vip::is_written_here as is_kube_vip_ours;
 pub(crate) use networks::{Taken, claim as claim_networks, is_leased as is_network_leased};
 
 /// Gives addresses to what has none yet.
 pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if context.is_deleting() {
+    if context.is_deleting() || context.is_topology_dry_run() {
         return;
     }
     match context.kind() {
@@ -47,7 +49,7 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 /// Checks that every address is a lease of its holder, and that there are enough of them.
 pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if context.is_deleting() {
+    if context.is_deleting() || context.is_topology_dry_run() {
         return;
     }
     match context.kind() {
@@ -120,7 +122,8 @@ fn pool<'a>(
 ) -> Option<&'a Pool> {
     match context.pool(name) {
         Ok(pool) => Some(pool),
-        Err(reason) => {
+        Err(None) => None,
+        Err(Some(reason)) => {
             let finding =
                 Finding::new(Code::PoolNotReady, field_path(pointer), Value::Null, reason);
             draft.finding(finding.hint("ask an admin"));
@@ -129,22 +132,9 @@ fn pool<'a>(
     }
 }
 
-/// The tenant that an address counts for.
-fn tenant(context: &Context<'_>, draft: &mut Draft<'_>) -> Option<String> {
-    let tenant = ownership::owner(context);
-    if tenant.is_none() {
-        // Who has no tenant's namespace is told of that, unless it is an admin.
-        let message = "an address counts for a tenant, and this namespace belongs to none";
-        let namespace = context.request.namespace.as_str().into();
-        let path = "metadata.namespace";
-        draft.finding(Finding::new(
-            Code::NamespaceWithoutOwner,
-            path,
-            namespace,
-            message,
-        ));
-    }
-    tenant
+/// The tenant that an address counts for; what belongs to none counts for its namespace.
+fn tenant(context: &Context<'_>) -> String {
+    ownership::owner(context).unwrap_or_else(|| context.request.namespace.clone())
 }
 
 /// The name of the object, when it has one already.

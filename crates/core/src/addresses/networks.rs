@@ -71,12 +71,10 @@ pub(crate) fn claim(
         return Err(Taken::TooLarge);
     };
     // A generated name is not known yet; validation knows it.
-    let (Some(own), Some(tenant)) = (
-        own_name(context, draft).map(str::to_owned),
-        tenant(context, draft),
-    ) else {
+    let Some(own) = own_name(context, draft).map(str::to_owned) else {
         return Ok(());
     };
+    let tenant = tenant(context);
     let asker = asker(
         &tenant,
         holder(context, Kind::Cluster, &own, ""),

@@ -88,9 +88,7 @@ fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, index: us
     let Some(pool) = pool(context, draft, &at, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     // A generated name is not known yet; the address comes when it is.
     let Some(asker) = machine(context, draft, &tenant, index) else {
         return;
@@ -195,7 +193,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 fn check_removed(context: &Context<'_>, draft: &mut Draft<'_>, list: &str) {
     let stored = draft.old().and_then(|old| old.pointer(list));
     let is_gone = stored.is_some_and(|stored| !is_unset(stored)) && !draft.has(list);
-    if is_gone && context.trust() != Trust::Admin {
+    if is_gone && context.trust() == Trust::Controller {
         let message = "the machine runs with this address";
         let hint = Some("leave it as it is".to_owned());
         draft.found(Code::AddressChanged, list, message, hint);
@@ -228,9 +226,7 @@ fn check_address(
     if !pool.has(address) {
         return;
     }
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let Some(asker) = machine(context, draft, &tenant, device) else {
         return;
     };
@@ -239,7 +235,9 @@ fn check_address(
         Some(stored) if stored == written => {
             check_kept(context, draft, pool, address, &asker, pointer)
         }
-        Some(_) if context.trust() != Trust::Admin => {
+        // Whoever may not change a machine at all is told of that.
+        Some(_) if context.trust() == Trust::Person => {}
+        Some(_) if context.trust() == Trust::Controller => {
             // Another address than the stored one is right only when admission has just given it.
             let is_ours = context
                 .lease_of(&pool.slot(address))

@@ -51,9 +51,7 @@ fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, list: &st
     let Some(pool) = pool(context, draft, list, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let Some(asker) = machine(context, draft, &tenant, 0) else {
         return;
     };
@@ -115,9 +113,7 @@ fn check_address(
     if !pool.has(address) {
         return;
     }
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let Some(asker) = machine(context, draft, &tenant, port) else {
         return;
     };

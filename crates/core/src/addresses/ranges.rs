@@ -29,9 +29,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool) = pool(context, draft, &at, pool_name) else {
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let holder = holder(context, Kind::Cluster, &own, DEVICE);
     let asker = asker(&tenant, holder, Purpose::LoadBalancer);
     match context.at_desk(|desk| desk.range(pool, &asker)) {
@@ -65,9 +63,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         refuse_change(draft, &at);
         return;
     };
-    let Some(tenant) = tenant(context, draft) else {
-        return;
-    };
+    let tenant = tenant(context);
     let slot = Slot::new(SlotKind::Range, &pool.spec().domain, span);
     let asker = asker(
         &tenant,
@@ -80,9 +76,8 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     if is_ours {
         return;
     }
-    // Only an admin, who may bring a cluster along, names a range.
-    let is_in_grid = pool.ranges_at(span);
-    if context.trust() == Trust::Person || stored.is_some() || !is_in_grid {
+    let may_change = stored.is_none() || context.trust() == Trust::Admin;
+    if !may_change || !pool.ranges_at(span) {
         refuse_change(draft, &at);
     } else if let Err(refusal) = context.at_desk(|desk| desk.slot_of(pool, slot, &asker)) {
         refused(draft, &at, &refusal);

@@ -4,9 +4,14 @@
 //! Every answer is a guess over what is known, made good by the claims that come with it: they are
 //! carried out by compare-and-swap at the API server, and who loses asks again.
 
+mod confirm;
+mod free;
+
 use std::net::IpAddr;
 
 use jiff::Timestamp;
+
+pub use confirm::{stands, to_confirm};
 
 use super::delay::Delay;
 use super::lease::{Claim, Holder, Lease, LeaseSpec, Owner, Purpose, State};
@@ -198,6 +203,11 @@ impl<'a> Desk<'a> {
     /// Makes a stored lease the asker's, when it is the asker's to have.
     fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_ours = lease.spec.holder.is(&asker.holder);
+        // Whether it will be stored shows in a moment: the claim waits for that, and is decided again.
+        if lease.is_noted() {
+            self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+            return Ok(());
+        }
         match lease.spec.state {
             State::Reserved | State::Bound if is_ours => {
                 self.refresh(lease, asker);
@@ -206,6 +216,10 @@ impl<'a> Desk<'a> {
             // It has come back.
             State::MovedAway if is_ours => {
                 self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+                return Ok(());
+            }
+            State::Releasing if is_ours && is_clusters(asker.purpose) => {
+                self.refresh(lease, asker);
                 return Ok(());
             }
             _ => {}
@@ -226,39 +240,51 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// The lease that the holder has of this pool.
+    /// The lease that the holder has of this pool. A cluster that is made again under its name takes
+    /// back what it had, since one of its objects may have been let in with that before it cooled.
     fn own(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
-        let is_alive = |lease: &&Lease| {
-            matches!(lease.spec.state, State::Reserved | State::Bound)
-                && lease.spec.purpose == asker.purpose
-                && lease.spec.pool == pool.name()
+        let rank = |state: State| match state {
+            State::Bound => Some(0),
+            // One that was reserved beside it, by another replica.
+            State::Reserved => Some(1),
+            State::Releasing if is_clusters(asker.purpose) => Some(2),
+            State::Releasing | State::MovedAway => None,
         };
-        // A bound one before one that was reserved beside it, by another replica.
         self.ledger
             .of_holder(&asker.holder)
-            .filter(is_alive)
-            .min_by_key(|lease| lease.spec.state != State::Bound)
-            .cloned()
+            .filter(|lease| lease.spec.purpose == asker.purpose && lease.spec.pool == pool.name())
+            .filter_map(|lease| Some((rank(lease.spec.state)?, lease)))
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, lease)| lease.clone())
     }
 
-    /// A reservation that is used again after a while counts as new, so that nobody reclaims it.
+    /// A reservation that is used again after a while counts as new, so that nobody reclaims it. That
+    /// of an endpoint always does: it is shared, and who reserved it may be about to give it back
+    /// because of another; so does what another request is only asking for, since it may not get it.
     fn refresh(&mut self, lease: &Lease, asker: &Asker<'_>) {
         let is_claimed = lease.resource_version.is_empty();
         let age = self.now.duration_since(lease.spec.since);
-        if lease.spec.state == State::Reserved && !is_claimed && age > self.grace.duration() / 4 {
+        let is_unsure = lease.is_noted()
+            || lease.spec.purpose == Purpose::Endpoint
+            || age > self.grace.duration() / 4;
+        let is_over = lease.spec.state == State::Releasing;
+        let is_reserved = lease.spec.state == State::Reserved;
+        if !is_claimed && (is_over || is_reserved && is_unsure) {
             self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
         }
     }
 
-    /// The oldest reservation that the same owner made and nobody carries.
+    /// The oldest reservation that the same owner made and nobody carries. It need not cool, since no
+    /// holder of it was ever seen stored: only then it has no UID.
     fn reusable(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
         let owner = asker.owner.as_ref()?;
         let is_old = |lease: &&Lease| {
-            lease.spec.state == State::Reserved
+            matches!(lease.spec.state, State::Reserved | State::Releasing)
+                && lease.spec.holder.uid.is_none()
                 && lease.spec.pool == pool.name()
                 && lease.spec.purpose == asker.purpose
                 && lease.spec.tenant == asker.tenant
-                && !lease.resource_version.is_empty()
+                && lease.revision().is_some()
                 && self.now.duration_since(lease.spec.since) >= self.grace.duration()
         };
         let mut found: Vec<_> = self.ledger.of_owner(&owner.uid).filter(is_old).collect();
@@ -301,149 +327,6 @@ impl<'a> Desk<'a> {
         })
     }
 
-    /// The lowest free address that the tenant may have, in a new block when the own ones are full.
-    fn lowest(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<IpAddr, Refusal> {
-        let domain = &pool.spec().domain;
-        if pool.spec().block_size.is_none() {
-            let free = pool
-                .offered()
-                .iter()
-                .find_map(|span| self.ledger.gap(domain, *span));
-            return free.ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address));
-        }
-        let blocks = self.blocks(pool, asker.tenant);
-        let in_block = |block: &Slot| {
-            let parts = pool.offered().iter();
-            let mut parts = parts.filter_map(|span| span.intersection(block.span));
-            parts.find_map(|span| self.ledger.gap(domain, span))
-        };
-        if let Some(free) = blocks.iter().find_map(in_block) {
-            return Ok(free);
-        }
-        // A block is not taken because of an old list of the own ones.
-        self.sight
-            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
-        let may_grow = pool
-            .spec()
-            .blocks_per_tenant
-            .is_none_or(|most| blocks.len() < most as usize);
-        let block = may_grow
-            .then(|| self.free_slot(SlotKind::Block, pool, |from| pool.next_block(from)))
-            .flatten()
-            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        let first =
-            in_block(&block).ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        self.claim_block(pool, block, asker.tenant);
-        Ok(first)
-    }
-
-    /// The blocks that a tenant has of a pool, the lowest first.
-    fn blocks(&self, pool: &Pool, tenant: &str) -> Vec<Slot> {
-        let mut blocks: Vec<_> = self
-            .ledger
-            .of_tenant(tenant)
-            .filter(|lease| lease.slot.kind == SlotKind::Block)
-            .filter(|lease| lease.spec.pool == pool.name() && lease.spec.state == State::Bound)
-            .map(|lease| lease.slot.clone())
-            .collect();
-        blocks.sort_unstable();
-        blocks
-    }
-
-    /// An address that is named lies in a block of the tenant's; who has none yet gets that one.
-    fn enter_block(
-        &mut self,
-        pool: &Pool,
-        address: IpAddr,
-        asker: &Asker<'_>,
-    ) -> Result<(), Refusal> {
-        let Some(block) = pool.block_of(address) else {
-            return Ok(());
-        };
-        let blocks = self.blocks(pool, asker.tenant);
-        if blocks.contains(&block) {
-            return Ok(());
-        }
-        self.sight
-            .is_live(&Selection::Tenant(asker.tenant.to_owned()));
-        let taken = self
-            .ledger
-            .overlapping(SlotKind::Block, &pool.spec().domain, block.span);
-        if blocks.is_empty() && taken.is_none() {
-            self.claim_block(pool, block, asker.tenant);
-            return Ok(());
-        }
-        Err(Refusal::OutsideBlocks {
-            blocks: blocks.iter().map(Slot::text).collect(),
-        })
-    }
-
-    fn claim_block(&mut self, pool: &Pool, block: Slot, tenant: &str) {
-        let holder = Holder {
-            kind: "Tenant".to_owned(),
-            name: tenant.to_owned(),
-            ..Holder::default()
-        };
-        let asker = Asker {
-            tenant,
-            holder,
-            owner: None,
-            wanted: None,
-            purpose: Purpose::Block,
-        };
-        // A tenant is there before any of its objects.
-        let lease = self.lease(pool, block, &asker, State::Bound);
-        self.claim(Claim::Create(lease));
-    }
-
-    /// The lowest slot that overlaps none that is leased.
-    fn free_slot(
-        &self,
-        kind: SlotKind,
-        pool: &Pool,
-        next: impl Fn(u128) -> Option<Slot>,
-    ) -> Option<Slot> {
-        let domain = &pool.spec().domain;
-        let mut from = 0;
-        loop {
-            let slot = next(from)?;
-            match self.ledger.overlapping(kind, domain, slot.span) {
-                None => return Some(slot),
-                Some(taken) => {
-                    let (_, last) = taken.slot.span.numbers();
-                    from = last.max(slot.span.numbers().1).checked_add(1)?;
-                }
-            }
-        }
-    }
-
-    /// Why nothing is left. Nobody is refused for what only a cache says.
-    fn exhausted(&self, pool: &Pool, asker: &Asker<'_>, kind: SlotKind) -> Refusal {
-        let of_tenant = Selection::Tenant(asker.tenant.to_owned());
-        self.sight.is_live(&of_tenant);
-        let of_all = match (kind, pool.spec().block_size) {
-            (SlotKind::Address, Some(_)) => SlotKind::Block,
-            _ => kind,
-        };
-        self.sight.is_live(&Selection::Kind(of_all));
-        let count = |state: &[State]| {
-            let leases = self.ledger.of_tenant(asker.tenant);
-            leases
-                .filter(|lease| lease.slot.kind == kind && lease.spec.pool == pool.name())
-                .filter(|lease| state.contains(&lease.spec.state))
-                .count()
-        };
-        Refusal::Exhausted {
-            pool: pool.name().to_owned(),
-            kind,
-            blocks: self.blocks(pool, asker.tenant).len(),
-            most_blocks: pool.spec().blocks_per_tenant,
-            leased: count(&[State::Reserved, State::Bound, State::MovedAway]),
-            cooling: count(&[State::Releasing]),
-            reuse_after: pool.spec().reuse_after,
-        }
-    }
-
     fn lease(&self, pool: &Pool, slot: Slot, asker: &Asker<'_>, state: State) -> Lease {
         self.new_lease(pool.name(), slot, asker, state)
     }
@@ -475,9 +358,16 @@ impl<'a> Desk<'a> {
     }
 
     fn claim(&mut self, claim: Claim) {
-        self.ledger.put(claim.lease().clone());
+        let mut lease = claim.lease().clone();
+        lease.resource_version.clear();
+        self.ledger.put(lease);
         self.claims.push(claim);
     }
+}
+
+/// Whether such a lease is held in the name of a Cluster, which may be made again under its name.
+fn is_clusters(purpose: Purpose) -> bool {
+    matches!(purpose, Purpose::Endpoint | Purpose::LoadBalancer)
 }
 
 /// Whether an import knew this address as one of the asker's cluster, without knowing its machine.
@@ -489,50 +379,4 @@ fn is_imported_for(lease: &Lease, asker: &Asker<'_>) -> bool {
         && lease.spec.holder.kind == "Cluster"
         && lease.spec.holder.namespace == asker.holder.namespace
         && cluster
-}
-
-/// Whether claims that were carried out may stand: nobody else has reserved another endpoint for the
-/// same cluster meanwhile, and no tenant has more blocks than the pool allows. `ledger` must have
-/// been read after they were carried out. Of two that meet, whoever sees the other gives way.
-#[must_use]
-pub fn stands(ledger: &Ledger, claims: &[Claim], pools: &super::Pools) -> bool {
-    claims.iter().all(|claim| {
-        let lease = claim.lease();
-        match lease.spec.purpose {
-            Purpose::Endpoint => ledger
-                .of_holder(&lease.spec.holder)
-                .filter(|other| other.spec.purpose == Purpose::Endpoint)
-                .filter(|other| matches!(other.spec.state, State::Reserved | State::Bound))
-                .all(|other| other.slot == lease.slot),
-            Purpose::Block => {
-                let most = pools
-                    .get(&lease.spec.pool)
-                    .ok()
-                    .and_then(|pool| pool.spec().blocks_per_tenant);
-                let blocks = ledger.of_tenant(&lease.spec.tenant).filter(|other| {
-                    other.slot.kind == SlotKind::Block && other.spec.pool == lease.spec.pool
-                });
-                most.is_none_or(|most| blocks.count() <= most as usize)
-            }
-            _ => true,
-        }
-    })
-}
-
-/// What must be listed live before [`stands`] can be asked; empty when nothing needs it.
-#[must_use]
-pub fn to_confirm(claims: &[Claim]) -> Vec<Selection> {
-    claims
-        .iter()
-        .filter_map(|claim| {
-            let spec = &claim.lease().spec;
-            match (claim, spec.purpose) {
-                (Claim::Create(_), Purpose::Endpoint) => {
-                    Some(Selection::Namespace(spec.holder.namespace.clone()))
-                }
-                (Claim::Create(_), Purpose::Block) => Some(Selection::Tenant(spec.tenant.clone())),
-                _ => None,
-            }
-        })
-        .collect()
 }

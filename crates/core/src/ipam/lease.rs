@@ -175,6 +175,9 @@ pub struct Owner {
     pub uid: String,
 }
 
+/// The version of what another request of this process is asking for; no API server gives it.
+const NOTED: &str = "-";
+
 /// A lease, and which version of it was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -182,7 +185,7 @@ pub struct Lease {
     pub spec: LeaseSpec,
     /// Its slot, parsed from that.
     pub slot: Slot,
-    /// The version that was seen; empty while it is only asked for.
+    /// The version that was seen; empty for what this decision asks for.
     pub resource_version: String,
     /// The object's own UID; empty while it is only asked for.
     pub uid: String,
@@ -253,6 +256,24 @@ impl Lease {
     #[must_use]
     pub fn name(&self) -> String {
         self.slot.name()
+    }
+
+    /// The API server's revision that was seen; `None` for what is only asked for.
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        self.resource_version.parse().ok()
+    }
+
+    /// Marks it as what another request of this process is asking for. Nobody can tell yet whether
+    /// it will be stored, so that whoever depends on it waits.
+    pub fn note(&mut self) {
+        NOTED.clone_into(&mut self.resource_version);
+    }
+
+    /// Whether another request of this process is asking for it at this moment.
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        self.resource_version == NOTED
     }
 
     /// The same, in another state from now on.

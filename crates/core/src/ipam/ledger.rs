@@ -38,6 +38,15 @@ impl Selection {
     }
 }
 
+/// Some of all leases, as the API server held them at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The API server's revision at that moment.
+    pub revision: u64,
+    /// All of them.
+    pub leases: Vec<Lease>,
+}
+
 /// Namespace, kind, name, and the lease's own name.
 type HolderKey = (String, String, String, String);
 /// Domain, whether IPv6, and the lowest address of a run.
@@ -62,9 +71,8 @@ impl Ledger {
     /// Takes note of a lease, unless what is known of it is newer. Versions are compared as the API
     /// server's revisions; what has none yet is older than all that is stored.
     pub fn observe(&mut self, lease: Lease) {
-        let revision = |lease: &Lease| lease.resource_version.parse::<u64>().ok();
         if let Some(known) = self.leases.get(&lease.name()) {
-            let (known, news) = (revision(known), revision(&lease));
+            let (known, news) = (known.revision(), lease.revision());
             if known.is_some() && news < known {
                 return;
             }
@@ -113,18 +121,20 @@ impl Ledger {
         Some(lease)
     }
 
-    /// Replaces some leases by what a live list of them returned.
-    pub fn replace(&mut self, selection: &Selection, listed: impl IntoIterator<Item = Lease>) {
-        let known: Vec<_> = self
-            .select(selection)
-            .filter(|lease| !lease.resource_version.is_empty())
-            .map(|lease| lease.name())
-            .collect();
+    /// Replaces some leases by what a live list of them returned. What has been learnt since the list
+    /// was made stays, and so does what is only asked for.
+    pub fn replace(&mut self, selection: &Selection, listed: Listed) {
+        let is_older = |lease: &&Lease| {
+            let revision = lease.revision();
+            revision.is_some_and(|revision| revision <= listed.revision)
+        };
+        let known = self.select(selection).filter(is_older);
+        let known: Vec<_> = known.map(Lease::name).collect();
         for name in known {
             self.remove(&name);
         }
-        for lease in listed {
-            self.put(lease);
+        for lease in listed.leases {
+            self.observe(lease);
         }
     }
 
@@ -318,109 +328,4 @@ fn holder_key(lease: &Lease, name: &str) -> HolderKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use jiff::Timestamp;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::ipam::{LeaseSpec, Owner, Purpose, State};
-
-    fn lease(address: &str, tenant: &str, version: &str) -> Lease {
-        let spec = LeaseSpec {
-            kind: SlotKind::Address,
-            domain: String::new(),
-            address: String::new(),
-            pool: "nodes".to_owned(),
-            tenant: tenant.to_owned(),
-            purpose: Purpose::Node,
-            holder: Holder {
-                kind: "VSphereMachine".to_owned(),
-                namespace: format!("user-{tenant}"),
-                name: format!("m-{address}"),
-                ..Holder::default()
-            },
-            owner: Some(Owner {
-                uid: format!("uid-{tenant}"),
-                ..Owner::default()
-            }),
-            state: State::Reserved,
-            since: Timestamp::UNIX_EPOCH,
-        };
-        let slot = Slot::address("lan", address.parse().unwrap());
-        let mut lease = Lease::new(slot, spec);
-        lease.resource_version = version.to_owned();
-        lease
-    }
-
-    #[test]
-    fn a_lease_is_found_by_all_that_it_says() {
-        let mut ledger = Ledger::default();
-        ledger.put(lease("10.0.0.5", "kim", "1"));
-        ledger.put(lease("10.0.0.6", "lee", "2"));
-        let name = "ip.lan.10.0.0.5";
-        let holder = ledger.get(name).unwrap().spec.holder.clone();
-        let names = |leases: Vec<&Lease>| leases.iter().map(|l| l.name()).collect::<Vec<_>>();
-        assert_eq!(names(ledger.of_holder(&holder).collect()), [name]);
-        assert_eq!(names(ledger.of_owner("uid-kim").collect()), [name]);
-        assert_eq!(names(ledger.of_tenant("kim").collect()), [name]);
-        let block = "10.0.0.0/29".parse().unwrap();
-        assert_eq!(ledger.within(SlotKind::Address, "lan", block).count(), 2);
-        assert_eq!(ledger.within(SlotKind::Address, "wan", block).count(), 0);
-        assert_eq!(ledger.count("nodes"), 2);
-        ledger.remove(name);
-        assert_eq!(ledger.of_holder(&holder).count(), 0);
-        assert_eq!(ledger.of_owner("uid-kim").count(), 0);
-        assert_eq!((ledger.count("nodes"), ledger.len()), (1, 1));
-    }
-
-    #[test]
-    fn old_news_change_nothing() {
-        let mut ledger = Ledger::default();
-        ledger.put(lease("10.0.0.5", "kim", ""));
-        ledger.observe(lease("10.0.0.5", "kim", "9"));
-        ledger.observe(lease("10.0.0.5", "lee", "8"));
-        assert_eq!(ledger.get("ip.lan.10.0.0.5").unwrap().spec.tenant, "kim");
-        ledger.observe(lease("10.0.0.5", "lee", "10"));
-        assert_eq!(ledger.get("ip.lan.10.0.0.5").unwrap().spec.tenant, "lee");
-    }
-
-    #[test]
-    fn a_live_list_takes_out_what_it_does_not_show() {
-        let mut ledger = Ledger::default();
-        ledger.put(lease("10.0.0.5", "kim", "1"));
-        ledger.put(lease("10.0.0.6", "kim", ""));
-        ledger.put(lease("10.0.0.7", "lee", "2"));
-        let kims = Selection::Tenant("kim".to_owned());
-        ledger.replace(&kims, [lease("10.0.0.8", "kim", "3")]);
-        let left: Vec<_> = ledger
-            .iter()
-            .map(|lease| lease.spec.address.as_str())
-            .collect();
-        // What is only being asked for is in no list yet.
-        assert_eq!(left, ["10.0.0.6", "10.0.0.7", "10.0.0.8"]);
-    }
-
-    proptest! {
-        #[test]
-        fn the_first_gap_is_what_counting_finds(steps in prop::collection::vec((0u8..24, any::<bool>()), 0..80)) {
-            let (mut ledger, mut model) = (Ledger::default(), BTreeSet::new());
-            for (at, is_put) in steps {
-                let address = format!("10.0.0.{at}");
-                if is_put {
-                    ledger.put(lease(&address, "kim", "1"));
-                    model.insert(at);
-                } else {
-                    ledger.remove(&format!("ip.lan.{address}"));
-                    model.remove(&at);
-                }
-                for from in [0u8, 7, 20] {
-                    let free = (from..=22).find(|at| !model.contains(at)).map(|at| format!("10.0.0.{at}"));
-                    let span = format!("10.0.0.{from}-10.0.0.22").parse().unwrap();
-                    prop_assert_eq!(ledger.gap("lan", span).map(|a| a.to_string()), free);
-                }
-            }
-        }
-    }
-}
+mod tests;

@@ -52,6 +52,14 @@ pub struct Delays {
     pub reuse_after: Delay,
 }
 
+impl Delays {
+    /// How long an address cools. A request that was let in just before its holder was gone may still
+    /// bring the holder back with it, so that a pool's `reuseAfter` can only make it longer.
+    fn cooling(self) -> Delay {
+        self.reuse_after.max(self.grace)
+    }
+}
+
 /// The next step of a lease.
 #[must_use]
 pub fn next(lease: &Lease, holding: &Holding, now: Timestamp, delays: Delays) -> Step {
@@ -60,6 +68,11 @@ pub fn next(lease: &Lease, holding: &Holding, now: Timestamp, delays: Delays) ->
         return Step::Wait;
     }
     let age = now.duration_since(lease.spec.since);
+    // Nothing is in a block before it is bound, so that nobody carries it and it need not cool.
+    if lease.spec.purpose == Purpose::Block && lease.spec.state == State::Reserved {
+        let is_over = age >= delays.grace.duration();
+        return if is_over { Step::Delete } else { Step::Wait };
+    }
     match (lease.spec.state, holding) {
         (State::Bound, Holding::Carries { uid }) if lease.spec.holder.uid.as_ref() == Some(uid) => {
             Step::Wait
@@ -71,7 +84,7 @@ pub fn next(lease: &Lease, holding: &Holding, now: Timestamp, delays: Delays) ->
         (State::Reserved, _) if age < delays.grace.duration() => Step::Wait,
         (State::Reserved | State::Bound, Holding::Gone | Holding::HasNot) => Step::Release,
         (State::Reserved | State::Bound, Holding::Unseen) => Step::Look,
-        (State::Releasing, _) if age < delays.reuse_after.duration() => Step::Wait,
+        (State::Releasing, _) if age < delays.cooling().duration() => Step::Wait,
         (State::Releasing, Holding::Unseen) => Step::Look,
         (State::Releasing, Holding::Moving) => Step::Wait,
         (State::Releasing, Holding::Gone | Holding::HasNot) => Step::Delete,
@@ -84,7 +97,7 @@ pub fn next(lease: &Lease, holding: &Holding, now: Timestamp, delays: Delays) ->
 pub fn due(lease: &Lease, delays: Delays) -> Option<Timestamp> {
     let delay = match lease.spec.state {
         State::Reserved => delays.grace,
-        State::Releasing => delays.reuse_after,
+        State::Releasing => delays.cooling(),
         State::Bound | State::MovedAway => return None,
     };
     lease.spec.since.checked_add(delay.duration()).ok()

@@ -19,7 +19,7 @@ mod usage;
 pub use delay::Delay;
 pub use desk::{Asker, Desk, Sight, stands, to_confirm};
 pub use lease::{Claim, Holder, Lease, LeaseError, LeaseSpec, Owner, Purpose, State};
-pub use ledger::{Ledger, Selection};
+pub use ledger::{Ledger, Listed, Selection};
 pub use life::{Delays, Holding, Step, due, next};
 pub use pool::{Pool, PoolError, PoolSpec};
 pub use pools::Pools;

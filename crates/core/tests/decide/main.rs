@@ -5,6 +5,7 @@
     reason = "a test may fail loudly, in its helpers too"
 )]
 
+mod addresses;
 mod carried;
 mod certain;
 mod explicit;

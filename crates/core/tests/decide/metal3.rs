@@ -73,7 +73,10 @@ fn the_older_field_of_the_cloud_provider_is_left_alone() {
     world.apply_all(&[cluster]);
     assert_eq!(
         world.get(Kind::Metal3Cluster, "iron")["spec"],
-        json!({"noCloudProvider": true})
+        json!({
+            "noCloudProvider": true,
+            "controlPlaneEndpoint": {"host": "10.254.0.32", "port": 6443},
+        })
     );
 }
 

@@ -364,6 +364,6 @@ fn the_address_of_a_cluster_by_moving_its_endpoint() {
     let completed = world.admit(&cluster).object.expect("an object");
     assert_eq!(
         completed["spec"]["controlPlaneEndpoint"]["host"],
-        "10.254.0.72"
+        "10.254.0.32"
     );
 }

@@ -1,9 +1,11 @@
 //! A little API server: it stores what was admitted, and merges as `kubectl apply` does.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use basphere_core::ipam::{Claim, Ledger, Pools, SlotKind, State};
 use basphere_core::{
     ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
     Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
@@ -27,6 +29,17 @@ pub(crate) fn site_spec() -> SiteSpec {
     let text = std::fs::read_to_string(examples().join("site.yaml")).expect("the example site");
     let mut site: Value = serde_saphyr::from_str(&text).expect("YAML");
     serde_json::from_value(site["spec"].take()).expect("a site")
+}
+
+/// The example's AddressPools.
+pub(crate) fn pools() -> Pools {
+    let text = std::fs::read_to_string(examples().join("pools.yaml")).expect("the example pools");
+    let mut pools = Pools::default();
+    for mut pool in documents(&text) {
+        let spec = serde_json::from_value(pool["spec"].take()).expect("a pool");
+        pools.put(pool["metadata"]["name"].as_str().expect("a name"), "", spec);
+    }
+    pools
 }
 
 pub(crate) fn kim() -> Requester {
@@ -59,6 +72,10 @@ pub(crate) struct World {
     pub(crate) stored: BTreeMap<(Kind, String), Value>,
     /// Clusters of other namespaces.
     pub(crate) clusters: Vec<Value>,
+    pub(crate) pools: Pools,
+    /// All leases, as an API server would hold them.
+    pub(crate) ledger: RefCell<Ledger>,
+    pub(crate) now: Timestamp,
 }
 
 impl World {
@@ -74,6 +91,9 @@ impl World {
             requester: kim(),
             stored: BTreeMap::new(),
             clusters: Vec::new(),
+            pools: pools(),
+            ledger: RefCell::default(),
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -89,11 +109,64 @@ impl World {
             }),
             inventory: Arc::new(inventory),
             networks: Arc::new(Networks::from_clusters(&self.clusters)),
+            pools: Arc::new(self.pools.clone()),
+            ledger: self.ledger.borrow().clone(),
             live: kinds
-                .chain([Lookup::Namespace, Lookup::Networks])
+                .chain([Lookup::Namespace, Lookup::Networks, Lookup::Pools])
                 .collect::<BTreeSet<_>>(),
-            ..Snapshot::of(Arc::clone(&self.site), Timestamp::UNIX_EPOCH)
+            ..Snapshot::of(Arc::clone(&self.site), self.now)
         }
+    }
+
+    /// Decides, and answers what is asked of leases and of single objects from what is stored.
+    pub(crate) fn decide(&self, request: &Request) -> Decision {
+        let mut snapshot = self.snapshot();
+        loop {
+            let decision = decide(request, &snapshot);
+            if decision.missed.is_empty() {
+                return decision;
+            }
+            for lookup in decision.missed {
+                if let Lookup::Object(kind, name) = &lookup
+                    && self.stored.contains_key(&(*kind, name.clone()))
+                {
+                    snapshot.objects.insert((*kind, name.clone()));
+                }
+                let is_answered = matches!(lookup, Lookup::Object(..) | Lookup::Leases(_));
+                assert!(is_answered, "everything else is live here: {lookup:?}");
+                assert!(snapshot.live.insert(lookup), "it has been answered");
+            }
+        }
+    }
+
+    /// Carries out what an admitted request claims.
+    fn carry_out(&self, claims: &[Claim]) {
+        let mut ledger = self.ledger.borrow_mut();
+        for claim in claims {
+            let mut lease = claim.lease().clone();
+            let known = ledger.get(&lease.name());
+            let version = known.map(|known| known.resource_version.clone());
+            match claim {
+                Claim::Create(_) => assert_eq!(version, None, "{} is free", lease.name()),
+                Claim::Replace(_) => assert_eq!(version.as_ref(), Some(&lease.resource_version)),
+            }
+            // What the registrar does once it is certain that the tenant may have it.
+            if lease.slot.kind == SlotKind::Block {
+                lease.spec.state = State::Bound;
+            }
+            let revision = version.map_or(0, |version| version.parse().unwrap_or(0));
+            lease.resource_version = (revision + 1).to_string();
+            ledger.put(lease);
+        }
+    }
+
+    /// The addresses that are leased, each with its holder.
+    pub(crate) fn leased(&self) -> Vec<String> {
+        let ledger = self.ledger.borrow();
+        let leases = ledger.iter();
+        leases
+            .map(|lease| format!("{} {}", lease.spec.address, lease.spec.holder))
+            .collect()
     }
 
     pub(crate) fn request(&self, phase: Phase, object: &Value) -> Request {
@@ -128,16 +201,11 @@ impl World {
     /// Mutates, then validates what came out. The decision is the first that refuses, else the
     /// mutation's.
     pub(crate) fn admit(&self, object: &Value) -> Decision {
-        let snapshot = self.snapshot();
-        let mutated = decide(&self.request(Phase::Mutate, object), &snapshot);
-        assert!(
-            mutated.missed.is_empty(),
-            "everything is live here: {:?}",
-            mutated.missed
-        );
+        let mutated = self.decide(&self.request(Phase::Mutate, object));
         if !mutated.is_allowed() {
             return mutated;
         }
+        self.carry_out(&mutated.claims);
         let completed = mutated.object.clone().expect("an object");
         let mut patched = object.clone();
         json_patch::patch(&mut patched, &mutated.patch).expect("the patch applies");
@@ -145,8 +213,9 @@ impl World {
             patched, completed,
             "the patch leads to the completed object"
         );
-        let validated = decide(&self.request(Phase::Validate, &completed), &snapshot);
+        let validated = self.decide(&self.request(Phase::Validate, &completed));
         if validated.is_allowed() {
+            self.carry_out(&validated.claims);
             mutated
         } else {
             validated

@@ -20,6 +20,7 @@ fn an_empty_cluster_is_completed() {
             "externalNetworkId": "public-network-id",
             "nodeCidr": "10.0.0.0/24",
             "dnsNameservers": ["8.8.8.8", "1.1.1.1"],
+            "controlPlaneEndpoint": {"host": "10.0.0.10", "port": 6443},
         })
     );
     assert_eq!(stored["metadata"]["labels"]["basphere.dev/owner"], "kim");
@@ -32,6 +33,7 @@ fn an_empty_cluster_is_completed() {
             "identityRef": {"cloudName": "mycloud", "name": "mycloud-cloud-config"},
             "externalNetwork": {"filter": {"name": "public-network-id"}},
             "managedSubnets": [{"cidr": "10.0.0.0/24", "dnsNameservers": ["8.8.8.8", "1.1.1.1"]}],
+            "controlPlaneEndpoint": {"host": "10.0.0.10", "port": 6443},
         })
     );
 }

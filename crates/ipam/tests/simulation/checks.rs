@@ -1,0 +1,166 @@
+//! What must hold after every step, and when all is quiet.
+
+use std::collections::BTreeMap;
+
+use basphere_core::ipam::{Purpose, SlotKind, State};
+
+use crate::model::{Carrier, REPLICAS, WANTED, World};
+
+/// So many reservations more than it lacks an owner may hold, as in core.
+const SPARE: usize = 3;
+
+/// The invariants that every step keeps.
+pub(crate) fn after_step(world: &mut World) {
+    if !std::mem::take(&mut world.is_dirty) {
+        return;
+    }
+    let found = shared_address(world)
+        .or_else(|| two_endpoints(world))
+        .or_else(|| foreign_lease(world))
+        .or_else(|| too_many_in_vain(world))
+        .or_else(|| outside_of_blocks(world));
+    if let Some(why) = found {
+        world.fail(why);
+    }
+}
+
+/// What a request brought that was frozen longer than any API server waits has another address by its
+/// first update; nothing runs with it before.
+fn is_awaiting_repair(carrier: &Carrier) -> bool {
+    carrier.was_frozen && !carrier.is_settled
+}
+
+fn counted(world: &World) -> impl Iterator<Item = &Carrier> {
+    world
+        .carriers
+        .values()
+        .filter(|carrier| !is_awaiting_repair(carrier))
+}
+
+/// (a) No two holders carry one address.
+fn shared_address(world: &World) -> Option<String> {
+    let mut seen: BTreeMap<_, &Carrier> = BTreeMap::new();
+    for carrier in counted(world) {
+        if let Some(other) = seen.insert(&carrier.slot, carrier)
+            && !other.holder.is(&carrier.holder)
+        {
+            return Some(format!(
+                "{} and {} share {}",
+                other.key, carrier.key, carrier.slot
+            ));
+        }
+    }
+    None
+}
+
+/// (a) All objects of a cluster agree on its endpoint.
+fn two_endpoints(world: &World) -> Option<String> {
+    let mut seen: BTreeMap<_, &Carrier> = BTreeMap::new();
+    for carrier in counted(world) {
+        if let Some(other) = seen.insert(&carrier.holder, carrier)
+            && other.slot != carrier.slot
+        {
+            let (one, two) = (&other.slot, &carrier.slot);
+            return Some(format!(
+                "{} has two endpoints: {one}, {two}",
+                carrier.holder
+            ));
+        }
+    }
+    None
+}
+
+/// (c) The lease of every stored address is its carrier's.
+fn foreign_lease(world: &World) -> Option<String> {
+    let mut carriers = counted(world);
+    carriers.find_map(|carrier| match world.leases.get(&carrier.slot) {
+        None => Some(format!(
+            "{} carries {} without a lease",
+            carrier.key, carrier.slot
+        )),
+        Some(lease) if !lease.spec.holder.is(&carrier.holder) => Some(format!(
+            "{} carries {}, which {} holds",
+            carrier.key, carrier.slot, lease.spec.holder
+        )),
+        Some(_) => None,
+    })
+}
+
+/// (e) Each replica lets an owner reserve no more than it lacks, and a few; together they cannot have
+/// let in more than that of each.
+fn too_many_in_vain(world: &World) -> Option<String> {
+    let mut unbound: BTreeMap<&str, usize> = BTreeMap::new();
+    for lease in world.leases.values() {
+        let is_vain = lease.spec.state == State::Reserved
+            && counted(world).all(|carrier| carrier.slot != lease.slot);
+        if let Some(owner) = lease.spec.owner.as_ref().filter(|_| is_vain) {
+            *unbound.entry(&owner.uid).or_default() += 1;
+        }
+    }
+    let most = REPLICAS * (WANTED + SPARE);
+    unbound
+        .into_iter()
+        .find(|(_, count)| *count > most)
+        .map(|(owner, count)| format!("{owner} has {count} reservations nobody carries"))
+}
+
+/// (g) What is leased of a pool of blocks lies in a block of the same tenant.
+fn outside_of_blocks(world: &World) -> Option<String> {
+    let pool = world.pools.get("blocks").ok()?;
+    world.leases.values().find_map(|lease| {
+        if lease.slot.kind != SlotKind::Address || lease.spec.pool != "blocks" {
+            return None;
+        }
+        let block = pool.block_of(lease.slot.span.first())?;
+        let block = world.leases.get(&block);
+        let is_own = block.is_some_and(|block| {
+            block.spec.tenant == lease.spec.tenant && block.spec.state == State::Bound
+        });
+        (!is_own).then(|| format!("{} lies in no block of {}", lease.slot, lease.spec.tenant))
+    })
+}
+
+/// (d, g) When nothing has happened for long, leases are what is carried, and no tenant has too many
+/// blocks.
+pub(crate) fn when_quiet(world: &mut World) {
+    let mut blocks: BTreeMap<String, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    for lease in world.leases.values() {
+        if lease.spec.purpose == Purpose::Block {
+            *blocks.entry(lease.spec.tenant.clone()).or_default() += 1;
+            if lease.spec.state != State::Bound {
+                found.push(format!(
+                    "block {} is left {:?}",
+                    lease.slot, lease.spec.state
+                ));
+            }
+            continue;
+        }
+        let mut carriers = world.carriers.values();
+        let carrier = carriers.find(|carrier| carrier.slot == lease.slot);
+        let state = lease.spec.state;
+        match carrier {
+            None => found.push(format!("{} leaks, {state:?}", lease.slot)),
+            Some(carrier) if lease.spec.holder.uid.as_ref() != Some(&carrier.uid) => {
+                found.push(format!("{} is not bound to {}", lease.slot, carrier.key));
+            }
+            Some(_) if state != State::Bound => {
+                found.push(format!("{} is carried, but {state:?}", lease.slot));
+            }
+            Some(_) => {}
+        }
+    }
+    for carrier in world.carriers.values() {
+        if !world.leases.contains_key(&carrier.slot) {
+            found.push(format!("{} has no lease of {}", carrier.key, carrier.slot));
+        }
+    }
+    for (tenant, count) in blocks {
+        if count > 2 {
+            found.push(format!("{tenant} has {count} blocks"));
+        }
+    }
+    for why in found {
+        world.fail(why);
+    }
+}

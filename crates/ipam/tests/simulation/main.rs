@@ -1,0 +1,85 @@
+//! A deterministic simulation of reservations: the registrar and the keeper of several processes over
+//! a model of the API server, with stale caches, lost answers, conflicts and crashes.
+//!
+//! The code is the one that the webhook runs. A seed chooses who goes on next after every request;
+//! invariants are checked after every step. A seed that fails is printed, and
+//! `BASPHERE_SIM_SEED=<seed>` replays it with all that happened. `BASPHERE_SIM_SEEDS=<n>` tells how
+//! many are tried.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test may fail as loudly as the test"
+)]
+
+mod actors;
+mod checks;
+mod model;
+mod process;
+mod random;
+mod schedule;
+mod store;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use schedule::Run;
+
+/// So many seeds are tried where nothing else is said; an unoptimized build is slow.
+const SEEDS: u64 = 300;
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+#[test]
+fn no_schedule_breaks_an_invariant() {
+    if let Some(seed) = number("BASPHERE_SIM_SEED") {
+        let (failure, _) = Run::new(seed, true).run();
+        assert_eq!(failure, None, "seed {seed}");
+        return;
+    }
+    let seeds = number("BASPHERE_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, first) = (AtomicU64::new(0), Mutex::new(None::<(u64, String)>));
+    let totals = Mutex::new(BTreeMap::<&str, u64>::new());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds || first.lock().unwrap().is_some() {
+                return;
+            }
+            let (failure, counts) = Run::new(seed, false).run();
+            let mut totals = totals.lock().unwrap();
+            for (what, count) in counts {
+                *totals.entry(what).or_default() += count;
+            }
+            if let Some(why) = failure {
+                first.lock().unwrap().get_or_insert((seed, why));
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(2, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let totals = totals.into_inner().unwrap();
+    println!("{seeds} seeds: {totals:?}");
+    if let Some((seed, why)) = first.into_inner().unwrap() {
+        panic!("seed {seed}: {why}; replay it with BASPHERE_SIM_SEED={seed} and --nocapture");
+    }
+    for what in [
+        "stored",
+        "exhausted",
+        "repaired",
+        "overtaken",
+        "reserved in vain",
+    ] {
+        let happened = totals.contains_key(what);
+        assert!(happened || seeds < SEEDS, "{what} never happened");
+    }
+}
