@@ -210,8 +210,6 @@ fn start_webhook(
     link(plugin, &bin.join(PLUGIN))?;
     // kubectl asks an executable of this name what may follow `kubectl basphere`.
     link(plugin, &bin.join("kubectl_complete-basphere"))?;
-    // Where one of several processes is chosen.
-    control_plane.admin_run(&["create", "namespace", "basphere-system"], "")?;
     let user = control_plane.user(WEBHOOK_ACCOUNT, &[WEBHOOK_GROUP])?;
     let webhook = Webhook::new(binaries.path(WEBHOOK)?, user)?;
     webhook.start(control_plane)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use basphere_api::controllers::{COMPLETED, LABELLED};
+use basphere_core::ipam::Claim;
 use basphere_core::{
     Class, Code, Decision, Kind, Operation, Part, Phase, Request, Requester, Subject, Timestamp,
 };
@@ -160,7 +161,10 @@ impl Repair {
                 .0
                 .retain(|step| step.path().to_string().starts_with("/metadata/labels"));
         }
-        Ok((!patch.0.is_empty()).then_some((patch, decision)))
+        // An address that was stored before anybody knew of it is leased, and nothing is written.
+        let adopts = |claim: &Claim| matches!(claim, Claim::Create(_));
+        let is_missing = !patch.0.is_empty() || decision.claims.iter().any(adopts);
+        Ok(is_missing.then_some((patch, decision)))
     }
 
     /// The review of an update that changes nothing, by one of the site's controllers.
@@ -186,6 +190,9 @@ impl Repair {
     }
 
     async fn apply(&self, id: &Id, object: &Value, mut patch: JsonPatch) -> Result<()> {
+        if patch.0.is_empty() {
+            return Ok(());
+        }
         let version = object.pointer("/metadata/resourceVersion").cloned();
         let test = TestOperation {
             path: "/metadata/resourceVersion".parse().context("no pointer")?,

@@ -90,7 +90,7 @@ pub(crate) fn what_has_gone_cools_and_is_deleted(site: &Site) {
     let since: Timestamp = cooling["spec"]["since"].as_str().unwrap().parse().unwrap();
     site.wait_gone(&object);
     let cooled = Timestamp::now().duration_since(since);
-    assert!(cooled.as_millis() >= 1000, "{cooled}");
+    assert!(cooled.as_millis() >= 3000, "{cooled}");
     site.wait_event("AddressReleased", "VSphereMachine", "gone");
 }
 
@@ -191,8 +191,9 @@ pub(crate) fn what_a_cluster_is_given_besides_follows_it(site: &Site) {
         site.wait(name, |lease| state(lease) == "Bound");
     }
     site.admin(&["delete", "cluster/given"]);
-    site.wait_gone(&names[1]);
-    site.wait(&names[0], |lease| state(lease) == "Releasing");
+    for name in &names {
+        site.wait_gone(name);
+    }
 }
 
 pub(crate) fn a_block_lives_as_long_as_its_tenant(site: &Site) {

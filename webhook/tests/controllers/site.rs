@@ -55,7 +55,6 @@ impl Site {
             version: api_version.as_str(),
             logs: Mutex::default(),
         };
-        site.admin(&["create", "namespace", NAMESPACE]);
         // With the rights of an installation, and not one more.
         for object in basphere_api::install::objects().unwrap() {
             let kind = object["kind"].as_str().unwrap();
@@ -64,8 +63,16 @@ impl Site {
                 site.admin_with(&["create", &namespace, "-f=-"], &object.to_string());
             }
         }
-        let short = json!({"spec": {"addresses": {"reservationGrace": "1s"}}}).to_string();
+        // Until a test wants it, nothing but what a test writes is leased.
+        let short = json!({"spec": {
+            "addresses": {"reservationGrace": "1s", "loadBalancers": null},
+            "vsphere": {"addresses": null},
+            "kubeVip": null,
+        }})
+        .to_string();
         site.admin(&["patch", "site/default", "--type=merge", "--patch", &short]);
+        // Pools of a few addresses in the place of the example's.
+        site.admin(&["delete", "addresspools", "--all"]);
         site.create(&pool("nodes", "10.254.0.0/24", json!({"blockSize": 29})));
         site.create(&pool("small", "10.253.0.0/30", json!({})));
         site
@@ -178,7 +185,7 @@ impl Site {
 }
 
 pub(crate) fn pool(name: &str, cidr: &str, extra: Value) -> Value {
-    let mut spec = json!({"domain": "lan", "cidr": cidr, "reuseAfter": "1s"});
+    let mut spec = json!({"domain": "lan", "cidr": cidr, "reuseAfter": "3s"});
     json_patch::merge(&mut spec, &extra);
     json!({
         "apiVersion": "basphere.dev/v1alpha1",
