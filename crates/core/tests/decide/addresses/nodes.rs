@@ -32,7 +32,7 @@ fn a_machine_gets_address_gateway_and_name_servers() {
         })
     );
     let ledger = world.ledger.borrow();
-    let lease = ledger.get("ip.lan.10.254.0.32").expect("a lease");
+    let lease = ledger.get("ip.default.10.254.0.32").expect("a lease");
     let owner = lease.spec.owner.as_ref().expect("an owner");
     assert_eq!(
         (owner.kind.as_str(), owner.uid.as_str()),
@@ -185,7 +185,7 @@ fn a_machine_that_lost_its_address_before_a_vm_was_made_gets_another() {
     let lease = world
         .ledger
         .borrow()
-        .get("ip.lan.10.254.0.32")
+        .get("ip.default.10.254.0.32")
         .cloned()
         .unwrap();
     let mut taken = lease.clone();
@@ -221,8 +221,7 @@ fn a_machine_that_lost_its_address_before_a_vm_was_made_gets_another() {
 #[test]
 fn a_full_pool_is_told_of_with_its_numbers() {
     let mut world = making();
-    let spec =
-        json!({"domain": "lan", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
     world
         .pools
         .put("nodes", "", serde_json::from_value(spec).unwrap());
@@ -315,7 +314,7 @@ fn what_is_marked_for_a_move_keeps_its_address() {
         world
             .ledger
             .borrow()
-            .get("ip.lan.10.254.0.32")
+            .get("ip.default.10.254.0.32")
             .unwrap()
             .spec
             .state
