@@ -219,6 +219,7 @@ fn without_old_faults(
         shape::check(context.request.subject, &mut draft);
         ownership::check(context, &mut draft);
         subjects::check(context, &mut draft);
+        addresses::check(context, &mut draft);
     });
     let (_, old_faults) = draft.into_parts();
     findings

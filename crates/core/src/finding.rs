@@ -106,6 +106,7 @@ codes! {
     AddressReplaced = "BSP-I015", Class::Warning, "A machine that was stored too late got another address.";
     AddressShared = "BSP-I016", Class::Warning, "A stored machine has an address that somebody else holds.";
     AddressNotBinding = "BSP-I017", Class::Warning, "A dry-run shows an address that would be given now, and reserves none.";
+    AddressMissing = "BSP-I018", Class::Warning, "A stored machine has no address, and none is to be had.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
     SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";

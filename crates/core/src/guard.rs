@@ -86,6 +86,7 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
     if NAMES_AN_ENDPOINT.contains(&context.kind()) {
         draft.put_back(&format!("{ENDPOINT}/host"));
+        draft.put_back(&format!("{ENDPOINT}/port"));
     }
 }
 

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::addresses::{Demand, demand, is_kube_vip_ours, kube_vip_address};
+use crate::addresses::{Demand, demand, is_kube_vip_ours, kube_vip_address, makes_its_own};
 use crate::ipam::{Ledger, Pools};
 use crate::json::{is_unset, labels, text_at};
 use crate::site::Site;
@@ -139,6 +139,8 @@ pub(crate) struct Facts {
     /// The address of the API server that it names: that of an infrastructure or of a Cluster, or what
     /// the kube-vip of a control plane holds.
     pub(crate) endpoint: Option<String>,
+    /// CAPO makes the address of the API server itself.
+    pub(crate) makes_endpoint: bool,
     /// Basphere wrote the kube-vip of this control plane.
     pub(crate) is_vip_ours: bool,
     /// The machines that it asks for.
@@ -256,6 +258,7 @@ fn facts(object: &Value) -> Facts {
         endpoint: text("/spec/controlPlaneEndpoint/host")
             .filter(|host| !host.is_empty())
             .or_else(|| kube_vip_address(object)),
+        makes_endpoint: makes_its_own(object),
         is_vip_ours: is_kube_vip_ours(object),
         demand: demand(object),
     }

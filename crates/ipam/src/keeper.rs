@@ -121,7 +121,11 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         match step {
             Step::Wait | Step::Look => Ok(()),
             Step::Bind { uid } => {
-                let mut bound = lease.clone().into_state(State::Bound, now);
+                // A holder that is seen under its UID for the first time is no new holder.
+                let mut bound = match lease.spec.state {
+                    State::Bound => lease.clone(),
+                    _ => lease.clone().into_state(State::Bound, now),
+                };
                 bound.spec.holder.uid = Some(uid.clone());
                 self.replace(bound).await
             }

@@ -46,7 +46,7 @@ fn entry(row: &Row<'_, 5>, blocks: &[Entry], pool: &Pool, prefix: &str) -> Resul
         address: slot.text(),
         pool: pool.name().to_owned(),
         tenant: user.to_owned(),
-        purpose: resource.purpose(),
+        purpose: basphere_core::ipam::Purpose::Import,
         holder: resource.holder(format!("{prefix}{user}")),
         owner: None,
         state: State::Bound,

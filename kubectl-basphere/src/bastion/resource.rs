@@ -54,17 +54,10 @@ impl Resource {
         }
     }
 
-    pub(super) fn purpose(&self) -> Purpose {
-        match self {
-            Self::ControlPlane { .. } => Purpose::Endpoint,
-            Self::Worker { .. } | Self::Vm { .. } => Purpose::Import,
-        }
-    }
-
     /// Who holds its address, in the user's namespace.
     pub(super) fn holder(&self, namespace: String) -> Holder {
         let (kind, name, device) = match self {
-            Self::ControlPlane { cluster } => ("Cluster", cluster, String::new()),
+            Self::ControlPlane { cluster } => ("Cluster", cluster, ENDPOINT.to_owned()),
             Self::Worker { cluster, number } => ("Cluster", cluster, format!("worker-{number}")),
             Self::Vm { name } => ("VirtualMachine", name, String::new()),
         };
@@ -77,6 +70,10 @@ impl Resource {
         }
     }
 }
+
+/// What the address of an API server is called besides its Cluster, which takes it over when it comes;
+/// until then nobody releases it.
+const ENDPOINT: &str = "endpoint";
 
 /// The cluster whose control plane has that name.
 pub(super) fn control_plane_of(name: &str) -> Option<&str> {
@@ -102,6 +99,9 @@ pub(super) fn written(spec: &LeaseSpec) -> (String, &'static str, bool) {
     let worker = holder.device.strip_prefix("worker-");
     match (holder.kind.as_str(), spec.purpose, worker) {
         ("Cluster", Purpose::Endpoint, _) => (format!("{}-cp", holder.name), CONTROL_PLANE, true),
+        ("Cluster", Purpose::Import, None) if holder.device == ENDPOINT => {
+            (format!("{}-cp", holder.name), CONTROL_PLANE, true)
+        }
         ("Cluster", Purpose::Import, Some(number)) => {
             (format!("{}-worker-{number}", holder.name), WORKER, true)
         }

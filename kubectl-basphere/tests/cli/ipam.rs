@@ -193,7 +193,7 @@ POOL    DOMAIN    CIDR            FREE   LEASED   COOLING   RESERVED
 nodes   default   10.254.0.0/21   2009   6        0         33
 
 ADDRESS           STATE   TENANT   PURPOSE    HOLDER                             SINCE
-10.254.0.32       Bound   kim      endpoint   Cluster user-kim/demo              2025-03-03T01:20:00Z
+10.254.0.32       Bound   kim      import     Cluster user-kim/demo (endpoint)   2025-03-03T01:20:00Z
 10.254.0.33       Bound   kim      import     Cluster user-kim/demo (worker-1)   2025-03-03T01:20:01Z
 10.254.0.34       Bound   kim      import     Cluster user-kim/demo (worker-2)   2025-03-03T01:20:01Z
 10.254.0.35       Bound   kim      import     VirtualMachine user-kim/build      2025-05-09T11:00:00Z
@@ -242,7 +242,7 @@ fn the_pool_is_drawn_plain_where_nobody_asks_for_colour() {
     assert_eq!(rows.len(), 1 + 64 + 2);
     assert_eq!(
         rows[2],
-        "10.254.0.32   EIII............................  kim"
+        "10.254.0.32   IIII............................  kim"
     );
     assert_eq!(
         rows[64],

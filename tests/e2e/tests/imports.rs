@@ -151,7 +151,9 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
         .shell("kubectl basphere ipam --tenant kim")?
         .stdout()?;
     ensure!(
-        listed.contains("\n10.254.0.32      Bound   kim      endpoint   Cluster user-kim/demo"),
+        listed.contains(
+            "\n10.254.0.32      Bound   kim      import     Cluster user-kim/demo (endpoint)"
+        ),
         "{listed}"
     );
     ensure!(!listed.contains("user-lee"), "{listed}");
@@ -161,7 +163,7 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
     ensure!(count == Some(10), "{json:#}");
     let drawn = bastion.shell("kubectl basphere ipam map nodes")?.stdout()?;
     ensure!(
-        drawn.contains("\n10.254.0.32   EIII............................  kim\n"),
+        drawn.contains("\n10.254.0.32   IIII............................  kim\n"),
         "{drawn}"
     );
     Ok(())
@@ -170,16 +172,24 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
 #[test]
 fn what_others_have_by_now_is_theirs() -> Result<()> {
     let bastion = Bastion::begin(".")?;
-    let taken = json!({
-        "apiVersion": "basphere.dev/v1alpha1",
-        "kind": "AddressLease",
-        "metadata": {"name": "ip.default.10.254.0.35"},
-        "spec": {
-            "kind": "Address", "domain": "default", "address": "10.254.0.35", "pool": "nodes",
-            "tenant": "kim", "purpose": "node", "state": "Bound", "since": "2026-01-01T00:00:00Z",
-            "holder": {"kind": "VSphereMachine", "namespace": "user-kim", "name": "demo-md-0-x", "device": "0"},
+    // The site is still in force, so that the machine's address is leased for it.
+    let taken = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": "basphere.dev/v1alpha1",
+            "kind": "AddressPool",
+            "metadata": {"name": "nodes"},
+            "spec": {"cidr": "10.254.0.0/21", "blockSize": 27},
         },
-    });
+        {
+            "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta1",
+            "kind": "VSphereMachine",
+            "metadata": {"namespace": "user-kim", "name": "demo-md-0-x"},
+            "spec": {
+                "template": "ubuntu-2204-kube-v1.28.0",
+                "network": {"devices": [{"networkName": "VM Network", "ipAddrs": ["10.254.0.35/21"]}]},
+            },
+        },
+    ]});
     fs::write(bastion.folder.join("taken.json"), taken.to_string())?;
     bastion.shell("kubectl create -f taken.json")?.stdout()?;
     let import = "kubectl basphere import ipam --allocations allocations.tsv --leases leases.tsv --config config.yaml --apply";

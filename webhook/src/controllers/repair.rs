@@ -220,7 +220,7 @@ impl Repair {
         for finding in findings {
             let reason = match finding.code {
                 Code::AddressReplaced => "AddressReplaced",
-                Code::AddressesExhausted => "PoolExhausted",
+                Code::AddressesExhausted | Code::AddressMissing => "PoolExhausted",
                 _ => continue,
             };
             self.teller.tell(Told {

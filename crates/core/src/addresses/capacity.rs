@@ -248,6 +248,9 @@ fn wanted(
                 let reference = cluster.control_plane_ref.as_ref();
                 reference.is_some_and(|r| r.kind == kind.as_str() && r.name == name)
             };
+            if own.0 == Kind::Cluster && refers(facts) {
+                return Some(own.1);
+            }
             let found = inventory
                 .all(Kind::Cluster)
                 .find(|(_, cluster)| refers(cluster));
@@ -259,7 +262,8 @@ fn wanted(
             .and_then(|name| clusters.get(name).copied());
         let cluster = named.or_else(|| by_reference().filter(|name| clusters.contains(name)));
         // A MachineSet that a deployment made is the deployment's.
-        let is_made = kind == Kind::MachineSet && group.is_of_deployment;
+        let is_owned = !group.owner_uids.is_empty();
+        let is_made = kind == Kind::MachineSet && group.is_of_deployment && is_owned;
         if let Some(cluster) = cluster.filter(|_| !is_made) {
             let all = groups.entry(cluster).or_default();
             *all = all.and(group.demand);
@@ -286,14 +290,17 @@ fn wanted(
     machines.fold(endpoints, u64::saturating_add)
 }
 
-/// The tenant's addresses that stand for none of those machines: in its other namespaces, of claims,
+/// The tenant's addresses that stand for none of those machines: in its other namespaces,
 /// and of what is outside of Kubernetes.
 fn held_elsewhere(context: &Context<'_>, pool: &Pool, tenant: &str) -> u128 {
     let namespace = context.request.namespace.as_str();
     let ledger = context.ledger();
     let others = ledger.of_tenant(tenant).filter(|lease| {
         let is_counted = lease.spec.holder.namespace == namespace
-            && matches!(lease.spec.purpose, Purpose::Node | Purpose::Endpoint);
+            && matches!(
+                lease.spec.purpose,
+                Purpose::Node | Purpose::Endpoint | Purpose::Claim
+            );
         lease.spec.pool == pool.name()
             && lease.spec.purpose != Purpose::Block
             && lease.spec.state != State::Releasing

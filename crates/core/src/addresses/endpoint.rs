@@ -7,14 +7,12 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{
-    address, asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, tenant,
-};
+use super::{asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
 use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
-use crate::json::{field_path, text_at};
+use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
 use crate::{Code, Finding, Kind};
 
@@ -23,6 +21,8 @@ const PORT: &str = "/spec/controlPlaneEndpoint/port";
 /// The port of every API server that nobody names a port for.
 const API_SERVER_PORT: u16 = 6443;
 
+/// What names the address when the Cluster itself does.
+const OWN: &str = "the Cluster";
 /// The kinds that name the address of an API server.
 const INFRASTRUCTURE: [Kind; 3] = [
     Kind::VSphereCluster,
@@ -50,11 +50,11 @@ impl<'a> Claimant<'a> {
         let mut before = Vec::new();
         let mut named = Vec::new();
         let mut note = |what: &str, host: Option<&String>| {
-            if let Some(address) = host.and_then(|host| address(host)) {
+            if let Some(address) = host.and_then(|host| host.parse().ok()) {
                 named.push((what.to_owned(), address));
             }
         };
-        note("the Cluster", facts.endpoint.as_ref());
+        note(OWN, facts.endpoint.as_ref());
         for kind in INFRASTRUCTURE {
             if let Some(reference) = &facts.infrastructure_ref
                 && reference.kind == kind.as_str()
@@ -128,8 +128,29 @@ impl<'a> Claimant<'a> {
         let asker = self.asker();
         context.at_desk(|desk| {
             desk.take_over(&self.before, &asker);
-            desk.named(pool, address, &asker)
+            if context.is_adoption() {
+                desk.carried(pool, address, &asker)
+            } else {
+                desk.named(pool, address, &asker)
+            }
         })
+    }
+
+    /// Makes an address that is stored the cluster's, if nobody has it.
+    fn keep(&self, context: &Context<'_>, pool: &Pool, address: IpAddr) {
+        let asker = self.asker();
+        // That it is somebody else's is no reason to refuse what changes nothing about it.
+        context.at_desk(|desk| {
+            desk.take_over(&self.before, &asker);
+            desk.carried(pool, address, &asker).ok()
+        });
+    }
+
+    /// Two of the cluster's objects that name different addresses: which, and what they say.
+    fn dissent(&self) -> Option<[&(String, IpAddr); 2]> {
+        let first = self.named.first()?;
+        let other = self.named.iter().find(|(_, said)| *said != first.1)?;
+        Some([first, other])
     }
 }
 
@@ -155,7 +176,7 @@ fn complete_port(draft: &mut Draft<'_>) {
 }
 
 fn complete_host(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if draft.put_back(HOST) || context.is_adoption() || makes_its_own(context, draft) {
+    if draft.put_back(HOST) || context.is_adoption() || makes_its_own(draft.object()) {
         return;
     }
     let name = of_object(context, draft).and_then(|addresses| addresses.endpoints());
@@ -184,13 +205,14 @@ fn complete_host(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 /// CAPO makes a load balancer, or takes a floating address, and writes the endpoint itself.
-fn makes_its_own(context: &Context<'_>, draft: &Draft<'_>) -> bool {
-    let enabled = draft.get("/spec/apiServerLoadBalancer/enabled") == Some(&Value::Bool(true));
-    context.kind() == Kind::OpenStackCluster && (enabled || draft.has("/spec/apiServerFloatingIP"))
+pub(crate) fn makes_its_own(object: &Value) -> bool {
+    let enabled = object.pointer("/spec/apiServerLoadBalancer/enabled") == Some(&Value::Bool(true));
+    let floating = object.pointer("/spec/apiServerFloatingIP");
+    enabled || floating.is_some_and(|address| !is_unset(address))
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if !draft.has(HOST) || makes_its_own(context, draft) {
+    if !draft.has(HOST) || makes_its_own(draft.object()) {
         return;
     }
     let name = of_object(context, draft).and_then(|addresses| addresses.endpoints());
@@ -212,13 +234,50 @@ pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     check_variable(context, draft, pool, &name, &facts);
+    check_members(context, draft, pool, &name, &facts);
     if draft.has(HOST) {
         check_at(context, draft, HOST, pool, |tenant| {
             let mut claimant = Claimant::cluster(context, tenant, &name, &facts);
             // What it says itself is what is being judged.
-            claimant.named.retain(|(what, _)| what != "the Cluster");
+            claimant.named.retain(|(what, _)| what != OWN);
             claimant
         });
+    }
+}
+
+/// What was stored before its Cluster could not be compared; now it belongs together.
+fn check_members(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool_name: &str,
+    name: &str,
+    facts: &Facts,
+) {
+    if !context.is_create() {
+        return;
+    }
+    let tenant = tenant(context);
+    let claimant = Claimant::cluster(context, &tenant, name, facts);
+    if let Some([(what, said), (other, differs)]) = claimant.dissent() {
+        let message =
+            format!("{what} says {said} and {other} {differs}, and one cluster has one address");
+        let finding = Finding::new(Code::EndpointDiffers, "spec", Value::Null, message);
+        draft.finding(finding.hint("change one of them first"));
+        return;
+    }
+    let Some((what, said)) = claimant.said().cloned() else {
+        return;
+    };
+    let Some(pool) = pool(context, draft, "/spec", pool_name) else {
+        return;
+    };
+    // What the Cluster names itself is judged where it stands.
+    if what != OWN
+        && let Err(refusal) = claimant.take(context, pool, said)
+    {
+        let message = format!("{what} says {said}: {refusal}");
+        let finding = Finding::new(Code::AddressTaken, "spec", Value::Null, message);
+        draft.finding(finding.hint("change it first"));
     }
 }
 
@@ -239,7 +298,7 @@ fn check_variable(
     let pointer = format!("{VARIABLES}/{index}/value");
     if draft
         .text(&pointer)
-        .is_some_and(|text| address(text).is_some())
+        .is_some_and(|text| text.parse::<IpAddr>().is_ok())
     {
         check_at(context, draft, &pointer, pool, |tenant| {
             Claimant::cluster(context, tenant, name, facts)
@@ -257,7 +316,7 @@ fn check_at(
     let Some(text) = draft.text(pointer).map(str::to_owned) else {
         return;
     };
-    let Some(address) = address(&text) else {
+    let Some(address) = text.parse::<IpAddr>().ok() else {
         let message = format!("the site's API servers have addresses of pool {pool_name}");
         let hint = Some("leave it out, a free one is filled in".to_owned());
         if !is_unchanged(draft, pointer) {
@@ -265,7 +324,13 @@ fn check_at(
         }
         return;
     };
-    let Some(pool) = pool(context, draft, pointer, pool_name) else {
+    // What stands there already is nobody's fault who writes something else.
+    let found = if is_unchanged(draft, pointer) {
+        context.pool(pool_name).ok()
+    } else {
+        pool(context, draft, pointer, pool_name)
+    };
+    let Some(pool) = found else {
         return;
     };
     let tenant = tenant(context);
@@ -273,19 +338,18 @@ fn check_at(
     let is_stored = draft
         .old()
         .is_some_and(|old| text_at(old, pointer).is_some());
-    if is_stored && !is_unchanged(draft, pointer) && context.trust() == Trust::Person {
+    let is_same = is_unchanged(draft, pointer);
+    if pointer == HOST && is_stored && !is_same && context.trust() == Trust::Person {
         return;
     }
     let claimant = claimant(&tenant);
-    if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
+    if is_same {
+        // It stays, whoever else has it.
+        claimant.keep(context, pool, address);
+    } else if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
         let (what, said) = (what.clone(), *said);
         differs(draft, pointer, &what, said);
-        return;
-    }
-    // What stood there already stays, whoever else has it.
-    if let Err(refusal) = claimant.take(context, pool, address)
-        && !is_unchanged(draft, pointer)
-    {
+    } else if let Err(refusal) = claimant.take(context, pool, address) {
         refused(draft, pointer, &refusal);
     }
 }

@@ -13,6 +13,7 @@ use super::endpoint::{Claimant, differs};
 use super::{address, is_unchanged, of_cluster, own_name, pool, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
+use crate::inventory::Facts;
 use crate::json::text_at;
 use crate::site::KubeVip;
 use crate::{Code, Kind, KubernetesVersion};
@@ -23,8 +24,6 @@ const COMMANDS: &str = "/spec/kubeadmConfigSpec/preKubeadmCommands";
 const MANIFEST: &str = "/etc/kubernetes/manifests/kube-vip.yaml";
 /// The first line of what is written here, by which it is known again.
 const OURS: &str = "# Written by Basphere; the address is the cluster's.";
-/// So many files are looked at.
-const MOST_FILES: usize = 256;
 /// From this minor version on, admin.conf may do nothing before the first control plane is up, and
 /// kube-vip needs super-admin.conf there, which only `kubeadm init` writes.
 const NEEDS_SUPER_ADMIN: u64 = 29;
@@ -53,6 +52,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
             if let Some(content) = file.and_then(|mut file| Some(file.get_mut("content")?.take())) {
                 draft.set(&format!("{FILES}/{index}/content"), content);
             }
+            add_step(draft);
         }
         Some(_) => {}
     }
@@ -91,9 +91,13 @@ fn has_command(control_plane: &Value) -> bool {
 fn inject(context: &Context<'_>, draft: &mut Draft<'_>, kube_vip: &KubeVip) {
     if let Some(file) = wanted(context, draft, kube_vip) {
         draft.push(FILES, file);
-        if needs_super_admin(draft.object()) {
-            draft.push(COMMANDS, SUPER_ADMIN.into());
-        }
+        add_step(draft);
+    }
+}
+
+fn add_step(draft: &mut Draft<'_>) {
+    if needs_super_admin(draft.object()) && !has_command(draft.object()) {
+        draft.push(COMMANDS, SUPER_ADMIN.into());
     }
 }
 
@@ -104,6 +108,9 @@ fn wanted(context: &Context<'_>, draft: &mut Draft<'_>, kube_vip: &KubeVip) -> O
     let own = own_name(context, draft)?.to_owned();
     let (_, cluster) = context.cluster_that_refers_to(Kind::KubeadmControlPlane, &own)?;
     let pool_name = of_cluster(context, cluster)?.endpoints()?;
+    if makes_its_own(context, cluster) {
+        return None;
+    }
     let pool = pool(context, draft, FILES, pool_name)?;
     let tenant = tenant(context);
     let claimant = Claimant::of(context, &tenant, Kind::KubeadmControlPlane, &own);
@@ -119,6 +126,17 @@ fn wanted(context: &Context<'_>, draft: &mut Draft<'_>, kube_vip: &KubeVip) -> O
             None
         }
     }
+}
+
+/// CAPO makes a load balancer, or takes a floating address; which, its OpenStackCluster says.
+fn makes_its_own(context: &Context<'_>, cluster: &Facts) -> bool {
+    let reference = cluster.infrastructure_ref.as_ref();
+    reference
+        .filter(|reference| reference.kind == Kind::OpenStackCluster.as_str())
+        .is_some_and(|reference| {
+            let stored = context.other(Kind::OpenStackCluster, &reference.name);
+            stored.is_none_or(|stored| stored.makes_endpoint)
+        })
 }
 
 fn needs_super_admin(control_plane: &Value) -> bool {
@@ -195,7 +213,7 @@ spec:
 /// Where kube-vip's manifest stands among the files, and the file.
 fn manifest(control_plane: &Value) -> Option<(usize, &Value)> {
     let files = control_plane.pointer(FILES)?.as_array()?;
-    let mut files = files.iter().take(MOST_FILES).enumerate();
+    let mut files = files.iter().enumerate();
     files.find(|(_, file)| text_at(file, "/path") == Some(MANIFEST))
 }
 
@@ -235,13 +253,15 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = of_cluster(context, cluster).and_then(|pools| pools.endpoints()) else {
         return;
     };
+    // What stands there already is nobody's fault who writes something else.
     let is_stored = is_unchanged(draft, &pointer);
+    if is_stored {
+        return;
+    }
     let Some(address) = address(&written) else {
-        if !is_stored {
-            let message = format!("the site's API servers have addresses of pool {pool_name}");
-            let hint = Some("leave the file out, it is filled in".to_owned());
-            draft.found(Code::AddressNotOffered, &pointer, message, hint);
-        }
+        let message = format!("the site's API servers have addresses of pool {pool_name}");
+        let hint = Some("leave the file out, it is filled in".to_owned());
+        draft.found(Code::AddressNotOffered, &pointer, message, hint);
         return;
     };
     let Some(pool) = pool(context, draft, &pointer, pool_name) else {
@@ -249,9 +269,6 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     };
     let tenant = tenant(context);
     let claimant = Claimant::of(context, &tenant, Kind::KubeadmControlPlane, &own);
-    if is_stored {
-        return;
-    }
     if let Some((what, said)) = claimant.said().filter(|(_, said)| *said != address) {
         differs(draft, &pointer, &what.clone(), *said);
     } else if let Err(refusal) = claimant.take(context, pool, address) {

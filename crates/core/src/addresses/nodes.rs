@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{address, machine, of_object, pool, refuse_pool, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
-use crate::ipam::{Asker, Pool, State};
+use crate::ipam::{Asker, Pool, Refusal, Selection, State};
 use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
 use crate::{Code, Finding};
@@ -85,7 +85,12 @@ fn wants_address(context: &Context<'_>, draft: &Draft<'_>, device: &str) -> bool
 
 fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, index: usize, device: &str) {
     let at = format!("{device}/ipAddrs");
-    let Some(pool) = pool(context, draft, &at, pool_name) else {
+    let found = if context.is_create() {
+        pool(context, draft, &at, pool_name)
+    } else {
+        context.pool(pool_name).ok()
+    };
+    let Some(pool) = found else {
         return;
     };
     let tenant = tenant(context);
@@ -95,8 +100,15 @@ fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, index: us
     };
     match context.at_desk(|desk| desk.address(pool, &asker)) {
         Ok(address) => put_in(draft, pool, device, address),
-        Err(refusal) => refused(draft, &at, &refusal),
+        Err(refusal) if context.is_create() => refused(draft, &at, &refusal),
+        Err(refusal) => lacking(draft, &at, &refusal),
     }
+}
+
+/// A machine that is stored without an address waits for one; whoever writes to it is only told.
+fn lacking(draft: &mut Draft<'_>, at: &str, refusal: &Refusal) {
+    let message = format!("the machine waits for an address: {refusal}");
+    draft.found(Code::AddressMissing, at, message, Some(refusal.hint()));
 }
 
 fn put_in(draft: &mut Draft<'_>, pool: &Pool, device: &str, address: IpAddr) {
@@ -149,11 +161,14 @@ fn is_lost(
         return false;
     };
     let slot = pool.slot(address);
-    stored == Some(written)
-        && context.trust() != Trust::Person
-        && context
-            .lease_of(&slot)
-            .is_some_and(|lease| !lease.spec.holder.is(&asker.holder))
+    let is_others = context
+        .lease_of(&slot)
+        .is_some_and(|lease| !lease.spec.holder.is(&asker.holder));
+    if is_others {
+        // No machine gets another address for what only a cache says.
+        context.look_at(Selection::Name(slot.name()));
+    }
+    is_others && stored == Some(written) && context.trust() != Trust::Person
 }
 
 fn replace(
@@ -248,7 +263,14 @@ fn check_address(
             }
         }
         _ => {
-            if let Err(refusal) = context.at_desk(|desk| desk.named(pool, address, &asker)) {
+            let claimed = context.at_desk(|desk| {
+                if context.is_adoption() {
+                    desk.carried(pool, address, &asker)
+                } else {
+                    desk.named(pool, address, &asker)
+                }
+            });
+            if let Err(refusal) = claimed {
                 refused(draft, pointer, &refusal);
             }
         }
@@ -271,7 +293,7 @@ fn check_kept(
     if is_known == Some(true) {
         return;
     }
-    if let Err(refusal) = context.at_desk(|desk| desk.named(pool, address, asker)) {
+    if let Err(refusal) = context.at_desk(|desk| desk.carried(pool, address, asker)) {
         let message = format!("the machine has an address that is not its own: {refusal}");
         draft.found(Code::AddressShared, pointer, message, None);
     }
@@ -286,7 +308,7 @@ pub(super) fn check_template(context: &Context<'_>, draft: &mut Draft<'_>) {
             .get(&list)
             .and_then(Value::as_array)
             .map_or(0, Vec::len);
-        for at in 0..count.min(MOST_DEVICES) {
+        for at in 0..count {
             let reference = format!("{list}/{at}");
             let offered: Vec<_> = pools.as_deref().into_iter().collect();
             refuse_pool(draft, &reference, &offered, Code::PoolNotOffered);

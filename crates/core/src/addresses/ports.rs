@@ -80,10 +80,6 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = of_object(context, draft).and_then(|pools| pools.nodes.as_deref()) else {
         return;
     };
-    // What is stored cannot be changed.
-    if !context.is_create() {
-        return;
-    }
     let count = |draft: &Draft<'_>, list: &str| {
         let items = draft.get(list).and_then(Value::as_array);
         items.map_or(0, Vec::len).min(MOST)
@@ -117,7 +113,19 @@ fn check_address(
     let Some(asker) = machine(context, draft, &tenant, port) else {
         return;
     };
-    if let Err(refusal) = context.at_desk(|desk| desk.named(pool, address, &asker)) {
+    // What is stored cannot be changed, and is leased when nobody has it.
+    if !context.is_create() {
+        context.at_desk(|desk| desk.carried(pool, address, &asker).ok());
+        return;
+    }
+    let claimed = context.at_desk(|desk| {
+        if context.is_adoption() {
+            desk.carried(pool, address, &asker)
+        } else {
+            desk.named(pool, address, &asker)
+        }
+    });
+    if let Err(refusal) = claimed {
         refused(draft, pointer, &refusal);
     }
 }

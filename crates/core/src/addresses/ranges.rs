@@ -26,7 +26,13 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let (Some(pool_name), Some(own)) = (name, own_name(context, draft).map(str::to_owned)) else {
         return;
     };
-    let Some(pool) = pool(context, draft, &at, pool_name) else {
+    // A cluster that runs without one is changed as it is.
+    let found = if context.is_create() {
+        pool(context, draft, &at, pool_name)
+    } else {
+        context.pool(pool_name).ok()
+    };
+    let Some(pool) = found else {
         return;
     };
     let tenant = tenant(context);
@@ -34,7 +40,6 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let asker = asker(&tenant, holder, Purpose::LoadBalancer);
     match context.at_desk(|desk| desk.range(pool, &asker)) {
         Ok(slot) => draft.set(&at, Value::from(slot.text())),
-        // A cluster that runs without one is changed as it is.
         Err(_) if !context.is_create() => {}
         Err(refusal) => refused(draft, &at, &refusal),
     }

@@ -7,6 +7,7 @@
 mod confirm;
 mod free;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -23,6 +24,10 @@ use super::slot::{Slot, SlotKind};
 /// So many reservations more than it lacks machines an owner may hold: requests that are refused by
 /// somebody else come again under new names.
 const SPARE_RESERVATIONS: usize = 3;
+
+/// So many reservations of clusters that were never stored a tenant may have; those of clusters that
+/// were are bound in a moment.
+const TENANT_RESERVATIONS: usize = 13;
 
 /// What is known for certain. What is not known yet is noted as missed, so that it is read and asked
 /// again; until then the answer is "no".
@@ -100,6 +105,11 @@ impl<'a> Desk<'a> {
             self.refresh(&lease, asker);
             return Ok(lease.slot.span.first());
         }
+        if let Some(lease) = self.imported(pool, asker) {
+            let address = lease.slot.span.first();
+            self.claim(Claim::Replace(self.over(&lease, asker, State::Reserved)));
+            return Ok(address);
+        }
         if let Some(lease) = self.reusable(pool, asker) {
             let address = lease.slot.span.first();
             self.claim(Claim::Replace(self.over(&lease, asker, State::Reserved)));
@@ -121,6 +131,7 @@ impl<'a> Desk<'a> {
             self.refresh(&lease, asker);
             return Ok(lease.slot);
         }
+        self.check_unbound(asker)?;
         let slot = self
             .free_slot(SlotKind::Range, pool, |from| pool.next_range(from))
             .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Range))?;
@@ -152,6 +163,24 @@ impl<'a> Desk<'a> {
         let lease = self.lease(pool, slot, asker, State::Reserved);
         self.claim(Claim::Create(lease));
         Ok(())
+    }
+
+    /// An address that a stored object has, or one that an admin brings along: it is in use, whatever
+    /// block it lies in.
+    ///
+    /// # Errors
+    /// When it is another's, or lies in another tenant's block.
+    pub fn carried(
+        &mut self,
+        pool: &Pool,
+        address: IpAddr,
+        asker: &Asker<'_>,
+    ) -> Result<(), Refusal> {
+        let is_leased = self.ledger.of_slot(&pool.slot(address)).is_some();
+        if !is_leased && pool.offers(address) {
+            self.open_block(pool, address, asker.tenant);
+        }
+        self.named(pool, address, asker)
     }
 
     /// A certain slot of another kind, such as a network inside of a cluster.
@@ -289,6 +318,17 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// The address that an import knew as that of the asking Cluster's API server.
+    fn imported(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
+        let holder = &asker.holder;
+        self.ledger
+            .of_object(&holder.namespace, &holder.kind, &holder.name)
+            .filter(|_| asker.purpose == Purpose::Endpoint)
+            .filter(|lease| lease.spec.pool == pool.name() && lease.revision().is_some())
+            .find(|lease| is_imported_for(lease, asker))
+            .cloned()
+    }
+
     /// The oldest reservation that the same owner made and nobody carries. It need not cool, since no
     /// holder of it was ever seen stored: only then it has no UID.
     fn reusable(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
@@ -312,32 +352,37 @@ impl<'a> Desk<'a> {
 
     /// Refusals by anyone must not eat a tenant's addresses.
     fn check_unbound(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
-        let Some(owner) = &asker.owner else {
-            return Ok(());
+        // Nobody was ever seen to carry it.
+        let is_vain = |lease: &&Lease| {
+            matches!(lease.spec.state, State::Reserved | State::Releasing)
+                && lease.spec.holder.uid.is_none()
+                && lease.spec.purpose == asker.purpose
         };
-        let holders = |state: State| {
-            let mut names: Vec<_> = self
-                .ledger
-                .of_owner(&owner.uid)
-                .filter(|lease| lease.spec.state == state)
-                .map(|lease| &lease.spec.holder.name)
-                .filter(|name| **name != asker.holder.name)
-                .collect();
-            names.sort_unstable();
-            names.dedup();
-            names.len()
+        let is_bound = |lease: &&Lease| lease.spec.state == State::Bound;
+        let (owner, unbound, lacks) = match &asker.owner {
+            Some(owner) => {
+                let leases = || self.ledger.of_owner(&owner.uid);
+                let bound = holders(leases().filter(is_bound), asker);
+                let lacks = asker.wanted.unwrap_or(1).saturating_sub(bound);
+                let name = format!("{} {}", owner.kind, owner.name);
+                (name, holders(leases().filter(is_vain), asker), lacks)
+            }
+            None => {
+                let leases = self.ledger.of_tenant(asker.tenant).filter(is_vain);
+                let alone = leases.filter(|lease| lease.spec.owner.is_none());
+                let name = format!("tenant {}", asker.tenant);
+                (name, holders(alone, asker), TENANT_RESERVATIONS)
+            }
         };
-        let (unbound, bound) = (holders(State::Reserved), holders(State::Bound));
-        let lacks = asker.wanted.unwrap_or(1).saturating_sub(bound);
         if unbound < lacks + SPARE_RESERVATIONS {
             return Ok(());
         }
         self.sight
             .is_live(&Selection::Tenant(asker.tenant.to_owned()));
         Err(Refusal::ReservedInVain {
-            owner: format!("{} {}", owner.kind, owner.name),
+            owner,
             reserved: unbound,
-            lacks,
+            lacks: asker.owner.is_some().then_some(lacks),
             grace: self.grace,
         })
     }
@@ -381,18 +426,39 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Whether such a lease is held in the name of a Cluster, which may be made again under its name.
-fn is_clusters(purpose: Purpose) -> bool {
-    matches!(purpose, Purpose::Endpoint | Purpose::LoadBalancer)
+/// How many others hold these leases.
+fn holders<'a>(leases: impl Iterator<Item = &'a Lease>, asker: &Asker<'_>) -> usize {
+    let names = leases.map(|lease| lease.spec.holder.name.as_str());
+    let others: BTreeSet<_> = names.filter(|name| *name != asker.holder.name).collect();
+    others.len()
 }
 
-/// Whether an import knew this address as one of the asker's cluster, without knowing its machine.
+/// Whether such a lease is held in the name of a Cluster, which may be made again under its name.
+fn is_clusters(purpose: Purpose) -> bool {
+    matches!(
+        purpose,
+        Purpose::Endpoint | Purpose::LoadBalancer | Purpose::Network
+    )
+}
+
+/// The device of an imported lease that is the address of a cluster's API server; those of its workers
+/// are called `worker-1` and so on.
+const IMPORTED_ENDPOINT: &str = "endpoint";
+
+/// Whether an import knew this address as one of the asker's cluster: that of its API server, or of a
+/// machine whose name nobody knew.
 fn is_imported_for(lease: &Lease, asker: &Asker<'_>) -> bool {
-    let cluster = asker.owner.is_some() || asker.purpose == Purpose::Endpoint;
+    let (held, asks) = (&lease.spec.holder, &asker.holder);
+    let is_for = match asker.purpose {
+        // What stands for a Cluster that is not there yet has its name, too, as a rule.
+        Purpose::Endpoint => held.device == IMPORTED_ENDPOINT && asks.name == held.name,
+        Purpose::Node => held.device.starts_with("worker-"),
+        _ => false,
+    };
     lease.spec.purpose == Purpose::Import
         && lease.spec.state == State::Bound
         && lease.spec.tenant == asker.tenant
-        && lease.spec.holder.kind == "Cluster"
-        && lease.spec.holder.namespace == asker.holder.namespace
-        && cluster
+        && held.kind == "Cluster"
+        && held.namespace == asks.namespace
+        && is_for
 }

@@ -52,8 +52,8 @@ pub enum Refusal {
         owner: String,
         /// So many reservations nobody carries.
         reserved: usize,
-        /// So many machines are missing.
-        lacks: usize,
+        /// So many machines are missing, where that is known.
+        lacks: Option<usize>,
         /// After so long one of them may be used again.
         grace: Delay,
     },
@@ -142,7 +142,16 @@ impl fmt::Display for Refusal {
             Self::ReservedInVain {
                 owner,
                 reserved,
-                lacks,
+                lacks: None,
+                ..
+            } => write!(
+                f,
+                "{owner} has {reserved} reservations for objects that were never stored"
+            ),
+            Self::ReservedInVain {
+                owner,
+                reserved,
+                lacks: Some(lacks),
                 ..
             } => write!(
                 f,

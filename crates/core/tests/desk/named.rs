@@ -117,10 +117,22 @@ fn an_import_is_adopted_by_its_cluster_only() {
     let mut world = World::default();
     let mut import = endpoint();
     import.purpose = Purpose::Import;
+    import.holder.device = "worker-1".to_owned();
     world.put(slot(&pool, "10.0.0.2"), &import, State::Bound);
     let (answer, claims) = world.named(&pool, "10.0.0.2", &machine("a"));
     assert_eq!(answer, Ok(()));
     assert_eq!(claims, ["replace 10.0.0.2 Reserved a"]);
+    import.holder.device = "endpoint".to_owned();
+    world.put(slot(&pool, "10.0.0.3"), &import, State::Bound);
+    let (answer, _) = world.named(&pool, "10.0.0.3", &machine("a"));
+    assert!(matches!(answer, Err(Refusal::Held { .. })), "no machine's");
+    let (answer, claims) = world.any(0, &pool, &endpoint());
+    assert_eq!(
+        answer.as_deref(),
+        Ok("10.0.0.3"),
+        "its Cluster gets it unasked"
+    );
+    assert_eq!(claims, ["replace 10.0.0.3 Reserved demo"]);
     let (answer, _) = world.named(&pool, "10.0.0.2", &of_lee("a"));
     assert_eq!(answer, Err(Refusal::Held { by: None }));
 }

@@ -94,7 +94,10 @@ fn a_lease_says_what_its_line_says() {
     assert_eq!(
         holders,
         [
-            (Purpose::Endpoint, "Cluster user-kim/demo".to_owned()),
+            (
+                Purpose::Import,
+                "Cluster user-kim/demo (endpoint)".to_owned()
+            ),
             (
                 Purpose::Import,
                 "Cluster user-kim/demo (worker-1)".to_owned()

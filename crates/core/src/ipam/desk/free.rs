@@ -93,6 +93,18 @@ impl Desk<'_> {
         })
     }
 
+    /// Gives a tenant the block of an address that is in use already, unless somebody has it.
+    pub(super) fn open_block(&mut self, pool: &Pool, address: IpAddr, tenant: &str) {
+        let Some(block) = pool.block_of(address) else {
+            return;
+        };
+        let domain = &pool.spec().domain;
+        let taken = self.ledger.overlapping(SlotKind::Block, domain, block.span);
+        if taken.is_none() {
+            self.claim_block(pool, block, tenant);
+        }
+    }
+
     fn claim_block(&mut self, pool: &Pool, block: Slot, tenant: &str) {
         let holder = Holder {
             kind: "Tenant".to_owned(),

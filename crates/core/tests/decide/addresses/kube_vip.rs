@@ -109,6 +109,44 @@ fn a_kube_vip_of_ones_own_names_the_address() {
 }
 
 #[test]
+fn what_came_before_its_cluster_is_compared_when_that_comes() {
+    let pod =
+        json!({"spec": {"containers": [{"env": [{"name": "address", "value": "10.254.0.50"}]}]}});
+    let file = json!({"path": PATH, "content": pod.to_string()});
+    let own = control_plane("demo", json!({"joinConfiguration": {}, "files": [file]}));
+    let mut world = World::new();
+    world.apply_all(&[own, infrastructure("demo", json!({}))]);
+    let decision = world.admit(&cluster("demo"));
+    assert_eq!(denials(&decision), [("BSP-I007", "spec")]);
+    assert_eq!(
+        decision.denials[0].message,
+        "VSphereCluster demo-infra says 10.254.0.32 and kube-vip in KubeadmControlPlane demo-cp \
+         10.254.0.50, and one cluster has one address"
+    );
+}
+
+#[test]
+fn a_kube_vip_with_the_address_of_another_tenant_is_refused_with_its_cluster() {
+    let mut world = World::new();
+    world.apply_all(&[infrastructure(
+        "lees",
+        json!({"controlPlaneEndpoint": {"host": "10.254.0.72"}}),
+    )]);
+    world.namespace = "user-lee".to_owned();
+    world.requester.username = "lee".to_owned();
+    world.stored.clear();
+    let pod =
+        json!({"spec": {"containers": [{"env": [{"name": "address", "value": "10.254.0.72"}]}]}});
+    let file = json!({"path": PATH, "content": pod.to_string()});
+    let own = control_plane("demo", json!({"joinConfiguration": {}, "files": [file]}));
+    world.apply_all(&[own]);
+    assert_eq!(
+        denials(&world.admit(&cluster("demo"))),
+        [("BSP-I003", "spec")]
+    );
+}
+
+#[test]
 fn a_list_of_files_of_ones_own_drops_nothing_on_the_way() {
     let mut world = World::new();
     let own = |permissions: &str| {

@@ -327,6 +327,51 @@ fn what_is_marked_for_a_move_keeps_its_address() {
 }
 
 #[test]
+fn what_is_brought_along_is_leased_in_whatever_block_it_lies() {
+    let mut world = making();
+    world.requester = admin();
+    for (name, address) in [("a", "10.254.0.40"), ("b", "10.254.0.70")] {
+        world.apply_all(&[machine(
+            name,
+            json!([{"ipAddrs": [format!("{address}/21")]}]),
+        )]);
+    }
+    let leased = world.leased();
+    for wanted in [
+        "10.254.0.70 VSphereMachine user-kim/b (0)",
+        "10.254.0.64/27 Tenant kim",
+        "10.254.0.32/27 Tenant kim",
+    ] {
+        assert!(leased.contains(&wanted.to_owned()), "{wanted}: {leased:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_waits_for_an_address_can_be_written_to() {
+    let mut world = making();
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
+    world
+        .pools
+        .put("nodes", "", serde_json::from_value(spec).unwrap());
+    for name in ["a", "b", "c", "d"] {
+        world.apply_all(&[machine(name, json!([{}]))]);
+    }
+    // Stored while the webhook was away.
+    let waiting = machine("e", json!([{}]));
+    world
+        .stored
+        .insert((Kind::VSphereMachine, "e".to_owned()), waiting.clone());
+    let decision = world.admit(&waiting);
+    assert_eq!(denials(&decision), []);
+    assert_eq!(
+        warnings(&decision),
+        [("BSP-I018", "spec.network.devices[0].ipAddrs")]
+    );
+    world.pools.remove("nodes");
+    assert_eq!(denials(&world.admit(&waiting)), []);
+}
+
+#[test]
 fn an_openstack_machine_gets_a_fixed_address_when_it_is_made() {
     for (version, identity) in [
         ("v1alpha7", json!({"cloudName": "mycloud"})),

@@ -39,6 +39,21 @@ fn a_cluster_gets_a_range_of_ten_and_keeps_it() {
 }
 
 #[test]
+fn clusters_that_are_never_stored_exhaust_nothing() {
+    let world = World::new();
+    for attempt in 0..16 {
+        let decision = world.admit(&cluster(&format!("refused-{attempt}")));
+        assert_eq!(denials(&decision), [], "{attempt}");
+    }
+    let decision = world.admit(&cluster("refused-16"));
+    assert_eq!(denials(&decision), [("BSP-I005", PATH)]);
+    assert_eq!(
+        decision.denials[0].message,
+        "tenant kim has 16 reservations for objects that were never stored"
+    );
+}
+
+#[test]
 fn a_site_without_a_pool_for_them_gives_none() {
     let mut spec = site_spec();
     spec.addresses.load_balancers = None;
