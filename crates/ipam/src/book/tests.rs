@@ -124,6 +124,7 @@ fn what_was_deleted_stays_so_whatever_comes_late() {
     book.observe(lease("44"));
     book.forget(NAME, "uid");
     book.observe(lease("43"));
+    assert_eq!(known(&book), None);
     book.replace(
         &Selection::Name(NAME.to_owned()),
         listed(44, &[lease("44")]),
