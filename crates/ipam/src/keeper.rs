@@ -169,3 +169,6 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
