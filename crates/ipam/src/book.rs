@@ -1,6 +1,6 @@
 //! What one process knows of all leases, those included that it is asking for at this moment.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
@@ -20,7 +20,12 @@ pub struct Book {
 
 #[derive(Debug, Default)]
 struct Pages {
+    /// What is stored, and what is asked for in its place.
     ledger: Ledger,
+    /// What is asked for, by the lease's name.
+    notes: HashMap<String, Note>,
+    /// So many reviews have made notes.
+    noted: u64,
     /// UIDs of leases that were deleted; none comes back.
     gone: HashSet<String>,
     /// The same, the oldest first.
@@ -29,7 +34,46 @@ struct Pages {
     waiting: Vec<Waker>,
 }
 
+/// What one review asks for.
+#[derive(Debug)]
+struct Note {
+    /// Which review's it is: another one may have noted the same lease by the time this one ends.
+    of: u64,
+    /// What was stored when it was noted.
+    before: Option<Lease>,
+    /// What is asked for.
+    asked: Lease,
+}
+
 impl Pages {
+    /// Changes what is stored beneath these notes. Only news end a note: an old list, or an event that
+    /// comes late, does not show what was asked for meanwhile.
+    fn change(&mut self, names: Vec<String>, change: impl FnOnce(&mut Ledger)) {
+        let lifted = names.into_iter().filter_map(|name| {
+            let note = self.lift(&name)?;
+            Some((name, note))
+        });
+        let lifted: Vec<_> = lifted.collect();
+        change(&mut self.ledger);
+        for (name, note) in lifted {
+            let version = |lease: &Lease| lease.resource_version.clone();
+            if self.ledger.get(&name).map(version) == note.before.as_ref().map(version) {
+                self.ledger.put(note.asked.clone());
+                self.notes.insert(name, note);
+            }
+        }
+    }
+
+    /// Takes a note out, so that what is stored shows again.
+    fn lift(&mut self, name: &str) -> Option<Note> {
+        let note = self.notes.remove(name)?;
+        match &note.before {
+            Some(before) => self.ledger.put(before.clone()),
+            None => drop(self.ledger.remove(name)),
+        }
+        Some(note)
+    }
+
     fn bury(&mut self, uid: &str) {
         if uid.is_empty() || !self.gone.insert(uid.to_owned()) {
             return;
@@ -40,10 +84,6 @@ impl Pages {
         {
             self.gone.remove(&oldest);
         }
-    }
-
-    fn is_noted(&self, name: &str) -> bool {
-        self.ledger.get(name).is_some_and(Lease::is_noted)
     }
 }
 
@@ -67,7 +107,7 @@ impl Book {
     pub fn observe(&self, lease: Lease) {
         let mut pages = self.lock();
         if !pages.gone.contains(&lease.uid) {
-            pages.ledger.observe(lease);
+            pages.change(vec![lease.name()], |ledger| ledger.observe(lease));
         }
     }
 
@@ -76,9 +116,11 @@ impl Book {
     pub fn forget(&self, name: &str, uid: &str) {
         let mut pages = self.lock();
         pages.bury(uid);
-        if pages.ledger.get(name).is_some_and(|lease| lease.uid == uid) {
-            pages.ledger.remove(name);
-        }
+        pages.change(vec![name.to_owned()], |ledger| {
+            if ledger.get(name).is_some_and(|lease| lease.uid == uid) {
+                ledger.remove(name);
+            }
+        });
     }
 
     /// Takes note of a live list.
@@ -87,7 +129,8 @@ impl Book {
         listed
             .leases
             .retain(|lease| !pages.gone.contains(&lease.uid));
-        pages.ledger.replace(selection, listed);
+        let noted = pages.notes.keys().cloned().collect();
+        pages.change(noted, |ledger| ledger.replace(selection, listed));
     }
 
     /// Notes what is about to be asked for, unless what is known says that it cannot be had any more.
@@ -109,22 +152,31 @@ impl Book {
                 return Err(Hindrance::Changed);
             }
         }
-        let mut before = Vec::new();
+        pages.noted += 1;
+        let of = pages.noted;
+        let mut names = Vec::new();
         for claim in claims {
-            let mut lease = claim.lease().clone();
-            before.push((lease.name(), pages.ledger.get(&lease.name()).cloned()));
-            lease.note();
-            pages.ledger.put(lease);
+            let mut asked = claim.lease().clone();
+            asked.note();
+            let name = asked.name();
+            let before = pages.ledger.get(&name).cloned();
+            pages.ledger.put(asked.clone());
+            pages.notes.insert(name.clone(), Note { of, before, asked });
+            names.push(name);
         }
         drop(pages);
-        Ok(Noted { book: self, before })
+        Ok(Noted {
+            book: self,
+            of,
+            names,
+        })
     }
 
     /// Waits until nobody of this process is asking for that lease any more.
     pub(crate) async fn settled(&self, name: &str) {
         poll_fn(|context| {
             let mut pages = self.lock();
-            if !pages.is_noted(name) {
+            if !pages.notes.contains_key(name) {
                 return Poll::Ready(());
             }
             pages.waiting.push(context.waker().clone());
@@ -144,19 +196,16 @@ impl Book {
 #[derive(Debug)]
 pub(crate) struct Noted<'a> {
     book: &'a Book,
-    before: Vec<(String, Option<Lease>)>,
+    of: u64,
+    names: Vec<String>,
 }
 
 impl Drop for Noted<'_> {
     fn drop(&mut self) {
         let mut pages = self.book.lock();
-        for (name, before) in self.before.drain(..) {
-            if !pages.is_noted(&name) {
-                continue;
-            }
-            match before.filter(|before| !pages.gone.contains(&before.uid)) {
-                Some(before) => pages.ledger.put(before),
-                None => drop(pages.ledger.remove(&name)),
+        for name in &self.names {
+            if pages.notes.get(name).is_some_and(|note| note.of == self.of) {
+                drop(pages.lift(name));
             }
         }
         let waiting = std::mem::take(&mut pages.waiting);
@@ -166,3 +215,6 @@ impl Drop for Noted<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -173,3 +173,6 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod book;
 mod keeper;
 mod registrar;
 mod store;
+#[cfg(test)]
+mod table;
 
 pub use book::Book;
 pub use keeper::{Holders, Keeper};

@@ -160,3 +160,6 @@ impl<S: Store> Registrar<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -331,6 +331,10 @@ impl<'a> Desk<'a> {
 
     /// The oldest reservation that the same owner made and nobody carries. It need not cool, since no
     /// holder of it was ever seen stored: only then it has no UID.
+    ///
+    /// A machine that came and went while no controller ran has none either. That it is gone was read
+    /// live, and it goes after its VM, so that no two VMs have the address; all that is lost is the
+    /// time to cool, as neighbours may know the last VM for a moment.
     fn reusable(&self, pool: &Pool, asker: &Asker<'_>) -> Option<Lease> {
         let owner = asker.owner.as_ref()?;
         let is_old = |lease: &&Lease| {

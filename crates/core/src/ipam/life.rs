@@ -102,3 +102,6 @@ pub fn due(lease: &Lease, delays: Delays) -> Option<Timestamp> {
     };
     lease.spec.since.checked_add(delay.duration()).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -222,3 +222,32 @@ fn ranges_are_kept_taken_back_and_handed_out_in_order() {
         "pool nodes has no range left for this tenant: 0 leased, 0 cooling"
     );
 }
+
+#[test]
+fn a_cluster_takes_over_what_its_parts_hold_unless_it_has_its_own() {
+    let pool = pool(json!({"cidr": "10.0.0.0/29"}));
+    let mut part = endpoint();
+    part.holder.kind = "VSphereCluster".to_owned();
+    part.holder.name = "demo-x7".to_owned();
+    let parts = [part.holder.clone()];
+    let taken = |world: &World| {
+        let mut desk = world.desk(1);
+        desk.take_over(&parts, &endpoint());
+        let address = desk.address(&pool, &endpoint()).unwrap().to_string();
+        (address, desk.claims().len())
+    };
+    let expected = |address: &str, claims| (address.to_owned(), claims);
+
+    let mut world = World::default();
+    world.put(slot(&pool, "10.0.0.4"), &part, State::Bound);
+    assert_eq!(taken(&world), expected("10.0.0.4", 1));
+    world.put(slot(&pool, "10.0.0.5"), &endpoint(), State::Bound);
+    assert_eq!(taken(&world), expected("10.0.0.5", 0), "it has its own");
+
+    let mut world = World::default();
+    world.put(slot(&pool, "10.0.0.4"), &part, State::Releasing);
+    assert_eq!(taken(&world), expected("10.0.0.1", 1), "it cools");
+    part.tenant = "lee";
+    world.put(slot(&pool, "10.0.0.4"), &part, State::Bound);
+    assert_eq!(taken(&world), expected("10.0.0.1", 1), "another tenant's");
+}

@@ -186,8 +186,8 @@ impl Stage {
         }
     }
 
-    /// A cluster: its infrastructure and its control plane ask for the same endpoint at the same time,
-    /// and there is a range for its load balancers.
+    /// A cluster: it, its infrastructure and its control plane ask for the same endpoint at the same
+    /// time, and there is a range for its load balancers.
     pub(crate) fn cluster(&self, tenant: &'static str, which: usize, is_flat: bool) {
         let name = format!("cluster-{which}");
         let id = format!("{tenant}/{name}");
@@ -205,6 +205,7 @@ impl Stage {
         for (part, purpose) in [
             ("infrastructure", Purpose::Endpoint),
             ("controlPlane", Purpose::Endpoint),
+            ("cluster", Purpose::Endpoint),
             ("range", Purpose::LoadBalancer),
         ] {
             let wisher = wisher(tenant, "Cluster", &name, purpose, None, is_flat);

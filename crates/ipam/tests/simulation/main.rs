@@ -72,6 +72,7 @@ fn no_schedule_breaks_an_invariant() {
     if let Some((seed, why)) = first.into_inner().unwrap() {
         panic!("seed {seed}: {why}; replay it with BASPHERE_SIM_SEED={seed} and --nocapture");
     }
+    assert_eq!(totals.get("overtaken too often"), None, "nobody makes way");
     for what in [
         "stored",
         "exhausted",

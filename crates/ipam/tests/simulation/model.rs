@@ -28,7 +28,7 @@ pub(crate) const GRACE: Millis = 8_000;
 /// The longest that a cache is behind.
 pub(crate) const LAG: Millis = 1_500;
 /// How long addresses cool at the most; those of the flat pool need hardly any time.
-pub(crate) const REUSE_AFTER: Millis = 10_000;
+pub(crate) const REUSE_AFTER: Millis = 14_000;
 const FLAT_REUSE_AFTER: Millis = 500;
 /// Machines that each owner wants at the most.
 pub(crate) const WANTED: usize = 4;
@@ -226,7 +226,7 @@ impl World {
             return;
         };
         let is_vain = !trail.was_bound && trail.owner.is_some() && trail.owner == spec.owner;
-        let is_cold = self.now >= trail.at + reuse_after(&spec.pool);
+        let is_cold = self.now >= trail.at + reuse_after(&spec.pool).max(GRACE);
         if !trail.holder.is(&spec.holder) && !is_vain && !is_cold {
             let age = self.now - trail.at;
             let (from, to) = (&trail.holder, &spec.holder);
