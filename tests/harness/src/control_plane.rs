@@ -312,10 +312,7 @@ impl Running {
 
     fn readiness(&self, bin: &Path) -> Result<Option<Readiness>> {
         let kube_apiserver = self.kube_apiserver();
-        for (name, process) in [
-            ("etcd", &self.etcd),
-            ("kube-apiserver", &*kube_apiserver),
-        ] {
+        for (name, process) in [("etcd", &self.etcd), ("kube-apiserver", &*kube_apiserver)] {
             if let Some(status) = process.try_wait()? {
                 if process.lost_its_port() {
                     return Ok(Some(Readiness::PortTaken));

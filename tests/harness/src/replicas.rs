@@ -151,7 +151,12 @@ impl<'a> Replicas<'a> {
 
 /// Writes a certificate for the loopback address, and returns its path and its key's.
 fn store(control_plane: &ControlPlane, authority: &Authority) -> Result<[PathBuf; 2]> {
-    let issued = authority.issue(&leaf("basphere-webhook", None, &["127.0.0.1"], Usage::Server))?;
+    let issued = authority.issue(&leaf(
+        "basphere-webhook",
+        None,
+        &["127.0.0.1"],
+        Usage::Server,
+    ))?;
     let path = |name: &str| control_plane.directory().join("pki").join(name);
     let paths = [path("webhook.crt"), path("webhook.key")];
     for (path, content) in paths.iter().zip([&issued.certificate_pem, &issued.key_pem]) {
