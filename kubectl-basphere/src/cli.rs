@@ -1,8 +1,15 @@
 //! The command line.
 
+mod ipam;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use ipam::{
+    Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
+    SiteOptions,
+};
 
 /// Clusters of this site, made and checked from the command line.
 #[derive(Debug, Parser)]
@@ -35,6 +42,9 @@ pub(crate) struct Global {
     /// When to print in colour; auto honours NO_COLOR and TERM.
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+    /// The same as --color never.
+    #[arg(long, global = true, conflicts_with = "color")]
+    pub(crate) no_color: bool,
 }
 
 /// When to print in colour.
@@ -49,6 +59,9 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Review(Review),
+    Ipam(Ipam),
+    Import(Import),
+    Export(Export),
     /// Print the version.
     Version,
 }

@@ -52,21 +52,30 @@ pub(crate) fn read_all(names: &[PathBuf]) -> Result<(Vec<Source>, Vec<anyhow::Er
 
 /// Reads all objects of one file, or of stdin.
 pub(crate) fn read(path: &Path) -> Result<Vec<Manifest>> {
-    let name = || path.display().to_string();
+    manifest::read(&bytes(path)?).with_context(|| name(path))
+}
+
+/// Reads one file, or stdin, up to a limit that only the wrong file reaches.
+pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>> {
     // One byte more than is allowed is enough to see that there is too much.
     let limit = manifest::MAX_BYTES as u64 + 1;
     let mut bytes = Vec::new();
+    let read = if path == Path::new(STDIN) {
+        io::stdin().take(limit).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    read.with_context(|| name(path))?;
+    Ok(bytes)
+}
+
+/// How a file is called in messages.
+fn name(path: &Path) -> String {
     if path == Path::new(STDIN) {
-        io::stdin()
-            .take(limit)
-            .read_to_end(&mut bytes)
-            .context("stdin")?;
-        return manifest::read(&bytes).context("stdin");
+        "stdin".to_owned()
+    } else {
+        path.display().to_string()
     }
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .with_context(name)?;
-    manifest::read(&bytes).with_context(name)
 }
 
 /// The file itself, or the manifests of a directory by name; directories within are left alone.

@@ -1,12 +1,18 @@
 //! `kubectl basphere`: what people type.
 
+mod bastion;
 mod cli;
 mod complete;
+mod connection;
 mod exit;
+mod export;
+mod import;
 mod input;
+mod ipam;
 mod offline;
 mod review;
 mod run;
+mod yaml;
 
 use std::process::ExitCode;
 

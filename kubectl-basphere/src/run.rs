@@ -7,9 +7,9 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use clap::Parser;
 
-use crate::cli::{Cli, Color, Verb};
+use crate::cli::{Cli, Color, Export, ExportWhat, Import, ImportWhat, Verb};
 use crate::exit::{Exit, unless_closed};
-use crate::review;
+use crate::{export, import, ipam, review};
 
 /// Does what the arguments say.
 pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
@@ -18,6 +18,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
         Err(error) => return print_usage(&error),
     };
     let color = match cli.global.color {
+        _ if cli.global.no_color => ColorChoice::Never,
         Color::Auto => ColorChoice::Auto,
         Color::Always => ColorChoice::Always,
         Color::Never => ColorChoice::Never,
@@ -26,6 +27,13 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
     let mut talk = AutoStream::new(io::stderr(), color);
     let done = match &cli.verb {
         Verb::Review(options) => review::run(options, &cli.global, &mut out, &mut talk),
+        Verb::Ipam(options) => ipam::run(options, &cli.global, &mut out, &mut talk),
+        Verb::Import(Import {
+            what: ImportWhat::Ipam(options),
+        }) => import::run(options, &cli.global, &mut out, &mut talk),
+        Verb::Export(Export {
+            what: ExportWhat::Ipam(options),
+        }) => export::run(options, &cli.global, &mut out, &mut talk),
         Verb::Version => print_version(&mut out),
     };
     done.unwrap_or_else(|error| {
@@ -39,6 +47,12 @@ pub(crate) fn print_error(error: &anyhow::Error, talk: &mut dyn Write) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
     // There is nowhere left to say that stderr is closed.
     let _ = writeln!(talk, "{style}error:{style:#} {error:#}");
+}
+
+/// Prints what is no error and still worth a look.
+pub(crate) fn print_warning(warning: impl std::fmt::Display, talk: &mut dyn Write) {
+    // There is nowhere left to say that stderr is closed.
+    let _ = writeln!(talk, "warning: {warning}");
 }
 
 /// Help goes to stdout and is no error; a wrong command line goes to stderr.

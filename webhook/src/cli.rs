@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{CertificateSource, Config, LogFormat};
+use crate::config::{CertificateSource, Config, Controllers, LeaseTimes, LogFormat};
 use crate::{logging, print, serve};
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Answer admission reviews until told to stop.
-    Serve(Config, LogFormat),
+    Serve(Box<Config>, LogFormat),
     /// Print the definitions of our custom resources.
     Crds,
     /// Print everything that an installation in a cluster applies.
@@ -95,6 +95,31 @@ struct ServeArgs {
     /// How long requests in flight may take to end at shutdown
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     drain_timeout: Duration,
+
+    /// Where the Lease is by which one process of several runs the controllers
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "POD_NAMESPACE",
+        default_value = "basphere-system"
+    )]
+    namespace: String,
+
+    /// After how long without renewal another process may run the controllers
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = duration)]
+    lease_duration: Duration,
+
+    /// After how long without renewal this process stops running them; less than --lease-duration
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    lease_renew: Duration,
+
+    /// How often to renew that Lease, or to ask for it; less than --lease-renew
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    lease_retry: Duration,
+
+    /// After how long the controllers look at everything again although nothing was heard of it
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    resync: Duration,
 }
 
 /// Understands the arguments, of which the first is the program's name.
@@ -107,7 +132,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
         LowCommand::InstallManifest => Ok(Command::InstallManifest),
         LowCommand::Serve(low) => {
             let log_format = low.log_format;
-            Ok(Command::Serve(high(*low), log_format))
+            check_lease_times(&low)?;
+            Ok(Command::Serve(Box::new(high(*low)), log_format))
         }
     }
 }
@@ -128,7 +154,33 @@ fn high(low: ServeArgs) -> Config {
         client_ca: low.client_ca,
         shutdown_delay: low.shutdown_delay,
         drain_timeout: low.drain_timeout,
+        controllers: Controllers {
+            namespace: low.namespace,
+            lease: LeaseTimes {
+                duration: low.lease_duration,
+                renew: low.lease_renew,
+                retry: low.lease_retry,
+            },
+            resync: low.resync,
+        },
     }
+}
+
+/// Who may still think that it leads must have stopped before another one begins.
+fn check_lease_times(low: &ServeArgs) -> Result<(), clap::Error> {
+    let ordered = [
+        Duration::ZERO,
+        low.lease_retry,
+        low.lease_renew,
+        low.lease_duration,
+    ];
+    if ordered.is_sorted_by(|less, more| less < more) {
+        return Ok(());
+    }
+    Err(LowArgs::command().error(
+        clap::error::ErrorKind::ValueValidation,
+        "--lease-retry must be less than --lease-renew, and that less than --lease-duration",
+    ))
 }
 
 /// The API server takes only https URLs without user, query and fragment; the paths are ours.
@@ -163,7 +215,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let outcome = match parse(arguments) {
         Ok(Command::Serve(config, log_format)) => {
             logging::start(log_format);
-            serve::run(config)
+            serve::run(*config)
         }
         Ok(Command::Crds) => print::crds(),
         Ok(Command::InstallManifest) => print::install_manifest(),

@@ -21,6 +21,40 @@ pub struct Config {
     pub shutdown_delay: Duration,
     /// How long requests in flight may take to end at shutdown.
     pub drain_timeout: Duration,
+    /// How the controllers behind the gate are run.
+    pub controllers: Controllers,
+}
+
+/// How the controllers behind the gate are run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controllers {
+    /// Where the Lease is by which one process of several is chosen.
+    pub namespace: String,
+    /// The times of that Lease.
+    pub lease: LeaseTimes,
+    /// After so long everything is looked at again although nothing was heard of it.
+    pub resync: Duration,
+}
+
+impl Default for Controllers {
+    fn default() -> Self {
+        Self {
+            namespace: "basphere-system".to_owned(),
+            lease: LeaseTimes::default(),
+            resync: Duration::from_secs(10 * 60),
+        }
+    }
+}
+
+/// The times of the Lease by which one process of several is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeaseTimes {
+    /// After so long without renewal others may take it.
+    pub duration: Duration,
+    /// Who could not renew it for so long stops.
+    pub renew: Duration,
+    /// How often it is asked for, or renewed.
+    pub retry: Duration,
 }
 
 /// Where the server's certificate comes from.
@@ -39,6 +73,16 @@ pub enum CertificateSource {
         /// Its private key.
         key: PathBuf,
     },
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        Self {
+            duration: Duration::from_secs(15),
+            renew: Duration::from_secs(10),
+            retry: Duration::from_secs(2),
+        }
+    }
 }
 
 /// How log lines are written.

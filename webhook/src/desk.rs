@@ -1,6 +1,7 @@
 //! Reservations at the API server: leases are created, replaced and deleted there, and nowhere else.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use basphere_api::crd::{AddressLease, lease_selector};
 use basphere_core::ipam::{Claim, Lease, Listed, Selection};
@@ -10,6 +11,7 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams, Preconditions};
 use kube::{Client, ResourceExt};
 use tracing::warn;
 
+use crate::metrics::Metrics;
 use crate::register::FIELD_MANAGER;
 use crate::world::World;
 
@@ -23,22 +25,33 @@ pub trait Desk: Send + Sync + 'static {
 pub struct KubeDesk {
     registrar: Registrar<KubeStore>,
     world: Arc<World>,
+    metrics: Arc<Metrics>,
 }
 
 impl KubeDesk {
     /// A desk that writes by this client, and takes note in this world.
     #[must_use]
-    pub fn new(client: Client, world: Arc<World>) -> Self {
+    pub fn new(client: Client, world: Arc<World>, metrics: Arc<Metrics>) -> Self {
         let registrar = Registrar::new(KubeStore::new(client), Arc::clone(world.book()));
-        Self { registrar, world }
+        Self {
+            registrar,
+            world,
+            metrics,
+        }
     }
 }
 
 impl Desk for KubeDesk {
     fn carry_out<'a>(&'a self, claims: &'a [Claim]) -> BoxFuture<'a, Result<(), Failed>> {
         Box::pin(async move {
+            let started = Instant::now();
             let pools = self.world.pools();
-            self.registrar.carry_out(claims, &pools).await
+            let outcome = self.registrar.carry_out(claims, &pools).await;
+            let was_overtaken = outcome == Err(Failed::Overtaken);
+            self.metrics
+                .addresses
+                .reserved(started.elapsed(), was_overtaken);
+            outcome
         })
     }
 }

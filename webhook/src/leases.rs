@@ -11,7 +11,7 @@ use kube::{Client, ResourceExt};
 use crate::desk::readable;
 use crate::readiness::Flag;
 use crate::watch::{Change, Follower};
-use crate::world::World;
+use crate::world::{Note, World};
 
 /// Keeps the AddressPools of the world up to date, for ever.
 pub(crate) async fn keep_pools(client: Client, world: Arc<World>, synced: Flag) {
@@ -20,10 +20,16 @@ pub(crate) async fn keep_pools(client: Client, world: Arc<World>, synced: Flag) 
         follower.start(Api::all(client.clone()), watcher::Config::default());
         while let Some(change) = follower.next().await {
             match change {
-                Change::Put(pool) => world.change_pools(|pools| {
-                    pools.put(&pool.name_any(), &pool.created(), pool.spec.0.clone());
-                }),
-                Change::Gone(_, name) => world.change_pools(|pools| pools.remove(&name)),
+                Change::Put(pool) => {
+                    world.change_pools(|pools| {
+                        pools.put(&pool.name_any(), &pool.created(), pool.spec.0.clone());
+                    });
+                    world.tell(Note::Pools);
+                }
+                Change::Gone(_, name, _) => {
+                    world.change_pools(|pools| pools.remove(&name));
+                    world.tell(Note::Pools);
+                }
                 Change::Synced => synced.set(true),
             }
         }
@@ -43,14 +49,18 @@ pub(crate) async fn keep_leases(client: Client, world: Arc<World>, synced: Flag)
             match change {
                 Change::Put(object) => {
                     if let Some(lease) = readable(object) {
+                        let note = Note::Lease(lease.name(), lease.spec.pool.clone());
                         shown.insert(lease.name(), lease.uid.clone());
                         world.book().observe(lease);
+                        world.tell(note);
                     }
                 }
-                Change::Gone(_, name) => {
+                Change::Gone(_, name, last) => {
                     if let Some(uid) = shown.remove(&name) {
                         world.book().forget(&name, &uid);
                     }
+                    let pool = last.map(|lease| lease.spec.0.pool.clone());
+                    world.tell(pool.map_or(Note::Pools, |pool| Note::Lease(name, pool)));
                 }
                 Change::Synced => synced.set(true),
             }

@@ -3,13 +3,17 @@
 //! **It decides nothing itself.** What may pass and what is added is core's business; here a
 //! request is read, what core wants to know is fetched, and the decision is put on the wire.
 //!
-//! Reading order: [`serve`] lists the parts; [`gate`] is the way of one review; [`world`] is what
+//! Reading order: [`serve`] lists the parts; [`gate`] is the way of one review,
+//! and [`judge`] decides it; [`world`] is what
 //! is known of the cluster, [`watch`] and [`site`] keep it up to date, [`reader`] asks live.
+//! Behind all that the controllers of one process of several put right what reviews cannot.
 
 pub mod cli;
 pub mod config;
+mod controllers;
 pub mod desk;
 pub mod gate;
+pub mod judge;
 mod leases;
 mod logging;
 pub mod metrics;

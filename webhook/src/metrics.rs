@@ -1,5 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
+mod addresses;
+
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+pub use addresses::Addresses;
 
 /// From a cached decision (well under a millisecond) to the API server's patience.
 const BUCKETS: [f64; 12] = [
@@ -124,6 +128,8 @@ pub struct Metrics {
     site_valid: Gauge,
     site_generation: Gauge,
     certificate_expiry: Gauge<f64, AtomicU64>,
+    /// What is counted of addresses.
+    pub addresses: Addresses,
 }
 
 impl Default for Metrics {
@@ -137,6 +143,7 @@ impl Default for Metrics {
             site_valid: Gauge::default(),
             site_generation: Gauge::default(),
             certificate_expiry: Gauge::default(),
+            addresses: Addresses::default(),
         };
         metrics.register();
         metrics
@@ -182,6 +189,7 @@ impl Metrics {
             "When the serving certificate ends, in seconds since 1970",
             self.certificate_expiry.clone(),
         );
+        self.addresses.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());
         registry.register("build", "What is running", build);
     }

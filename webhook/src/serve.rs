@@ -17,9 +17,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::config::{CertificateSource, Config};
+use crate::config::{CertificateSource, Config, Controllers};
 use crate::desk::KubeDesk;
 use crate::gate::Gate;
+use crate::judge::Judge;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
 use crate::reader::KubeReader;
@@ -27,7 +28,7 @@ use crate::readiness::Readiness;
 use crate::served::Served;
 use crate::tls::{self, Certificates};
 use crate::world::World;
-use crate::{leases, register, router, site, watch};
+use crate::{controllers, leases, register, router, site, watch};
 
 /// How often readiness is looked at until it is first reached; a certificate's time is part of it, and
 /// time sends no event.
@@ -82,14 +83,25 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         &mut readiness,
     );
     let readiness = Arc::new(readiness);
-    let reader = Arc::new(KubeReader::new(client.clone(), served));
-    let desk = Arc::new(KubeDesk::new(client.clone(), Arc::clone(&world)));
-    let gate = Arc::new(Gate::new(
+    let reader = Arc::new(KubeReader::new(client.clone(), Arc::clone(&served)));
+    let desk = Arc::new(KubeDesk::new(
+        client.clone(),
         Arc::clone(&world),
-        reader,
-        desk,
         Arc::clone(&metrics),
     ));
+    let judge = Arc::new(Judge {
+        world: Arc::clone(&world),
+        reader,
+        desk,
+        metrics: Arc::clone(&metrics),
+        decide: basphere_core::decide,
+    });
+    let gate = Arc::new(Gate::of(Arc::clone(&judge)));
+    let parts = controllers::Parts {
+        client: client.clone(),
+        served,
+        judge,
+    };
 
     let mut servers = Servers::default();
     let reviews = router::reviews(gate, Arc::clone(&readiness), config.client_ca.is_some());
@@ -104,6 +116,13 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         registration.clone(),
         Arc::clone(&readiness),
     ));
+    let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
+    let controllers = tokio::spawn(run_controllers(
+        parts,
+        config.controllers.clone(),
+        Arc::clone(&readiness),
+        stopping,
+    ));
 
     tokio::select! {
         () = stop => {}
@@ -111,6 +130,9 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     }
 
     readiness.drain();
+    // Another process takes over as early as it can.
+    let _ = stop_controllers.send(true);
+    let _ = controllers.await;
     // The watches go on meanwhile: what is answered now is answered as well as before.
     tokio::time::sleep(config.shutdown_delay).await;
     background.shutdown().await;
@@ -231,6 +253,27 @@ async fn register_when_ready(
     if let Some(registration) = registration {
         register::register(&client, &registration).await;
         register::keep(&client, &registration).await;
+    }
+}
+
+/// The controllers need the caches that reviews need.
+async fn run_controllers(
+    parts: controllers::Parts,
+    config: Controllers,
+    readiness: Arc<Readiness>,
+    mut stopping: tokio::sync::watch::Receiver<bool>,
+) {
+    let ready = async {
+        while !readiness.missing(Timestamp::now()).is_empty() {
+            tokio::time::sleep(READY_POLL).await;
+        }
+    };
+    let is_stopped = tokio::select! {
+        () = ready => false,
+        _ = stopping.wait_for(|stop| *stop) => true,
+    };
+    if !is_stopped {
+        controllers::run(parts, config, stopping).await;
     }
 }
 

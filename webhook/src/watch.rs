@@ -29,8 +29,9 @@ type Key = (String, String);
 pub enum Change<K> {
     /// The object is now like this.
     Put(K),
-    /// The object is no longer there.
-    Gone(String, String),
+    /// The object of this namespace and name is no longer there; its last state, unless it went while
+    /// nobody watched.
+    Gone(String, String, Option<Box<K>>),
     /// Everything that exists has been told.
     Synced,
 }
@@ -62,7 +63,7 @@ impl Mirror {
             Event::Delete(object) => {
                 let (namespace, name) = key(&object);
                 self.known.remove(&(namespace.clone(), name.clone()));
-                vec![Change::Gone(namespace, name)]
+                vec![Change::Gone(namespace, name, Some(Box::new(object)))]
             }
             Event::InitDone => {
                 let listed = self.listed.take().unwrap_or_default();
@@ -70,7 +71,7 @@ impl Mirror {
                 self.known = listed;
                 let gone = vanished
                     .into_iter()
-                    .map(|(namespace, name)| Change::Gone(namespace, name));
+                    .map(|(namespace, name)| Change::Gone(namespace, name, None));
                 gone.chain([Change::Synced]).collect()
             }
         }
@@ -181,7 +182,7 @@ pub async fn keep_namespaces(client: Client, world: Arc<World>, synced: Flag) {
                     world
                         .put_namespace(&namespace.name_any(), NamespaceFacts::from_object(&labels));
                 }
-                Change::Gone(_, name) => world.remove_namespace(&name),
+                Change::Gone(_, name, _) => world.remove_namespace(&name),
                 Change::Synced => synced.set(true),
             }
         }
@@ -197,6 +198,28 @@ pub async fn keep_kind(
     served: Arc<Served>,
     synced: Flag,
 ) {
+    follow_kind(client, kind, served, |news| match news {
+        News::Change(change) => note(&world, kind, *change, &synced),
+        News::NotServed => synced.set(false),
+    })
+    .await;
+}
+
+/// What is heard of a kind.
+pub(crate) enum News {
+    /// A watch tells something.
+    Change(Box<Change<DynamicObject>>),
+    /// The API server does not have the kind, or not any more.
+    NotServed,
+}
+
+/// Follows the objects of one kind, for ever, in whatever version it is served.
+pub(crate) async fn follow_kind(
+    client: Client,
+    kind: Kind,
+    served: Arc<Served>,
+    mut tell: impl FnMut(News),
+) {
     let mut follower: Follower<DynamicObject> = Follower::new();
     loop {
         match served.look(&client, kind).await {
@@ -207,12 +230,15 @@ pub async fn keep_kind(
                     watcher::Config::default(),
                 );
                 while let Some(change) = follower.next().await {
-                    note(&world, kind, change, &synced);
+                    tell(News::Change(Box::new(change)));
                 }
                 served.forget(kind);
-                synced.set(false);
+                tell(News::NotServed);
             }
-            Ok(None) => info!(kind = %kind, "waiting for its CustomResourceDefinition"),
+            Ok(None) => {
+                info!(kind = %kind, "waiting for its CustomResourceDefinition");
+                tell(News::NotServed);
+            }
             Err(error) => {
                 warn!(kind = %kind, error = %error, "cannot ask which versions are served")
             }
@@ -230,7 +256,7 @@ fn note(world: &World, kind: Kind, change: Change<DynamicObject>, synced: &Flag)
                 Err(error) => warn!(kind = %kind, error = %error, "an object has no JSON form"),
             }
         }
-        Change::Gone(namespace, name) => world.remove(kind, &namespace, &name),
+        Change::Gone(namespace, name, _) => world.remove(kind, &namespace, &name),
         Change::Synced => synced.set(true),
     }
 }
@@ -254,7 +280,7 @@ mod tests {
     }
 
     fn gone(name: &str) -> Change<Namespace> {
-        Change::Gone(String::new(), name.to_owned())
+        Change::Gone(String::new(), name.to_owned(), None)
     }
 
     #[test]
@@ -281,7 +307,11 @@ mod tests {
             Event::InitDone,
         ]);
         assert_eq!(second, [put("a"), put("c"), gone("b"), Change::Synced]);
-        assert_eq!(feed(vec![Event::Delete(namespace("c"))]), [gone("c")]);
+        let last = Some(Box::new(namespace("c")));
+        assert_eq!(
+            feed(vec![Event::Delete(namespace("c"))]),
+            [Change::Gone(String::new(), "c".to_owned(), last)]
+        );
         let third = feed(vec![Event::Init, Event::InitDone]);
         assert_eq!(
             third,

@@ -11,14 +11,40 @@ use basphere_core::ipam::Pools;
 use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot, Timestamp};
 use basphere_ipam::Book;
 use serde_json::Value;
+use tokio::sync::broadcast;
 
-/// What is known of the cluster. Watches write it, reviews read it.
-#[derive(Debug, Default)]
+/// So many notes may wait for the controllers; who misses some looks at everything again.
+const NOTES: usize = 4096;
+
+/// What is known of the cluster. Watches write it, reviews and controllers read it.
+#[derive(Debug)]
 pub struct World {
     site: ArcSwapOption<Site>,
     pools: ArcSwap<Pools>,
     book: Arc<Book>,
     rooms: RwLock<HashMap<String, Room>>,
+    notes: broadcast::Sender<Note>,
+}
+
+/// What has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The lease of this name, of this pool, was written or deleted.
+    Lease(String, String),
+    /// Any of the pools, or all.
+    Pools,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            site: ArcSwapOption::default(),
+            pools: ArcSwap::default(),
+            book: Arc::default(),
+            rooms: RwLock::default(),
+            notes: broadcast::Sender::new(NOTES),
+        }
+    }
 }
 
 /// What is known of one namespace.
@@ -69,6 +95,40 @@ impl World {
     #[must_use]
     pub fn book(&self) -> &Arc<Book> {
         &self.book
+    }
+
+    /// Tells whoever listens that something has changed.
+    pub fn tell(&self, note: Note) {
+        // Only the leading process listens.
+        let _ = self.notes.send(note);
+    }
+
+    /// Listens to what changes from now on.
+    #[must_use]
+    pub fn listen(&self) -> broadcast::Receiver<Note> {
+        self.notes.subscribe()
+    }
+
+    /// The tenant that a namespace belongs to, as far as it is known.
+    #[must_use]
+    pub fn owner_of(&self, namespace: &str) -> Option<String> {
+        let site = self.site()?;
+        let rooms = self.read();
+        let facts = rooms.get(namespace)?.namespace.as_ref()?;
+        site.namespace_owner(namespace, facts.owner_label.as_deref())
+    }
+
+    /// Whether a namespace is known that belongs to this tenant.
+    #[must_use]
+    pub fn has_namespace_of(&self, tenant: &str) -> bool {
+        let Some(site) = self.site() else {
+            return false;
+        };
+        self.read().iter().any(|(name, room)| {
+            let facts = room.namespace.as_ref();
+            let label = facts.map(|facts| facts.owner_label.as_deref());
+            label.is_some_and(|label| site.namespace_owner(name, label).as_deref() == Some(tenant))
+        })
     }
 
     /// Whether a Site is in force.

@@ -36,6 +36,10 @@ fn wrong_arguments_end_with_2_and_say_which() {
         (&["serve"], "--tls-cert"),
         (&["serve"], "--tls-key"),
         (
+            &["serve", "--self-signed", "--lease-renew", "20s"],
+            "--lease-duration",
+        ),
+        (
             &[
                 "serve",
                 "--self-signed",
@@ -166,5 +170,13 @@ fn crds_are_yaml_documents() {
         .map(|document| serde_saphyr::from_str::<serde_json::Value>(document).unwrap())
         .map(|definition| definition["metadata"]["name"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(names, ["sites.basphere.dev", "tenants.basphere.dev"]);
+    assert_eq!(
+        names,
+        [
+            "sites.basphere.dev",
+            "tenants.basphere.dev",
+            "addresspools.basphere.dev",
+            "addressleases.basphere.dev"
+        ]
+    );
 }

@@ -79,6 +79,7 @@ async fn serve(version: ApiVersion) -> Registration {
         client_ca: None,
         shutdown_delay: Duration::ZERO,
         drain_timeout: Duration::ZERO,
+        controllers: basphere_webhook::config::Controllers::default(),
     };
     let certificates = Certificates::load(&config, Arc::new(Metrics::default()))
         .await

@@ -169,6 +169,8 @@ impl AddressLease {
         let spec = &lease.spec;
         let mut object = Self::new(&lease.name(), AddressLeaseResource(spec.clone()));
         object.metadata.labels = Some(lease_labels(spec));
+        object.metadata.annotations =
+            Some(lease.annotations.clone()).filter(|annotations| !annotations.is_empty());
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         object.metadata.resource_version = some(&lease.resource_version);
         object.metadata.uid = some(&lease.uid);
@@ -181,12 +183,16 @@ impl AddressLease {
     /// When its name and what it says contradict each other.
     pub fn lease(&self) -> Result<ipam::Lease, ipam::LeaseError> {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        ipam::Lease::stored(
+        let lease = ipam::Lease::stored(
             &text(&self.metadata.name),
             &text(&self.metadata.uid),
             &text(&self.metadata.resource_version),
             self.spec.0.clone(),
-        )
+        )?;
+        Ok(ipam::Lease {
+            annotations: self.metadata.annotations.clone().unwrap_or_default(),
+            ..lease
+        })
     }
 }
 

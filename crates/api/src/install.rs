@@ -55,6 +55,8 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
         json(rbac::service_account())?,
         json(rbac::cluster_role())?,
         json(rbac::cluster_role_binding())?,
+        json(rbac::role())?,
+        json(rbac::role_binding())?,
         json(workload::service())?,
         json(workload::disruption_budget())?,
         json(workload::deployment())?,

@@ -1,6 +1,7 @@
 //! What goes over the wire: custom resources, admission reviews, manifests, what is installed, and the
 //! fields of Cluster API's kinds.
 
+pub mod controllers;
 pub mod crd;
 pub mod fields;
 pub mod install;
@@ -8,4 +9,4 @@ pub mod manifest;
 pub mod registration;
 pub mod review;
 
-pub use crd::{Site, SiteResource, SiteStatus, Tenant, TenantSpec};
+pub use crd::{AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantSpec};

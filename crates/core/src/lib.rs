@@ -23,6 +23,7 @@ mod subject;
 mod subjects;
 mod version;
 
+pub use addresses::kube_vip_address;
 pub use decide::decide;
 pub use decision::{Decision, Lookup};
 pub use finding::{Class, Code, Finding};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use basphere_core::Timestamp;
-use basphere_core::ipam::{Delays, Holding, Lease, Selection, SlotKind, State, Step, due, next};
+use basphere_core::ipam::{
+    Delays, Holder, Holding, Lease, Selection, SlotKind, State, Step, due, next,
+};
 use tracing::debug;
 
 use crate::book::Book;
@@ -17,6 +19,12 @@ pub trait Holders: Send + Sync {
     /// What the API server tells of a lease's holder, past all caches: everything that may carry the
     /// lease is read.
     fn live(&self, lease: &Lease) -> impl Future<Output = Result<Holding, StoreError>> + Send;
+
+    /// Who has the lease from now on, when its holder only stood in for somebody: the infrastructure of
+    /// a Cluster that was not there yet.
+    fn successor(&self, _lease: &Lease) -> Option<Holder> {
+        None
+    }
 
     /// Told of each step that was taken, for Events and metrics.
     fn taken(&self, lease: &Lease, step: &Step);
@@ -66,6 +74,10 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         if lease.is_noted() {
             return Ok(None);
         }
+        let lease = match self.hand_over(lease).await {
+            Err(StoreError::Conflict) => return Ok(Some(now)),
+            handed => handed?,
+        };
         let mut step = next(&lease, &self.holders.cached(&lease), now, delays);
         if step == Step::Look || step == Step::Delete {
             step = next(&lease, &self.holders.live(&lease).await?, now, delays);
@@ -85,6 +97,24 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         }
         let lease = self.book.ledger().get(name).cloned();
         Ok(lease.and_then(|lease| due(&lease, delays)))
+    }
+
+    /// Gives the lease to whom its holder stood in for; how far its life is stays the same.
+    async fn hand_over(&self, mut lease: Lease) -> Result<Lease, StoreError> {
+        let Some(successor) = self.holders.successor(&lease) else {
+            return Ok(lease);
+        };
+        debug!(lease = lease.name(), %successor, "handed over");
+        lease.spec.holder = successor;
+        let stored = match self.store.replace(&lease).await {
+            Err(StoreError::Conflict) => {
+                self.look(&lease).await?;
+                return Err(StoreError::Conflict);
+            }
+            stored => stored?,
+        };
+        self.book.observe(stored.clone());
+        Ok(stored)
     }
 
     async fn take(&self, lease: &Lease, step: &Step, now: Timestamp) -> Result<(), StoreError> {

@@ -1,50 +1,29 @@
 //! What a review reads from the cluster. Nothing is ever written.
 
-use std::fmt;
-
 use anyhow::{Context, Result};
 use basphere_api::crd::SITE_NAME;
 use basphere_core::{Kind, NamespaceFacts, Requester, Site, Subject};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::config::Kubeconfig;
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
 
+use crate::connection::{Connection, readable};
 use crate::offline;
 
-/// A cluster, read synchronously: a review has nothing else to do meanwhile.
-pub(super) struct Cluster {
-    runtime: Runtime,
-    client: Client,
-}
+/// A cluster that is only read.
+pub(super) struct Cluster(Connection);
 
 impl Cluster {
     pub(super) fn connect(config: Kubeconfig, context: Option<String>) -> Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let client = runtime.block_on(async {
-            let options = KubeConfigOptions {
-                context,
-                ..KubeConfigOptions::default()
-            };
-            let config = Config::from_custom_kubeconfig(config, &options)
-                .await
-                .context("kubeconfig")?;
-            Client::try_from(config).context("kubeconfig")
-        })?;
-        Ok(Self { runtime, client })
-    }
-
-    fn ask<T>(&self, asked: impl Future<Output = kube::Result<T>>) -> Result<T> {
-        self.runtime.block_on(asked).map_err(readable)
+        Connection::open(config, context).map(Self)
     }
 
     /// The Site in the cluster, checked as the server checks it.
     pub(super) fn site(&self) -> Result<Site> {
-        let sites: Api<basphere_api::Site> = Api::all(self.client.clone());
-        let site = self.ask(sites.get(SITE_NAME)).with_context(|| {
+        let sites: Api<basphere_api::Site> = Api::all(self.0.client());
+        let site = self.0.ask(sites.get(SITE_NAME)).with_context(|| {
             format!(
                 "cannot read the Site {SITE_NAME:?}; with a copy of it, --site FILE reviews offline"
             )
@@ -54,9 +33,9 @@ impl Cluster {
 
     /// Who the kubeconfig's user is to the API server.
     pub(super) fn requester(&self) -> Result<Requester> {
-        let reviews: Api<SelfSubjectReview> = Api::all(self.client.clone());
+        let reviews: Api<SelfSubjectReview> = Api::all(self.0.client());
         let asked = SelfSubjectReview::default();
-        let review = self.ask(reviews.create(&PostParams::default(), &asked))?;
+        let review = self.0.ask(reviews.create(&PostParams::default(), &asked))?;
         let user = review
             .status
             .and_then(|status| status.user_info)
@@ -69,8 +48,8 @@ impl Cluster {
 
     /// What is known of a namespace; `None` when there is none.
     pub(super) fn namespace(&self, name: &str) -> Result<Option<NamespaceFacts>> {
-        let namespaces: Api<Namespace> = Api::all(self.client.clone());
-        let found = self.ask(namespaces.get_opt(name))?;
+        let namespaces: Api<Namespace> = Api::all(self.0.client());
+        let found = self.0.ask(namespaces.get_opt(name))?;
         let object = found.map(serde_json::to_value).transpose()?;
         Ok(object.map(|object| NamespaceFacts::from_object(&object)))
     }
@@ -80,7 +59,7 @@ impl Cluster {
         let request = http::Request::get(format!("/openapi/v3{path}"))
             .header(http::header::ACCEPT, "application/json")
             .body(Vec::new())?;
-        match self.runtime.block_on(self.client.request(request)) {
+        match self.0.wait(self.0.client().request(request)) {
             Ok(document) => Ok(Some(document)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(readable(error)),
@@ -89,10 +68,10 @@ impl Cluster {
 
     /// All objects of a kind, in a namespace or in all, in the newest version that is served.
     pub(super) fn list(&self, namespace: Option<&str>, kind: Kind) -> Result<Vec<Value>> {
-        self.runtime.block_on(async {
+        self.0.wait(async {
             for version in kind.versions().iter().copied().rev() {
                 let resource = resource(Subject { kind, version });
-                let client = self.client.clone();
+                let client = self.0.client();
                 let objects: Api<DynamicObject> = match namespace {
                     Some(namespace) => Api::namespaced_with(client, namespace, &resource),
                     None => Api::all_with(client, &resource),
@@ -117,12 +96,12 @@ impl Cluster {
     ) -> Result<Option<Value>> {
         let resource = resource(subject);
         let objects: Api<DynamicObject> = if subject.kind.is_namespaced() {
-            Api::namespaced_with(self.client.clone(), namespace, &resource)
+            Api::namespaced_with(self.0.client(), namespace, &resource)
         } else {
-            Api::all_with(self.client.clone(), &resource)
+            Api::all_with(self.0.client(), &resource)
         };
         // An object that is not there is no error; a kind or version that is not served is one.
-        let found = self.runtime.block_on(objects.get_opt(name));
+        let found = self.0.wait(objects.get_opt(name));
         let found = found.map_err(|error| match error {
             kube::Error::Api(status) if status.code == 404 => anyhow::anyhow!(
                 "no matches for kind {:?} in version {:?}",
@@ -132,39 +111,6 @@ impl Cluster {
             other => readable(other),
         })?;
         found.map(to_value).transpose()
-    }
-}
-
-/// The API server's refusal in its own words; kube prints the whole Status several times over.
-#[derive(Debug)]
-struct Refusal {
-    code: u16,
-    message: String,
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// Whether the cluster refused to be read, as it may for a tenant.
-pub(super) fn is_forbidden(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref()
-        .is_some_and(|refusal: &Refusal| refusal.code == 403)
-}
-
-fn readable(error: kube::Error) -> anyhow::Error {
-    match error {
-        kube::Error::Api(status) => Refusal {
-            code: status.code,
-            message: status.message,
-        }
-        .into(),
-        other => other.into(),
     }
 }
 

@@ -19,6 +19,7 @@ use basphere_core::Requester;
 use crate::cli::{Global, Output, Review};
 use crate::exit::{Exit, unless_closed};
 use crate::run::print_error;
+use crate::yaml::yaml;
 use crate::{input, offline};
 
 use cluster::Cluster;
@@ -62,7 +63,7 @@ pub(crate) fn run(
     };
     match options.output {
         Output::Text => unless_closed(text::write(&report, out))?,
-        Output::Yaml => unless_closed(write!(out, "{}", text::yaml(&report)?))?,
+        Output::Yaml => unless_closed(write!(out, "{}", yaml(&report)?))?,
         Output::Json => {
             let json = serde_json::to_string_pretty(&report)?;
             unless_closed(writeln!(out, "{json}"))?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use basphere_core::{Inventory, Lookup, NamespaceFacts};
 
-use super::cluster::{Cluster, is_forbidden};
+use super::cluster::Cluster;
+use crate::connection::is_forbidden;
 
 /// What is known of one namespace.
 #[derive(Clone, Default)]

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Style};
 use basphere_api::fields;
-use serde::Serialize;
 use similar::TextDiff;
+
+use crate::yaml::yaml;
 
 use super::report::{DEFINITION, Item, NAMESPACE, Report, Said};
 
@@ -21,12 +22,6 @@ const PLAIN: Style = Style::new();
 
 const fn colored(color: AnsiColor) -> Style {
     Style::new().fg_color(Some(Color::Ansi(color)))
-}
-
-/// YAML in block style, in which a long text stays on one line.
-pub(super) fn yaml(value: &impl Serialize) -> anyhow::Result<String> {
-    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
-    Ok(serde_saphyr::to_string_with_options(value, options)?)
 }
 
 /// Writes the whole report.

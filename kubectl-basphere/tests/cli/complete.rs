@@ -17,7 +17,12 @@ fn complete(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn verbs_flags_and_values_are_completed() {
-    assert_eq!(complete(&[""]), ["review", "version", "help", ":4"]);
+    assert_eq!(
+        complete(&[""]),
+        [
+            "review", "ipam", "import", "export", "version", "help", ":4"
+        ]
+    );
     assert_eq!(complete(&["rev"]), ["review", ":4"]);
     assert_eq!(complete(&["review", "--out"]), ["--output", ":4"]);
     assert_eq!(
@@ -27,12 +32,16 @@ fn verbs_flags_and_values_are_completed() {
     assert_eq!(complete(&["review", "--output=j"]), ["--output=json", ":4"]);
     assert_eq!(complete(&["--color", "n"]), ["never", ":4"]);
     assert_eq!(complete(&["review", ""]), [":4"]);
+    assert_eq!(complete(&["ipam", ""]), ["map", "help", ":4"]);
+    assert_eq!(complete(&["import", "i"]), ["ipam", ":4"]);
+    assert_eq!(complete(&["ipam", "-o", "w"]), ["wide", ":4"]);
 }
 
 #[test]
 fn file_names_are_left_to_the_shell() {
     assert_eq!(complete(&["review", "-f", ""]), [":0"]);
     assert_eq!(complete(&["review", "--site", "dep"]), [":0"]);
+    assert_eq!(complete(&["import", "ipam", "--leases", ""]), [":0"]);
 }
 
 #[test]

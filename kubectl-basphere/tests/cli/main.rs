@@ -10,6 +10,7 @@
 mod complete;
 mod failures;
 mod fields;
+mod ipam;
 mod live;
 mod mixed;
 mod program;

@@ -81,8 +81,8 @@ fn give_blocks(sandbox: &Sandbox) -> Result<()> {
 
 /// From the top of the last block down, since addresses are given from the bottom of the first one.
 fn host(number: usize) -> String {
-    let last = BLOCKS.map(usize::from)[BLOCKS.len() - 1] + 31;
-    format!("10.254.0.{}", last - number % 96)
+    let [.., last] = BLOCKS.map(usize::from);
+    format!("10.254.0.{}", last + 31 - number % 96)
 }
 
 impl Tenant {

@@ -37,6 +37,7 @@ pub(crate) fn manifest(tenants: &[&str], crds: &Crds) -> Value {
         cluster_binding("basphere:tenants", TENANTS),
         cluster_binding("cluster-admin", ADMINS),
         cluster_binding("cluster-admin", WEBHOOK_GROUP),
+        // Where the webhook's processes choose which of them leads.
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "basphere-system"}}),
     ];
     for tenant in tenants {

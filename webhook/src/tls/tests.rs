@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Certificates, names};
-use crate::config::{CertificateSource, Config};
+use crate::config::{CertificateSource, Config, Controllers};
 use crate::metrics::Metrics;
 
 fn self_signed() -> Config {
@@ -16,6 +16,7 @@ fn self_signed() -> Config {
         client_ca: None,
         shutdown_delay: Duration::ZERO,
         drain_timeout: Duration::from_secs(1),
+        controllers: Controllers::default(),
     }
 }
 

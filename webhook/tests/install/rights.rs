@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
+use basphere_api::controllers;
 use basphere_harness::Sandbox;
 use serde_json::{Value, json};
 
@@ -89,6 +90,37 @@ pub(crate) fn granted(role: &Value) -> BTreeSet<Right> {
     granted
 }
 
+/// What is asked for only when something must be put right that was stored without us, or for a claim,
+/// or when a holder is gone.
+pub(crate) fn of_repairs() -> BTreeSet<Right> {
+    let mut rights = BTreeSet::new();
+    let mut add = |group: &str, resource: &str, verbs: &[&str]| {
+        for verb in verbs {
+            rights.insert((group.to_owned(), resource.to_owned(), (*verb).to_owned()));
+        }
+    };
+    for kind in controllers::watched() {
+        add(kind.group(), kind.plural(), &["get"]);
+    }
+    for kind in controllers::COMPLETED
+        .into_iter()
+        .chain(controllers::LABELLED)
+    {
+        add(kind.group(), kind.plural(), &["patch"]);
+    }
+    const IPAM: &str = "ipam.cluster.x-k8s.io";
+    add(IPAM, "ipaddressclaims", &["patch"]);
+    add(IPAM, "ipaddressclaims/status", &["patch"]);
+    add(IPAM, "ipaddresses", &["create", "delete", "patch"]);
+    add("basphere.dev", "addresspools", &["get"]);
+    add("basphere.dev", "addresspools/status", &["patch"]);
+    add("basphere.dev", "tenants", &["get"]);
+    let leases = ["create", "delete", "get", "list", "update"];
+    add("basphere.dev", "addressleases", &leases);
+    add("events.k8s.io", "events", &["create", "patch"]);
+    rights
+}
+
 /// What a line of kubectl's log asked for; discovery, which everybody may use, is left out.
 fn used(line: &str) -> Option<Right> {
     let quoted = |name: &str| line.split_once(name)?.1.split('"').next();
@@ -112,6 +144,8 @@ fn used(line: &str) -> Option<Right> {
         ("GET", []) if query.contains("watch=") => "watch",
         ("GET", []) => "list",
         ("GET", _) => "get",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
         (other, _) => return Some((group.to_owned(), resource, other.to_lowercase())),
     };
     Some((group.to_owned(), resource, verb.to_owned()))

@@ -40,6 +40,14 @@ pub(crate) fn world() -> Arc<World> {
     let world = World::default();
     world.put_site(site());
     world.put_namespace("user-kim", basphere_core::NamespaceFacts::default());
+    let pools: Vec<Value> =
+        serde_saphyr::from_multiple(include_str!("../../../deploy/examples/pools.yaml")).unwrap();
+    world.change_pools(|all| {
+        for pool in pools {
+            let spec = serde_json::from_value(pool["spec"].clone()).unwrap();
+            all.put(pool["metadata"]["name"].as_str().unwrap(), "", spec);
+        }
+    });
     Arc::new(world)
 }
 

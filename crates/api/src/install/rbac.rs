@@ -1,14 +1,18 @@
-//! What the webhook may do: read what decisions look up, and say what became of the Site.
+//! What the webhook may do: read what decisions look up, say what became of Site and pools, and put
+//! right what was stored without it.
 
 use std::collections::BTreeMap;
 
 use basphere_core::{Inventory, Kind};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
 use kube::Resource;
 
 use super::{NAME, NAMESPACE, cluster_wide, namespaced};
-use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site};
+use crate::controllers::{COMPLETED, LABELLED, watched};
+use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site, Tenant};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -32,7 +36,19 @@ pub(super) fn cluster_role() -> ClusterRole {
         rule(
             &group,
             vec![AddressPool::plural(&()).into_owned()],
-            &["list", "watch"],
+            &["get", "list", "watch"],
+        ),
+        rule(
+            &group,
+            vec![format!("{}/status", AddressPool::plural(&()))],
+            &["patch"],
+        ),
+        rule(&group, vec![Tenant::plural(&()).into_owned()], &["get"]),
+        // One that comes again is counted.
+        rule(
+            "events.k8s.io",
+            vec!["events".to_owned()],
+            &["create", "patch"],
         ),
         rule(
             &group,
@@ -42,10 +58,46 @@ pub(super) fn cluster_role() -> ClusterRole {
     ];
     rules.extend(kind_rules(&Inventory::KINDS, &["list", "watch"]));
     rules.extend(kind_rules(&Inventory::LIVE, &["list"]));
+    rules.extend(controller_rules());
     ClusterRole {
         metadata: cluster_wide(),
         rules: Some(rules),
         aggregation_rule: None,
+    }
+}
+
+/// The controllers write metadata and specs of what reviews complete, and what the contract for IPAM
+/// providers has them write.
+fn controller_rules() -> Vec<PolicyRule> {
+    let watched: Vec<_> = watched().collect();
+    let mut rules = kind_rules(&watched, &["get", "list", "watch"]);
+    rules.extend(kind_rules(&COMPLETED, &["patch"]));
+    rules.extend(kind_rules(&LABELLED, &["patch"]));
+    let (claim, address) = (Kind::IPAddressClaim, Kind::IPAddress);
+    let of_claims = |resource: String| rule(claim.group(), vec![resource], &["patch"]);
+    rules.push(of_claims(claim.plural().to_owned()));
+    rules.push(of_claims(format!("{}/status", claim.plural())));
+    rules.extend(kind_rules(&[address], &["create", "delete", "patch"]));
+    rules
+}
+
+/// The Lease by which one Pod of several is chosen.
+pub(super) fn role() -> Role {
+    const LEASES: &str = "leases";
+    Role {
+        metadata: namespaced(),
+        rules: Some(vec![
+            // What is being created has no name yet.
+            rule("coordination.k8s.io", vec![LEASES.to_owned()], &["create"]),
+            PolicyRule {
+                resource_names: Some(vec!["basphere".to_owned()]),
+                ..rule(
+                    "coordination.k8s.io",
+                    vec![LEASES.to_owned()],
+                    &["get", "update"],
+                )
+            },
+        ]),
     }
 }
 
@@ -84,16 +136,32 @@ fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
 pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
     ClusterRoleBinding {
         metadata: cluster_wide(),
-        role_ref: RoleRef {
-            api_group: Some(RBAC_GROUP.to_owned()),
-            kind: "ClusterRole".to_owned(),
-            name: NAME.to_owned(),
-        },
-        subjects: Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: NAME.to_owned(),
-            namespace: Some(NAMESPACE.to_owned()),
-            ..Subject::default()
-        }]),
+        role_ref: role_ref("ClusterRole"),
+        subjects: Some(vec![subject()]),
+    }
+}
+
+pub(super) fn role_binding() -> RoleBinding {
+    RoleBinding {
+        metadata: namespaced(),
+        role_ref: role_ref("Role"),
+        subjects: Some(vec![subject()]),
+    }
+}
+
+fn role_ref(kind: &str) -> RoleRef {
+    RoleRef {
+        api_group: Some(RBAC_GROUP.to_owned()),
+        kind: kind.to_owned(),
+        name: NAME.to_owned(),
+    }
+}
+
+fn subject() -> Subject {
+    Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: NAME.to_owned(),
+        namespace: Some(NAMESPACE.to_owned()),
+        ..Subject::default()
     }
 }

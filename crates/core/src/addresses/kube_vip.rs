@@ -200,7 +200,8 @@ fn manifest(control_plane: &Value) -> Option<(usize, &Value)> {
 }
 
 /// The address that the kube-vip of a control plane holds, as far as it can be read.
-pub(crate) fn address_in(control_plane: &Value) -> Option<String> {
+#[must_use]
+pub fn address_in(control_plane: &Value) -> Option<String> {
     let (_, file) = manifest(control_plane)?;
     let content = text_at(file, "/content")?;
     let content = match text_at(file, "/encoding") {

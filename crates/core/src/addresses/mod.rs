@@ -26,7 +26,8 @@ use crate::site::{NetworkAddresses, OpenStackCloud};
 use crate::{Code, Finding, Kind, ownership};
 
 pub(crate) use capacity::{Demand, demand};
-pub(crate) use kube_vip::{address_in as kube_vip_address, is_written_here as is_kube_vip_ours};
+pub use kube_vip::address_in as kube_vip_address;
+pub(crate) use kube_vip::is_written_here as is_kube_vip_ours;
 pub(crate) use networks::{Taken, claim as claim_networks, is_leased as is_network_leased};
 
 /// Gives addresses to what has none yet.

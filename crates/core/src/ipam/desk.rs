@@ -353,6 +353,7 @@ impl<'a> Desk<'a> {
         Lease {
             resource_version: lease.resource_version.clone(),
             uid: lease.uid.clone(),
+            annotations: lease.annotations.clone(),
             ..fresh
         }
     }

@@ -1,5 +1,6 @@
 //! Who holds what, and since when.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -189,6 +190,8 @@ pub struct Lease {
     pub resource_version: String,
     /// The object's own UID; empty while it is only asked for.
     pub uid: String,
+    /// What others have noted on the object; kept as it is.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// Why an object is no lease.
@@ -221,6 +224,7 @@ impl Lease {
             slot,
             resource_version: String::new(),
             uid: String::new(),
+            annotations: BTreeMap::new(),
         }
     }
 
@@ -249,6 +253,7 @@ impl Lease {
             slot,
             resource_version: resource_version.to_owned(),
             uid: uid.to_owned(),
+            annotations: BTreeMap::new(),
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use basphere_core::ipam::{Claim, Ledger, Pools};
+use basphere_core::ipam::{Claim, Ledger, Pools, SlotKind, State};
 use basphere_core::{
     ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
     Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
@@ -149,6 +149,10 @@ impl World {
             match claim {
                 Claim::Create(_) => assert_eq!(version, None, "{} is free", lease.name()),
                 Claim::Replace(_) => assert_eq!(version.as_ref(), Some(&lease.resource_version)),
+            }
+            // What the registrar does once it is certain that the tenant may have it.
+            if lease.slot.kind == SlotKind::Block {
+                lease.spec.state = State::Bound;
             }
             let revision = version.map_or(0, |version| version.parse().unwrap_or(0));
             lease.resource_version = (revision + 1).to_string();

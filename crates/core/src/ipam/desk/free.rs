@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Asker, Desk};
-use crate::ipam::lease::{Claim, Holder, Purpose, State};
+use crate::ipam::lease::{Claim, Holder, Lease, Purpose, State};
 use crate::ipam::ledger::Selection;
 use crate::ipam::pool::Pool;
 use crate::ipam::refusal::Refusal;
@@ -48,11 +48,17 @@ impl Desk<'_> {
 
     /// The blocks that a tenant has of a pool, the lowest first.
     fn blocks(&self, pool: &Pool, tenant: &str) -> Vec<Slot> {
+        // One that this very decision asks for is there before anything in it is.
+        let is_usable = |lease: &&Lease| {
+            let is_claimed = lease.resource_version.is_empty();
+            lease.spec.state == State::Bound || lease.spec.state == State::Reserved && is_claimed
+        };
         let mut blocks: Vec<_> = self
             .ledger
             .of_tenant(tenant)
             .filter(|lease| lease.slot.kind == SlotKind::Block)
-            .filter(|lease| lease.spec.pool == pool.name() && lease.spec.state == State::Bound)
+            .filter(|lease| lease.spec.pool == pool.name())
+            .filter(is_usable)
             .map(|lease| lease.slot.clone())
             .collect();
         blocks.sort_unstable();
