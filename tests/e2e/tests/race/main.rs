@@ -37,6 +37,13 @@ use state::LEASES;
 
 const REPLICAS: usize = 3;
 const TENANTS: usize = 8;
+/// Another process takes the controllers over soon.
+const CONTROLLERS: [&str; 4] = [
+    "--lease-duration=3s",
+    "--lease-renew=2s",
+    "--lease-retry=300ms",
+    "--resync=5s",
+];
 /// So long a killed process is away.
 const AWAY: Duration = Duration::from_secs(1);
 /// So long something that was killed may still be felt.
@@ -100,7 +107,7 @@ fn race(plan: &Plan) -> Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;
     let site = runtime.block_on(Site::begin(ApiVersion::V1Beta2, TENANTS))?;
-    let replicas = site.sandbox.replicas(REPLICAS, &[])?;
+    let replicas = site.sandbox.replicas(REPLICAS, &CONTROLLERS)?;
     let balancer = runtime.block_on(Balancer::start(REPLICAS))?;
     for number in 0..replicas.count() {
         replicas.start(number)?;

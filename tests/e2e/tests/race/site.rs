@@ -4,7 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use basphere_api::registration::{Endpoint, Registration};
 use basphere_harness::{ApiServer, ApiVersion, Replicas, Sandbox, SandboxOptions, User, run, wait};
 use ipnet::{IpNet, Ipv4Net};
@@ -82,7 +82,7 @@ pub(crate) struct Site {
     pub(crate) tenants: Vec<Tenant>,
     /// Cluster API's controllers.
     pub(crate) capi: Client,
-    pub(crate) admin: Client,
+    capi_user: User,
 }
 
 impl Site {
@@ -99,7 +99,7 @@ impl Site {
             version: api_version.as_str(),
             tenants: Vec::new(),
             capi: client(&capi).await?,
-            admin: client(sandbox.admin()).await?,
+            capi_user: capi,
             sandbox,
         };
         site.shorten()?;
@@ -207,15 +207,17 @@ impl Site {
         let namespace = self.tenants.first().map(|tenant| tenant.namespace.as_str());
         let namespace = format!("--namespace={}", namespace.unwrap_or("default"));
         let try_out = |object: &Value| {
-            let mut command = self.sandbox.kubectl(self.sandbox.admin())?;
+            let mut command = self.sandbox.kubectl(&self.capi_user)?;
             command.args(["create", "--dry-run=server", "-f=-", "-o=json", &namespace]);
             run(&mut command, &object.to_string())
         };
         let machine = objects::machine(self.version, "probe", "probe", ("probe", "probe"));
-        wait::until("machines get addresses", PATIENCE, || {
-            let outcome = try_out(&machine)?;
+        let mut last = None;
+        let answered = wait::until("machines get addresses", PATIENCE, || {
+            let outcome = last.insert(try_out(&machine)?);
             Ok(outcome.stdout.contains("ipAddrs").then_some(()))
-        })?;
+        });
+        answered.with_context(|| format!("{last:#?}"))?;
         let mut refused = machine.clone();
         refused["metadata"]["labels"][REFUSED_LABEL] = "yes".into();
         wait::until("the policy holds", PATIENCE, || {
