@@ -230,7 +230,9 @@ impl Site {
 async fn client(user: &User) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(user.kubeconfig())?;
     let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
+    // Each answer is looked at, also those that say to try again.
+    config.default_retry = false;
     Ok(Client::try_from(config)?)
 }
 
