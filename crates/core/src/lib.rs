@@ -34,6 +34,10 @@ pub use site::{Site, SiteError, SiteSpec};
 pub use subject::{ApiVersion, Kind, Subject};
 pub use version::KubernetesVersion;
 
+/// The service account that Basphere itself runs under: what it completes later is what it would
+/// have completed at once.
+pub const ACCOUNT: &str = "system:serviceaccount:basphere-system:basphere-webhook";
+
 /// Label and annotation keys that Basphere reads and writes.
 pub mod keys {
     /// Label: the tenant that an object belongs to.
@@ -53,6 +57,8 @@ pub mod keys {
     pub const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
     /// Label of Cluster API: the MachineDeployment that an object belongs to.
     pub const DEPLOYMENT_NAME: &str = "cluster.x-k8s.io/deployment-name";
+    /// Annotation of `clusterctl move`: the object is deleted here and goes on elsewhere.
+    pub const DELETE_FOR_MOVE: &str = "clusterctl.cluster.x-k8s.io/delete-for-move";
     /// Annotation of Cluster API: the topology controller only asks what would come of a change.
     pub const TOPOLOGY_DRY_RUN: &str = "topology.cluster.x-k8s.io/dry-run";
     /// Label of Cluster API: the object is written by the topology controller.

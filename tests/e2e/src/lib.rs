@@ -62,11 +62,11 @@ fn give_blocks(sandbox: &Sandbox) -> Result<()> {
             "apiVersion": "basphere.dev/v1alpha1",
             "kind": "AddressLease",
             "metadata": {
-                "name": format!("block.lan.10.254.0.{base}-27"),
+                "name": format!("block.default.10.254.0.{base}-27"),
                 "labels": {"basphere.dev/owner": "kim", "basphere.dev/slot": "block"},
             },
             "spec": {
-                "kind": "Block", "domain": "lan", "address": format!("10.254.0.{base}/27"),
+                "kind": "Block", "domain": "default", "address": format!("10.254.0.{base}/27"),
                 "pool": "nodes", "tenant": "kim", "purpose": "block",
                 "holder": {"kind": "Tenant", "name": "kim"},
                 "state": "Bound", "since": "2026-01-01T00:00:00Z",

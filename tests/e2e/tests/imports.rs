@@ -32,7 +32,7 @@ impl Bastion {
         }
         let bastion = Self { sandbox, folder };
         bastion
-            .shell("kubectl delete sites,tenants --all")?
+            .shell("kubectl delete sites,tenants,addresspools --all")?
             .stdout()?;
         Ok(bastion)
     }

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use basphere_core::{Inventory, Kind, Lookup, NamespaceFacts, Site, SiteSpec, Snapshot, Subject, Timestamp};
+use basphere_core::ipam::Pools;
+use basphere_core::{
+    Decision, Inventory, Kind, Lookup, NamespaceFacts, Request, Site, SiteSpec, Snapshot, Subject,
+    Timestamp, decide,
+};
 use serde_json::Value;
 
 static SNAPSHOTS: LazyLock<[Snapshot; 2]> = LazyLock::new(|| [snapshot(&[]), snapshot(&cluster())]);
@@ -24,9 +28,46 @@ fn snapshot(stored: &[Value]) -> Snapshot {
     Snapshot {
         namespace: Some(NamespaceFacts::default()),
         inventory: Arc::new(inventory),
-        live: all.chain([Lookup::Namespace, Lookup::Networks]).collect(),
+        pools: Arc::new(pools()),
+        live: all
+            .chain([Lookup::Namespace, Lookup::Networks, Lookup::Pools])
+            .collect(),
         ..Snapshot::of(Arc::new(site()), Timestamp::UNIX_EPOCH)
     }
+}
+
+/// Decides over a snapshot in which no lease and no other object is; what is asked of them one by one
+/// is answered so.
+#[must_use]
+pub fn certainly(request: &Request, snapshot: &Snapshot) -> Decision {
+    let mut snapshot = snapshot.clone();
+    loop {
+        let decision = decide(request, &snapshot);
+        let before = snapshot.live.len();
+        for lookup in &decision.missed {
+            if matches!(lookup, Lookup::Leases(_) | Lookup::Object(..)) {
+                snapshot.live.insert(lookup.clone());
+            }
+        }
+        if snapshot.live.len() == before {
+            return decision;
+        }
+    }
+}
+
+fn pools() -> Pools {
+    let text = include_str!("../../../deploy/examples/pools.yaml");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(text).expect("the example is YAML");
+    let mut pools = Pools::default();
+    for mut object in objects {
+        let spec = serde_json::from_value(object["spec"].take()).expect("a pool");
+        pools.put(
+            object["metadata"]["name"].as_str().expect("a name"),
+            "",
+            spec,
+        );
+    }
+    pools
 }
 
 fn site() -> Site {

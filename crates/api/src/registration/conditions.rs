@@ -81,6 +81,7 @@ fn changed(with_owners: bool) -> String {
         keys::CLUSTER_TYPE,
         keys::NODE_SPEC,
         keys::LOAD_BALANCER_RANGE,
+        keys::DELETE_FOR_MOVE,
     ];
     paths.extend(annotations.map(|key| format!("metadata.?annotations[?'{key}']")));
     let differs = paths

@@ -40,11 +40,12 @@ pub(super) const MACHINES: &[Kind] = &[
 /// Among these, what nobody can change once it is stored.
 pub(super) const IMMUTABLE: &[Kind] = &[Kind::OpenStackMachine];
 
-/// What holds for everybody, and what says what is already so.
+/// What holds for everybody, what says what is already so, and what asks for an address.
 pub(super) const ADMINS: &[Kind] = &[
     Kind::ClusterClass,
     Kind::ExtensionConfig,
     Kind::IPAddress,
+    Kind::IPAddressClaim,
     Kind::VSphereClusterIdentity,
     Kind::VSphereDeploymentZone,
     Kind::VSphereFailureDomain,

@@ -7,8 +7,10 @@
 mod capacity;
 mod endpoint;
 mod kube_vip;
+mod moves;
 mod networks;
 mod nodes;
+mod pool_refs;
 mod ports;
 mod ranges;
 pub(crate) mod resources;
@@ -52,10 +54,14 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     if context.is_deleting() || context.is_topology_dry_run() {
         return;
     }
+    if moves::check(context, draft) {
+        return;
+    }
     match context.kind() {
         Kind::VSphereCluster | Kind::OpenStackCluster | Kind::Metal3Cluster => {
             endpoint::check(context, draft);
         }
+        Kind::IPAddressClaim => pool_refs::check(context, draft),
         Kind::Cluster => {
             endpoint::check_cluster(context, draft);
             ranges::check(context, draft);
@@ -197,6 +203,25 @@ fn machine<'a>(
             Purpose::Node,
         )
     })
+}
+
+/// Refuses a reference to a pool that is none of the offered AddressPools.
+fn refuse_pool(draft: &mut Draft<'_>, reference: &str, offered: &[&str], code: Code) {
+    let text = |field: &str| draft.text(&format!("{reference}/{field}"));
+    let is_ours = text("apiGroup") == Some("basphere.dev") && text("kind") == Some("AddressPool");
+    let is_offered = text("name").is_some_and(|name| offered.contains(&name));
+    if is_ours && is_offered {
+        return;
+    }
+    let message = match offered {
+        [] => "the site has no pool of addresses for machines".to_owned(),
+        offered => format!(
+            "machines have addresses of the AddressPool {}",
+            offered.join(" or ")
+        ),
+    };
+    let hint = Some("leave it out, addresses are given to machines".to_owned());
+    draft.found(code, reference, message, hint);
 }
 
 /// A refusal as a finding at a pointer.

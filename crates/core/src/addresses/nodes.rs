@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{address, machine, of_object, pool, refused, tenant};
+use super::{address, machine, of_object, pool, refuse_pool, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::ipam::{Asker, Pool, State};
@@ -288,20 +288,8 @@ pub(super) fn check_template(context: &Context<'_>, draft: &mut Draft<'_>) {
             .map_or(0, Vec::len);
         for at in 0..count.min(MOST_DEVICES) {
             let reference = format!("{list}/{at}");
-            let text = |field: &str| draft.text(&format!("{reference}/{field}"));
-            let is_ours = text("apiGroup") == Some("basphere.dev")
-                && text("kind") == Some("AddressPool")
-                && pools.is_some()
-                && text("name") == pools.as_deref();
-            if is_ours {
-                continue;
-            }
-            let message = match &pools {
-                Some(pool) => format!("machines have addresses of the AddressPool {pool}"),
-                None => "the site has no pool of addresses for machines".to_owned(),
-            };
-            let hint = Some("leave the field out, addresses are given to machines".to_owned());
-            draft.found(Code::PoolNotOffered, &reference, message, hint);
+            let offered: Vec<_> = pools.as_deref().into_iter().collect();
+            refuse_pool(draft, &reference, &offered, Code::PoolNotOffered);
         }
     }
 }

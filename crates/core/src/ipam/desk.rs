@@ -200,6 +200,21 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Keeps what an object holds that goes on elsewhere.
+    pub fn move_away(&mut self, namespace: &str, kind: &str, name: &str) {
+        let is_alive = |lease: &&Lease| matches!(lease.spec.state, State::Reserved | State::Bound);
+        let held: Vec<_> = self
+            .ledger
+            .of_object(namespace, kind, name)
+            .filter(is_alive)
+            .cloned()
+            .collect();
+        for lease in held {
+            let lease = lease.into_state(State::MovedAway, self.now);
+            self.claim(Claim::Replace(lease));
+        }
+    }
+
     /// Makes a stored lease the asker's, when it is the asker's to have.
     fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_ours = lease.spec.holder.is(&asker.holder);

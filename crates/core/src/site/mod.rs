@@ -73,7 +73,8 @@ impl Site {
         let is_member = |groups: &[String]| requester.groups.iter().any(|g| groups.contains(g));
         if is_member(&tenancy.admin_groups) {
             Trust::Admin
-        } else if tenancy.controllers.contains(&requester.username)
+        } else if requester.username == crate::ACCOUNT
+            || tenancy.controllers.contains(&requester.username)
             || is_member(&tenancy.controllers)
         {
             Trust::Controller

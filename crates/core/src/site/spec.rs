@@ -94,8 +94,6 @@ impl Default for Tenancy {
                 account("capv-system", "capv-manager"),
                 account("capo-system", "capo-manager"),
                 account("capm3-system", "capm3-manager"),
-                // What Basphere completes later is what it would have completed at once.
-                account("basphere-system", "basphere-webhook"),
                 account("kube-system", "generic-garbage-collector"),
                 account("kube-system", "namespace-controller"),
             ],

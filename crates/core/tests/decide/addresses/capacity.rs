@@ -9,8 +9,7 @@ use crate::world::{World, capi, denials};
 /// A block of 14 addresses and no further one.
 fn small() -> World {
     let mut world = World::new();
-    let spec =
-        json!({"domain": "lan", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 1});
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 1});
     world
         .pools
         .put("nodes", "", serde_json::from_value(spec).expect("a pool"));
@@ -119,8 +118,7 @@ fn controllers_make_what_was_counted_already() {
 #[test]
 fn what_cools_cannot_be_had_and_further_blocks_can() {
     let mut world = small();
-    let spec =
-        json!({"domain": "lan", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 2});
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 2});
     world
         .pools
         .put("nodes", "", serde_json::from_value(spec).unwrap());
@@ -132,10 +130,10 @@ fn what_cools_cannot_be_had_and_further_blocks_can() {
     let mut lease = world
         .ledger
         .borrow()
-        .get("ip.lan.10.254.0.16")
+        .get("ip.default.10.254.0.16")
         .cloned()
         .unwrap();
-    lease.slot = basphere_core::ipam::Slot::address("lan", "10.254.0.20".parse().unwrap());
+    lease.slot = basphere_core::ipam::Slot::address("default", "10.254.0.20".parse().unwrap());
     lease.spec.address = "10.254.0.20".to_owned();
     lease.spec.state = basphere_core::ipam::State::Releasing;
     world.ledger.borrow_mut().put(lease);

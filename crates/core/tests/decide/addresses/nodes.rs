@@ -32,7 +32,7 @@ fn a_machine_gets_address_gateway_and_name_servers() {
         })
     );
     let ledger = world.ledger.borrow();
-    let lease = ledger.get("ip.lan.10.254.0.32").expect("a lease");
+    let lease = ledger.get("ip.default.10.254.0.32").expect("a lease");
     let owner = lease.spec.owner.as_ref().expect("an owner");
     assert_eq!(
         (owner.kind.as_str(), owner.uid.as_str()),
@@ -185,7 +185,7 @@ fn a_machine_that_lost_its_address_before_a_vm_was_made_gets_another() {
     let lease = world
         .ledger
         .borrow()
-        .get("ip.lan.10.254.0.32")
+        .get("ip.default.10.254.0.32")
         .cloned()
         .unwrap();
     let mut taken = lease.clone();
@@ -221,8 +221,7 @@ fn a_machine_that_lost_its_address_before_a_vm_was_made_gets_another() {
 #[test]
 fn a_full_pool_is_told_of_with_its_numbers() {
     let mut world = making();
-    let spec =
-        json!({"domain": "lan", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
     world
         .pools
         .put("nodes", "", serde_json::from_value(spec).unwrap());
@@ -264,6 +263,67 @@ fn a_template_takes_addresses_from_the_sites_pool_only() {
         let decision = world.admit(&from(group, kind, name));
         assert_eq!(denials(&decision), [("BSP-I009", path)], "{kind} {name}");
     }
+}
+
+#[test]
+fn a_claim_of_a_tenant_is_for_a_pool_of_machines() {
+    let world = World::new();
+    let claim = |group: &str, kind: &str, name: &str| {
+        json!({
+            "apiVersion": "ipam.cluster.x-k8s.io/v1beta2", "kind": "IPAddressClaim",
+            "metadata": {"name": "a"},
+            "spec": {"poolRef": {"apiGroup": group, "kind": kind, "name": name}},
+        })
+    };
+    for (group, kind, name, wanted) in [
+        ("basphere.dev", "AddressPool", "nodes", vec![]),
+        ("basphere.dev", "AddressPool", "openstack", vec![]),
+        (
+            "basphere.dev",
+            "AddressPool",
+            "load-balancers",
+            vec![("BSP-I009", "spec.poolRef")],
+        ),
+        (
+            "ipam.cluster.x-k8s.io",
+            "GlobalInClusterIPPool",
+            "nodes",
+            vec![("BSP-I009", "spec.poolRef")],
+        ),
+    ] {
+        assert_eq!(
+            denials(&world.admit(&claim(group, kind, name))),
+            wanted,
+            "{kind} {name}"
+        );
+    }
+}
+
+#[test]
+fn what_is_marked_for_a_move_keeps_its_address() {
+    let mut world = making();
+    world.apply_all(&[machine("a", json!([{}]))]);
+    let mut marked = world.get(Kind::VSphereMachine, "a").clone();
+    marked["metadata"]["annotations"] = json!({"clusterctl.cluster.x-k8s.io/delete-for-move": ""});
+    world.requester = kim();
+    let path = "metadata.annotations[clusterctl.cluster.x-k8s.io/delete-for-move]";
+    assert_eq!(denials(&world.admit(&marked)), [("BSP-A005", path)]);
+    world.requester = admin();
+    world.apply_all(&[marked]);
+    let state = |world: &World| {
+        world
+            .ledger
+            .borrow()
+            .get("ip.default.10.254.0.32")
+            .unwrap()
+            .spec
+            .state
+    };
+    assert_eq!(state(&world), basphere_core::ipam::State::MovedAway);
+    // At the other end the same address is adopted, and so it is here when the machine comes back.
+    world.stored.clear();
+    world.apply_all(&[machine("a", json!([{"ipAddrs": ["10.254.0.32/21"]}]))]);
+    assert_eq!(state(&world), basphere_core::ipam::State::Reserved);
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn pool(name: &str, spec: Value) -> Value {
 
 fn nodes() -> Value {
     json!({
-        "domain": "lan", "cidr": "10.254.0.0/21", "gateway": "10.254.0.1",
+        "domain": "default", "cidr": "10.254.0.0/21", "gateway": "10.254.0.1",
         "blockSize": 27, "blocksPerTenant": 4,
     })
 }
@@ -51,14 +51,14 @@ fn pools_of_one_domain_do_not_overlap() {
         let object = pool("mine", json!({"domain": domain, "cidr": cidr}));
         world.decide(&request(&world, None, Some(object)))
     };
-    let decision = create("lan", "10.254.4.0/24");
+    let decision = create("default", "10.254.4.0/24");
     assert_eq!(denials(&decision), [("BSP-I011", "spec.cidr")]);
     assert_eq!(
         decision.denials[0].message,
         "it overlaps AddressPool nodes (10.254.0.0/21) of the same domain"
     );
     assert_eq!(denials(&create("elsewhere", "10.254.4.0/24")), []);
-    assert_eq!(denials(&create("lan", "10.254.12.0/24")), []);
+    assert_eq!(denials(&create("default", "10.254.12.0/24")), []);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_is_in_use_is_not_deleted() {
     assert_eq!(
         denials(&delete(pool(
             "load-balancers",
-            json!({"domain": "lan", "cidr": "10.254.8.0/22"})
+            json!({"domain": "default", "cidr": "10.254.8.0/22"})
         ))),
         []
     );
@@ -138,7 +138,7 @@ fn what_is_in_use_is_not_deleted() {
             "metadata": {"name": name}, "spec": spec,
         })
     };
-    let (address, block) = ("ip.lan.10.254.0.32", "block.lan.10.254.0.32-27");
+    let (address, block) = ("ip.default.10.254.0.32", "block.default.10.254.0.32-27");
     let decision = delete(lease(address, None));
     assert_eq!(denials(&decision), [("BSP-I013", "spec.holder")]);
     assert_eq!(
@@ -164,7 +164,7 @@ fn a_lease_is_what_its_name_says_and_of_its_pool() {
         json!({
             "apiVersion": "basphere.dev/v1alpha1", "kind": "AddressLease", "metadata": {"name": name},
             "spec": {
-                "kind": "Address", "domain": "lan", "address": address, "pool": pool, "tenant": tenant,
+                "kind": "Address", "domain": "default", "address": address, "pool": pool, "tenant": tenant,
                 "purpose": "import", "holder": {"kind": "VirtualMachine", "name": "vm"},
                 "state": "Bound", "since": "2026-01-01T00:00:00Z",
             },
@@ -172,7 +172,7 @@ fn a_lease_is_what_its_name_says_and_of_its_pool() {
     };
     for (object, wanted) in [
         (
-            lease("ip.lan.10.254.0.40", "10.254.0.40", "nodes", "kim"),
+            lease("ip.default.10.254.0.40", "10.254.0.40", "nodes", "kim"),
             None,
         ),
         (
@@ -180,15 +180,15 @@ fn a_lease_is_what_its_name_says_and_of_its_pool() {
             Some(("BSP-I014", "metadata.name")),
         ),
         (
-            lease("ip.lan.10.9.0.1", "10.9.0.1", "nodes", "kim"),
+            lease("ip.default.10.9.0.1", "10.9.0.1", "nodes", "kim"),
             Some(("BSP-I014", "spec.address")),
         ),
         (
-            lease("ip.lan.10.254.0.40", "10.254.0.40", "gone", "kim"),
+            lease("ip.default.10.254.0.40", "10.254.0.40", "gone", "kim"),
             Some(("BSP-I014", "spec.address")),
         ),
         (
-            lease("ip.lan.10.254.0.40", "10.254.0.40", "nodes", "lee"),
+            lease("ip.default.10.254.0.40", "10.254.0.40", "nodes", "lee"),
             Some(("BSP-I014", "spec.address")),
         ),
     ] {
