@@ -15,7 +15,7 @@ use crate::objects::{CONTROL_PLANE, Kind};
 /// The resource of leases, below etcd's `/registry/`.
 pub(crate) const LEASES: &str = "basphere.dev/addressleases";
 /// The domain of the machines' network.
-pub(crate) const DOMAIN: &str = "lan";
+pub(crate) const DOMAIN: &str = "default";
 
 /// Who has an address: one device of a machine, or the endpoint of a cluster, whatever object of the
 /// cluster names it.
