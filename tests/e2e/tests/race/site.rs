@@ -111,6 +111,8 @@ impl Site {
             "Group",
             CAPI.1,
         ))?;
+        site.create(&priority_level())?;
+        site.create(&flow_schema())?;
         site.create(&policy())?;
         site.create(&policy_binding())?;
         for number in 0..tenants {
@@ -251,6 +253,41 @@ fn binding(
         "metadata": {"name": name, "namespace": namespace},
         "roleRef": {"apiGroup": API_GROUP, "kind": "ClusterRole", "name": role},
         "subjects": [{"apiGroup": API_GROUP, "kind": subject, "name": subject_name}],
+    })
+}
+
+/// Callers hold seats of the API server while the webhook writes for them: with seats of its own it does
+/// not wait for those who wait for it.
+fn priority_level() -> Value {
+    let queues = json!({"queues": 16, "handSize": 4, "queueLengthLimit": 200});
+    json!({
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "PriorityLevelConfiguration",
+        "metadata": {"name": "basphere"},
+        "spec": {"type": "Limited", "limited": {
+            "nominalConcurrencyShares": 50,
+            "limitResponse": {"type": "Queue", "queuing": queues},
+        }},
+    })
+}
+
+fn flow_schema() -> Value {
+    let account = "system:serviceaccount:basphere-system:basphere-webhook";
+    json!({
+        "apiVersion": "flowcontrol.apiserver.k8s.io/v1",
+        "kind": "FlowSchema",
+        "metadata": {"name": "basphere"},
+        "spec": {
+            "priorityLevelConfiguration": {"name": "basphere"},
+            "matchingPrecedence": 500,
+            "rules": [{
+                "subjects": [{"kind": "User", "user": {"name": account}}],
+                "resourceRules": [{
+                    "verbs": ["*"], "apiGroups": ["*"], "resources": ["*"],
+                    "clusterScope": true, "namespaces": ["*"],
+                }],
+            }],
+        },
     })
 }
 
