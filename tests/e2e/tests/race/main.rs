@@ -203,19 +203,31 @@ fn disturb(
     Ok(())
 }
 
-/// Waits until every lease is bound, or a block.
+/// Waits until every lease is bound, and every machine has an address.
 fn settle(site: &Site) -> Result<()> {
     let delays = DELAYS.grace + DELAYS.grace.max(DELAYS.reuse_after);
     let patience = Duration::try_from(delays)? + MARGIN;
-    let states =
-        "jsonpath={range .items[*]}{.spec.kind} {.spec.state} {.metadata.name}{\"\\n\"}{end}";
-    let mut left = Vec::new();
-    let settled = wait::until("no lease is left over", patience, || {
-        let leases = site.kubectl(&["get", "addressleases", "--output", states], "")?;
-        let lines = leases.lines().map(str::to_owned);
-        left = lines.filter(|line| !line.contains(" Bound ")).collect();
-        Ok(left.is_empty().then_some(()))
-    });
+    let lines = |resource: &str, fields: &str| {
+        let path =
+            format!("jsonpath={{range .items[*]}}{{.metadata.name}} {fields}{{\"\\n\"}}{{end}}");
+        site.kubectl(
+            &["get", resource, "--all-namespaces", "--output", &path],
+            "",
+        )
+    };
+    let mut left: Vec<String> = Vec::new();
+    let settled = wait::until(
+        "no lease is left over and no machine without one",
+        patience,
+        || {
+            let leases = lines("addresslease", "{.spec.state}")?;
+            let machines = lines("vspheremachine", "{.spec.network.devices[*].ipAddrs}")?;
+            let open = leases.lines().filter(|line| !line.ends_with(" Bound"));
+            let bare = machines.lines().filter(|line| !line.ends_with(']'));
+            left = open.chain(bare).map(str::to_owned).collect();
+            Ok(left.is_empty().then_some(()))
+        },
+    );
     settled.with_context(|| format!("{left:#?}"))
 }
 
