@@ -2,6 +2,7 @@
 
 mod command;
 mod difference;
+mod e2e;
 mod fuzz;
 mod tour;
 mod up;
@@ -21,12 +22,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    E2e(e2e::Arguments),
     Fuzz(fuzz::Arguments),
     Up(up::Arguments),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
+        Task::E2e(arguments) => e2e::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Up(arguments) => up::run(&arguments),
     };

@@ -5,6 +5,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -18,6 +19,7 @@ use crate::progress::Progress;
 use crate::users::{MASTERS, Users, environment};
 use crate::wait;
 use crate::watchdog::{Guarded, Janitor};
+use crate::webhook::Stop;
 
 const READY: Duration = Duration::from_secs(90);
 const SERVED: Duration = Duration::from_secs(60);
@@ -27,10 +29,34 @@ const ATTEMPTS: usize = 5;
 const GRACE_SECONDS: u32 = 2;
 
 /// How a control plane is started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// What is said on standard error meanwhile.
     pub progress: Progress,
+    /// How kube-apiserver is started otherwise than usual.
+    pub api_server: ApiServer,
+}
+
+/// How kube-apiserver is started otherwise than usual.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApiServer {
+    /// Further flags, such as `--request-timeout=10s`.
+    pub flags: &'static [&'static str],
+    /// Environment variables.
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
+/// How to talk to etcd itself, past the API server: by mutual TLS.
+#[derive(Debug, Clone)]
+pub struct Etcd {
+    /// Its URL.
+    pub server: String,
+    /// The CA of its certificate, in PEM.
+    pub ca: PathBuf,
+    /// The certificate of whoever asks, in PEM.
+    pub certificate: PathBuf,
+    /// Its private key, in PEM.
+    pub key: PathBuf,
 }
 
 /// A running etcd and kube-apiserver, alone on free ports of the loopback address.
@@ -46,8 +72,10 @@ pub struct ControlPlane {
 
 #[derive(Debug)]
 struct Running {
-    kube_apiserver: Guarded,
+    kube_apiserver: Mutex<Guarded>,
+    kube_apiserver_command: Command,
     etcd: Guarded,
+    etcd_port: u16,
     server: String,
     admin: User,
 }
@@ -71,7 +99,7 @@ impl ControlPlane {
             Pki::create(&directory.join("pki"))?,
         );
         for _ in 0..ATTEMPTS {
-            if let Some(running) = attempt(&assets, &users, &janitor)? {
+            if let Some(running) = attempt(&assets, &users, &janitor, options.api_server)? {
                 return Ok(Self {
                     running,
                     users,
@@ -104,6 +132,40 @@ impl ControlPlane {
     #[must_use]
     pub fn webhook_client_ca(&self) -> PathBuf {
         self.users.pki().path("webhook-client-ca.crt")
+    }
+
+    /// etcd itself: what the API server stores, and all that it ever stored.
+    #[must_use]
+    pub fn etcd(&self) -> Etcd {
+        let pki = self.users.pki();
+        let pair = pki.pair("etcd");
+        Etcd {
+            server: format!("https://127.0.0.1:{}", self.running.etcd_port),
+            ca: pki.path("etcd-ca.crt"),
+            certificate: pair.certificate,
+            key: pair.key,
+        }
+    }
+
+    /// Ends the API server and starts it again, on the same port and with what it had stored, and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it does not become ready again, or another process took its port meanwhile.
+    pub fn restart_api_server(&self, how: Stop) -> Result<()> {
+        let running = &self.running;
+        {
+            let mut process = running.kube_apiserver();
+            match how {
+                Stop::Terminate => process.terminate()?,
+                Stop::Kill => process.kill()?,
+            };
+            let command = &running.kube_apiserver_command;
+            *process = self.spawn(command, "kube-apiserver", GRACE_SECONDS)?;
+        }
+        match running.wait(&self.bin_directory())? {
+            Readiness::Ready => Ok(()),
+            Readiness::PortTaken => bail!("another process took the API server's port"),
+        }
     }
 
     /// The user `admin`, in group `system:masters`.
@@ -191,7 +253,12 @@ impl ControlPlane {
 }
 
 /// Starts both on fresh ports. `None` when another process was quicker to take one.
-fn attempt(assets: &Assets, users: &Users, janitor: &Janitor) -> Result<Option<Running>> {
+fn attempt(
+    assets: &Assets,
+    users: &Users,
+    janitor: &Janitor,
+    api_server: ApiServer,
+) -> Result<Option<Running>> {
     let directory = janitor.directory();
     let [etcd_port, peer_port, port] = free_ports()?;
     let pki = users.pki();
@@ -204,19 +271,19 @@ fn attempt(assets: &Assets, users: &Users, janitor: &Janitor) -> Result<Option<R
     // Both at once: the API server waits for etcd by itself.
     let etcd = etcd(assets, pki, &data, etcd_port, peer_port);
     let etcd = spawn(janitor, &etcd, "etcd", GRACE_SECONDS)?;
-    let kube_apiserver = kube_apiserver(assets, pki, &admission, etcd_port, port);
-    let kube_apiserver = spawn(janitor, &kube_apiserver, "kube-apiserver", GRACE_SECONDS)?;
+    let mut command = kube_apiserver(assets, pki, &admission, etcd_port, port);
+    command.args(api_server.flags);
+    command.envs(api_server.environment.iter().copied());
+    let kube_apiserver = spawn(janitor, &command, "kube-apiserver", GRACE_SECONDS)?;
     let running = Running {
-        kube_apiserver,
+        kube_apiserver: Mutex::new(kube_apiserver),
+        kube_apiserver_command: command,
         etcd,
+        etcd_port,
         server,
         admin,
     };
-    let ready = wait::until("the API server is ready", READY, || {
-        running.readiness(&directory.join("bin"))
-    });
-    let tail = || running.kube_apiserver.log_tail();
-    match ready.map_err(|error| anyhow!("{error:#}\nkube-apiserver's log ends:\n{}", tail()))? {
+    match running.wait(&directory.join("bin"))? {
         Readiness::Ready => Ok(Some(running)),
         Readiness::PortTaken => Ok(None),
     }
@@ -228,11 +295,24 @@ enum Readiness {
 }
 
 impl Running {
+    fn kube_apiserver(&self) -> MutexGuard<'_, Guarded> {
+        self.kube_apiserver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the API server is ready, or told that its port was taken.
+    fn wait(&self, bin: &Path) -> Result<Readiness> {
+        let ready = wait::until("the API server is ready", READY, || self.readiness(bin));
+        ready.map_err(|error| {
+            let tail = self.kube_apiserver().log_tail();
+            anyhow!("{error:#}\nkube-apiserver's log ends:\n{tail}")
+        })
+    }
+
     fn readiness(&self, bin: &Path) -> Result<Option<Readiness>> {
-        for (name, process) in [
-            ("etcd", &self.etcd),
-            ("kube-apiserver", &self.kube_apiserver),
-        ] {
+        let kube_apiserver = self.kube_apiserver();
+        for (name, process) in [("etcd", &self.etcd), ("kube-apiserver", &*kube_apiserver)] {
             if let Some(status) = process.try_wait()? {
                 if process.lost_its_port() {
                     return Ok(Some(Readiness::PortTaken));
@@ -243,6 +323,7 @@ impl Running {
                 );
             }
         }
+        drop(kube_apiserver);
         let answer = run(
             kubectl(bin, &self.admin)?.args(["get", "--raw", "/readyz"]),
             "",

@@ -115,7 +115,12 @@ pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
     written.with_context(|| format!("writing {}", path.display()))
 }
 
-fn leaf(common_name: &str, organization: Option<&str>, names: &[&str], usage: Usage) -> Leaf {
+pub(crate) fn leaf(
+    common_name: &str,
+    organization: Option<&str>,
+    names: &[&str],
+    usage: Usage,
+) -> Leaf {
     Leaf {
         common_name: common_name.to_owned(),
         organizations: organization.into_iter().map(str::to_owned).collect(),

@@ -5,11 +5,12 @@ use std::process::{Command, ExitStatus};
 
 use anyhow::{Context, Result};
 
-use crate::control_plane::{ControlPlane, Options, link};
+use crate::control_plane::{ApiServer, ControlPlane, Options, link};
 use crate::crds::{ApiVersion, Crds};
 use crate::kubectl::User;
 use crate::progress::Progress;
 use crate::project::{self, Binaries, PLUGIN, WEBHOOK};
+use crate::replicas::Replicas;
 use crate::tenancy::{self, ADMINS, TENANTS, WEBHOOK_ACCOUNT, WEBHOOK_GROUP};
 use crate::webhook::{Stop, Webhook};
 
@@ -22,6 +23,8 @@ pub struct SandboxOptions {
     pub webhook: bool,
     /// What is said on standard error meanwhile.
     pub progress: Progress,
+    /// How kube-apiserver is started otherwise than usual.
+    pub api_server: ApiServer,
 }
 
 impl Default for SandboxOptions {
@@ -30,6 +33,7 @@ impl Default for SandboxOptions {
             api_version: ApiVersion::default(),
             webhook: true,
             progress: Progress::default(),
+            api_server: ApiServer::default(),
         }
     }
 }
@@ -61,7 +65,10 @@ impl Sandbox {
         crds.add_directory(&deploy()?.join("crds"))?;
         // Metal3's own are in no module that can be had.
         crds.add_directory(&project::root()?.join("tests/harness/crds"))?;
-        let control_plane = ControlPlane::start(&Options { progress })?;
+        let control_plane = ControlPlane::start(&Options {
+            progress,
+            api_server: options.api_server,
+        })?;
         install(&control_plane, &crds, progress)?;
         let webhook = binaries
             .map(|binaries| start_webhook(&control_plane, &binaries, progress))
@@ -157,6 +164,18 @@ impl Sandbox {
     #[must_use]
     pub fn webhook_log(&self) -> PathBuf {
         self.control_plane.log("webhook")
+    }
+
+    /// So many processes of the webhook that serve one certificate, as the replicas of an installation do; none is started
+    /// yet, and nobody registers them. `arguments` are further ones of `serve`.
+    ///
+    /// # Errors
+    /// When the webhook cannot be built, or its certificate not be written.
+    pub fn replicas(&self, count: usize, arguments: &[&str]) -> Result<Replicas<'_>> {
+        let binaries = Binaries::locate(Progress::default())?;
+        let user = self.control_plane.user(WEBHOOK_ACCOUNT, &[WEBHOOK_GROUP])?;
+        let binary = binaries.path(WEBHOOK)?;
+        Replicas::new(&self.control_plane, binary, &user, count, arguments)
     }
 
     fn webhook(&self) -> Result<&Webhook> {

@@ -160,7 +160,7 @@ fn wait_until_ready(control_plane: &ControlPlane, process: &Guarded, ports: Port
 }
 
 /// Whether `GET /readyz` is answered with 200.
-fn is_ready(port: u16) -> bool {
+pub(crate) fn is_ready(port: u16) -> bool {
     // Nobody listens yet, or has not answered in time: not ready, whatever the reason.
     get_status_line(port, "/readyz").is_ok_and(|line| line.starts_with("HTTP/1.1 200"))
 }

@@ -1,0 +1,274 @@
+//! One request of a client, and what its answer means.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::{Client, Error};
+use serde_json::Value;
+
+use crate::etcd::Etcd;
+use crate::objects::{Kind, REFUSED_MESSAGE};
+use crate::refusals::{Asked, Refusal};
+
+/// The refusals that history must bear out.
+const JUDGED: [&str; 5] = ["BSP-I001", "BSP-I002", "BSP-I003", "BSP-I004", "BSP-I005"];
+
+/// What a request came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Stored, or deleted.
+    Done(Value),
+    /// Refused; nothing was stored.
+    Refused,
+    /// No answer, or one that does not tell whether it was done.
+    Unknown,
+}
+
+/// When something was killed: from then until it was whole again.
+#[derive(Debug, Default)]
+pub(crate) struct Disturbances {
+    spans: Mutex<Vec<(Instant, Option<Instant>)>>,
+}
+
+impl Disturbances {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Instant, Option<Instant>)>> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.lock().push((Instant::now(), None));
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(last) = self.lock().last_mut() {
+            last.1 = Some(Instant::now());
+        }
+    }
+
+    fn overlap(&self, begun: Instant) -> bool {
+        let spans = self.lock();
+        spans
+            .iter()
+            .any(|(_, end)| end.is_none_or(|end| end >= begun))
+    }
+}
+
+/// What the answers were.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    /// How often each kind of answer came.
+    pub(crate) answers: BTreeMap<String, usize>,
+    pub(crate) refusals: Vec<Refusal>,
+    /// Answers that nothing excuses.
+    pub(crate) unexpected: Vec<String>,
+    /// The longest that a request took, in milliseconds.
+    pub(crate) slowest: u128,
+}
+
+/// Sends requests and takes note of their answers.
+pub(crate) struct Requests {
+    etcd: Etcd,
+    pub(crate) disturbances: Disturbances,
+    tally: Mutex<Tally>,
+    version: &'static str,
+}
+
+/// One request on its way.
+struct Sent {
+    begun: Instant,
+    revision: i64,
+}
+
+impl Requests {
+    pub(crate) fn new(etcd: Etcd, version: &'static str) -> Self {
+        Self {
+            etcd,
+            disturbances: Disturbances::default(),
+            tally: Mutex::default(),
+            version,
+        }
+    }
+
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn api(&self, client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
+        let path = kind.path();
+        let resource = ApiResource {
+            group: kind.group().to_owned(),
+            version: self.version.to_owned(),
+            api_version: format!("{}/{}", kind.group(), self.version),
+            kind: kind.kind().to_owned(),
+            plural: path.split('/').next_back().unwrap_or_default().to_owned(),
+        };
+        Api::namespaced_with(client.clone(), namespace, &resource)
+    }
+
+    pub(crate) async fn create(
+        &self,
+        client: &Client,
+        kind: Kind,
+        object: &Value,
+        asked: &Asked,
+    ) -> Result<Outcome> {
+        let api = self.api(client, &namespace(asked), kind);
+        let object: DynamicObject = serde_json::from_value(object.clone())?;
+        let sent = self.send().await?;
+        let answer = api.create(&PostParams::default(), &object).await;
+        self.take("created", answer, sent, asked).await
+    }
+
+    pub(crate) async fn patch(
+        &self,
+        client: &Client,
+        kind: Kind,
+        patch: &Value,
+        asked: &Asked,
+    ) -> Result<Outcome> {
+        let api = self.api(client, &namespace(asked), kind);
+        let sent = self.send().await?;
+        let parameters = PatchParams::default();
+        let answer = api
+            .patch(&asked.name, &parameters, &Patch::Merge(patch))
+            .await;
+        self.take("patched", answer, sent, asked).await
+    }
+
+    pub(crate) async fn delete(
+        &self,
+        client: &Client,
+        kind: Kind,
+        asked: &Asked,
+    ) -> Result<Outcome> {
+        let api = self.api(client, &namespace(asked), kind);
+        let sent = self.send().await?;
+        let answer = api.delete(&asked.name, &DeleteParams::default()).await;
+        let answer = answer.map(|deleted| {
+            // What has finalizers comes back as it is now.
+            deleted.left().unwrap_or_else(|| DynamicObject {
+                types: None,
+                metadata: kube::core::ObjectMeta::default(),
+                data: Value::Null,
+            })
+        });
+        self.take("deleted", answer, sent, asked).await
+    }
+
+    async fn send(&self) -> Result<Sent> {
+        let revision = self.etcd.revision().await?;
+        Ok(Sent {
+            begun: Instant::now(),
+            revision,
+        })
+    }
+
+    async fn take(
+        &self,
+        done: &str,
+        answer: Result<DynamicObject, Error>,
+        sent: Sent,
+        asked: &Asked,
+    ) -> Result<Outcome> {
+        let took = sent.begun.elapsed().as_millis();
+        let error = match answer {
+            Ok(object) => {
+                let mut tally = self.tally();
+                tally.slowest = tally.slowest.max(took);
+                *tally.answers.entry(done.to_owned()).or_default() += 1;
+                return Ok(Outcome::Done(serde_json::to_value(object)?));
+            }
+            Err(error) => error,
+        };
+        let until = self.etcd.revision().await?;
+        let is_disturbed = self.disturbances.overlap(sent.begun);
+        let mut tally = self.tally();
+        tally.slowest = tally.slowest.max(took);
+        Ok(tally.refused(&error, asked, (sent.revision, until), is_disturbed))
+    }
+}
+
+impl Tally {
+    fn refused(
+        &mut self,
+        error: &Error,
+        asked: &Asked,
+        revisions: (i64, i64),
+        is_disturbed: bool,
+    ) -> Outcome {
+        let (status, message) = match error {
+            Error::Api(status) => (status.code, status.message.clone()),
+            other => (0, format!("{other:?}")),
+        };
+        let codes = codes(&message);
+        let answer = match codes.as_slice() {
+            _ if message.contains(REFUSED_MESSAGE) => "the race's own policy".to_owned(),
+            [] if status == 0 => "no answer".to_owned(),
+            [] => format!("{status}"),
+            codes => codes.join(" "),
+        };
+        let is_judged =
+            !codes.is_empty() && codes.iter().all(|code| JUDGED.contains(&code.as_str()));
+        let is_excused = message.contains(REFUSED_MESSAGE)
+            || is_judged
+            || (asked.is_absent && status == 404)
+            // The API server has too much to do; the gate was not even asked.
+            || (status == 429 && codes.is_empty())
+            || (is_disturbed && is_passing(status, &codes));
+        if !is_excused {
+            let Asked { kind, name, .. } = asked;
+            self.unexpected
+                .push(format!("{kind} {name}: {status} {message}"));
+        }
+        if is_judged {
+            self.refusals.extend(codes.iter().map(|code| Refusal {
+                code: code.clone(),
+                message: message.clone(),
+                asked: asked.clone(),
+                revisions,
+            }));
+        }
+        let suffix = if is_disturbed {
+            " (while something was down)"
+        } else {
+            ""
+        };
+        *self.answers.entry(format!("{answer}{suffix}")).or_default() += 1;
+        match status {
+            400..=499 if status != 408 => Outcome::Refused,
+            500 | 503 if !codes.is_empty() => Outcome::Refused,
+            _ => Outcome::Unknown,
+        }
+    }
+}
+
+/// What may be answered while something is down: try again.
+fn is_passing(status: u16, codes: &[String]) -> bool {
+    // Where no process completes a machine, one may be left that would take its address away.
+    const PASSING: [&str; 4] = ["BSP-I008", "BSP-R003", "BSP-R004", "BSP-R006"];
+    if codes.is_empty() {
+        // An object whose creation was not answered may be there, or not.
+        // An API server that has just begun knows of no rights yet.
+        return matches!(status, 0 | 403 | 404 | 409 | 429) || status >= 500;
+    }
+    codes.iter().all(|code| PASSING.contains(&code.as_str()))
+}
+
+/// The codes that a message names.
+fn codes(message: &str) -> Vec<String> {
+    let parts = message.split("[BSP-").skip(1);
+    let mut codes: Vec<_> = parts
+        .filter_map(|part| Some(format!("BSP-{}", part.split(']').next()?)))
+        .collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
+fn namespace(asked: &Asked) -> String {
+    format!("user-{}", asked.tenant)
+}
