@@ -5,6 +5,7 @@
 //! manifest cannot say less or more than the code. `deploy/install.yaml` is its committed form.
 
 mod rbac;
+mod seats;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
         json(rbac::cluster_role_binding())?,
         json(rbac::role())?,
         json(rbac::role_binding())?,
+        json(seats::priority_level())?,
+        json(seats::flow_schema())?,
         json(workload::service())?,
         json(workload::disruption_budget())?,
         json(workload::deployment())?,

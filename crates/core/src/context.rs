@@ -13,7 +13,7 @@ use crate::ipam::{
 };
 use crate::json::{is_unset, labels, text_at};
 use crate::site::{Site, Trust};
-use crate::{Kind, Lookup, Operation, Request, Snapshot, keys};
+use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys};
 
 /// A request, the snapshot it is decided over, and the look-ups that the snapshot could not answer.
 #[derive(Debug)]
@@ -208,6 +208,13 @@ impl<'a> Context<'a> {
     pub(crate) fn other(&self, kind: Kind, name: &str) -> Option<&'a Facts> {
         let is_own = self.kind() == kind && self.request.name == name;
         if is_own { None } else { self.get(kind, name) }
+    }
+
+    /// Whether an address that stands in the object may lie in any block that nobody has: an admin brings
+    /// it along, or it was shown a moment ago by a dry-run that reserved nothing.
+    pub(crate) fn opens_blocks(&self) -> bool {
+        let is_shown = self.request.dry_run && self.request.phase == Phase::Validate;
+        is_shown || self.is_adoption()
     }
 
     /// Whether the topology controller only asks what would come of a change: nothing is reserved for

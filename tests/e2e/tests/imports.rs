@@ -121,10 +121,11 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
         .count();
     ensure!(objects == 1 + 3 + 1 + 3 + 6, "{first}");
 
-    let versions = "kubectl get sites,tenants,addresspools,addressleases -o jsonpath='{.items[*].metadata.resourceVersion}'";
-    // The Site's status is the webhook's to write, in its own time.
-    let versions = versions.replace("sites,", "");
-    let before = bastion.shell(&versions)?.stdout()?;
+    // Once the controllers have seen whose the blocks are, nobody writes any more but to a status.
+    let seen = "kubectl wait addressleases -l basphere.dev/slot=block --for=jsonpath='{.spec.holder.uid}' --timeout=30s";
+    bastion.shell(seen)?.stdout()?;
+    let versions = "kubectl get tenants,addresspools,addressleases -o jsonpath='{.items[*].metadata.generation}'";
+    let before = bastion.shell(versions)?.stdout()?;
     for again in [&full, &format!("{import} --pool nodes --apply")] {
         let said = bastion.shell(again)?.stdout()?;
         let changed = said
@@ -138,7 +139,7 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
             .count();
         ensure!(!changed && same == expected, "{said}");
     }
-    ensure!(bastion.shell(&versions)?.stdout()? == before);
+    ensure!(bastion.shell(versions)?.stdout()? == before);
 
     // A lease of a pool or a kind that the bastion does not know stays out.
     bastion

@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::inventory::Facts;
 use crate::ipam::{Capacity, Pool, Purpose, State, capacity};
 use crate::json::{is_unset, text_at};
-use crate::site::Trust;
+use crate::site::{NetworkAddresses, Trust};
 use crate::{Code, Kind};
 
 /// The machines that an object asks for.
@@ -154,7 +154,9 @@ fn judge(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, name: &str
     let Some(cluster) = cluster_of(context, name, facts) else {
         return;
     };
-    let Some(pools) = of_cluster(context, &cluster) else {
+    let Some(pools) =
+        of_cluster(context, &cluster).or_else(|| of_topology_cluster(context, &cluster))
+    else {
         return;
     };
     let name_of_pool = pools.nodes.as_deref();
@@ -175,12 +177,19 @@ fn judge(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, name: &str
     let message = words(pool, &capacity, wanted, usable, held);
     let hint = match u64::try_from(usable) {
         Ok(usable) => format!(
-            "{} addresses less would fit; ask an admin for more",
+            "ask for {} less, or an admin for more",
             wanted.saturating_sub(usable)
         ),
         Err(_) => "ask an admin for more".to_owned(),
     };
     draft.found(Code::CapacityExceeded, pointer, message, Some(hint));
+}
+
+/// A Cluster of a topology gets its infrastructure later; on a site with vSphere it stands there.
+fn of_topology_cluster<'a>(context: &Context<'a>, cluster: &Facts) -> Option<&'a NetworkAddresses> {
+    let is_new = cluster.infrastructure_ref.is_none() && cluster.demand != Demand::default();
+    let vsphere = context.site().spec().vsphere.as_ref();
+    vsphere.filter(|_| is_new).map(|vsphere| &vsphere.addresses)
 }
 
 fn words(pool: &Pool, capacity: &Capacity, wanted: u64, usable: u128, held: u128) -> String {
@@ -190,7 +199,7 @@ fn words(pool: &Pool, capacity: &Capacity, wanted: u64, usable: u128, held: u128
     );
     if pool.spec().block_size.is_some() {
         text.push_str(&format!(
-            " ({} blocks and {} further ones)",
+            " (blocks: {}, further ones: {})",
             capacity.blocks, capacity.further_blocks
         ));
     }
@@ -227,7 +236,8 @@ fn wanted(
     let inventory = context.inventory();
     let own = (context.kind(), name);
     let is_pools = |cluster: &Facts| {
-        of_cluster(context, cluster).and_then(|pools| pools.nodes.as_deref()) == Some(pool)
+        let pools = of_cluster(context, cluster).or_else(|| of_topology_cluster(context, cluster));
+        pools.and_then(|pools| pools.nodes.as_deref()) == Some(pool)
     };
     let mut topologies: BTreeMap<&str, Demand> = BTreeMap::new();
     let mut clusters: BTreeSet<&str> = BTreeSet::new();

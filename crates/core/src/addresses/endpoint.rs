@@ -126,14 +126,27 @@ impl<'a> Claimant<'a> {
         address: IpAddr,
     ) -> Result<(), Refusal> {
         let asker = self.asker();
-        context.at_desk(|desk| {
-            desk.take_over(&self.before, &asker);
-            if context.is_adoption() {
-                desk.carried(pool, address, &asker)
-            } else {
-                desk.named(pool, address, &asker)
+        context
+            .at_desk(|desk| {
+                desk.take_over(&self.before, &asker);
+                if context.opens_blocks() {
+                    desk.carried(pool, address, &asker)
+                } else {
+                    desk.named(pool, address, &asker)
+                }
+            })
+            .map_err(|refusal| self.unless_rival(refusal))
+    }
+
+    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between:
+    /// the next attempt takes that.
+    fn unless_rival(&self, refusal: Refusal) -> Refusal {
+        match &refusal {
+            Refusal::Held { by: Some(by) } if self.before.iter().any(|it| it.is(by)) => {
+                Refusal::Rival
             }
-        })
+            _ => refusal,
+        }
     }
 
     /// Makes an address that is stored the cluster's, if nobody has it.

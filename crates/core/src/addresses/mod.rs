@@ -230,6 +230,7 @@ fn refused(draft: &mut Draft<'_>, pointer: &str, refusal: &Refusal) {
     let code = match refusal {
         Refusal::Exhausted { .. } => Code::AddressesExhausted,
         Refusal::ReservedInVain { .. } => Code::ReservedInVain,
+        Refusal::Rival => Code::ReservationFailed,
         Refusal::Held { .. } | Refusal::Cooling { .. } => Code::AddressTaken,
         Refusal::NotOffered { .. } | Refusal::OutsideBlocks { .. } => Code::AddressNotOffered,
     };
@@ -238,7 +239,9 @@ fn refused(draft: &mut Draft<'_>, pointer: &str, refusal: &Refusal) {
 
 /// An address as it stands in an object, with or without the length of a prefix.
 fn address(text: &str) -> Option<IpAddr> {
-    text.split('/').next()?.parse().ok()
+    let address: IpAddr = text.split('/').next()?.parse().ok()?;
+    // `::ffff:10.0.0.1` is 10.0.0.1 in other clothes.
+    Some(address.to_canonical())
 }
 
 /// Whether what stands at a pointer is what was stored.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{address, machine, of_object, pool, refuse_pool, refused, tenant};
+use super::{address, is_unchanged, machine, of_object, pool, refuse_pool, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::ipam::{Asker, Pool, Refusal, Selection, State};
@@ -40,6 +40,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = of_object(context, draft).and_then(|pools| pools.nodes.as_deref()) else {
         return;
     };
+    put_devices_back(context, draft);
     for index in 0..device_count(draft, DEVICES) {
         let device = format!("{DEVICES}/{index}");
         put_back(context, draft, &device);
@@ -48,6 +49,24 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         } else if is_lost(context, draft, pool_name, index, &device) {
             replace(context, draft, pool_name, index, &device);
         }
+    }
+}
+
+/// The list is atomic: who sends it without devices takes them, and their addresses, from the machine.
+fn put_devices_back(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let stored = draft.old().and_then(|old| old.pointer(DEVICES));
+    let stored = stored
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
+    if context.trust() == Trust::Admin {
+        return;
+    }
+    let count = draft
+        .get(DEVICES)
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
+    for device in stored.iter().skip(count) {
+        draft.push(DEVICES, device.clone());
     }
 }
 
@@ -237,8 +256,8 @@ fn check_address(
     let Ok(pool) = context.pool(pool_name) else {
         return;
     };
-    // Addresses of another network are nobody's leases.
     if !pool.has(address) {
+        check_elsewhere(context, draft, pool, device, pointer);
         return;
     }
     let tenant = tenant(context);
@@ -264,7 +283,7 @@ fn check_address(
         }
         _ => {
             let claimed = context.at_desk(|desk| {
-                if context.is_adoption() {
+                if context.opens_blocks() {
                     desk.carried(pool, address, &asker)
                 } else {
                     desk.named(pool, address, &asker)
@@ -274,6 +293,25 @@ fn check_address(
                 refused(draft, pointer, &refusal);
             }
         }
+    }
+}
+
+/// Addresses of another network are nobody's leases; on the site's own they are nobody's to take.
+fn check_elsewhere(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pool: &Pool,
+    device: usize,
+    pointer: &str,
+) {
+    let network = draft.text(&format!("{DEVICES}/{device}/networkName"));
+    let site = context.site().spec().vsphere.as_ref();
+    let is_sites = network.is_none_or(|network| site.is_some_and(|site| site.network == network));
+    if is_sites && context.trust() != Trust::Admin && !is_unchanged(draft, pointer) {
+        let refusal = Refusal::NotOffered {
+            pool: pool.name().to_owned(),
+        };
+        refused(draft, pointer, &refusal);
     }
 }
 

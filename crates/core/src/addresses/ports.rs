@@ -57,15 +57,26 @@ fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, list: &st
     };
     match context.at_desk(|desk| desk.address(pool, &asker)) {
         Ok(address) => {
-            let subnet = cloud(context, draft).and_then(|cloud| cloud.subnet.as_deref());
+            let subnet = subnet(context, draft);
             let mut fixed = json!({"ipAddress": address.to_string()});
             if let (Some(subnet), Some(fields)) = (subnet, fixed.as_object_mut()) {
-                fields.insert("subnet".to_owned(), reference(context, subnet));
+                fields.insert("subnet".to_owned(), reference(context, &subnet));
             }
             draft.set(list, json!([fixed]));
         }
         Err(refusal) => refused(draft, list, &refusal),
     }
+}
+
+/// The subnet that the Site names; v1alpha7 wants one, and CAPO calls that of a cluster like this.
+fn subnet(context: &Context<'_>, draft: &Draft<'_>) -> Option<String> {
+    let named = cloud(context, draft).and_then(|cloud| cloud.subnet.clone());
+    let is_wanted = context.request.subject.version == ApiVersion::V1Alpha7;
+    named.or_else(|| {
+        let (cluster, _) = context.cluster_of(context.request.object.as_ref()?)?;
+        let namespace = &context.request.namespace;
+        is_wanted.then(|| format!("k8s-clusterapi-cluster-{namespace}-{cluster}"))
+    })
 }
 
 /// A subnet as each version refers to it, by name.
@@ -119,7 +130,7 @@ fn check_address(
         return;
     }
     let claimed = context.at_desk(|desk| {
-        if context.is_adoption() {
+        if context.opens_blocks() {
             desk.carried(pool, address, &asker)
         } else {
             desk.named(pool, address, &asker)

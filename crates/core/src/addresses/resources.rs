@@ -136,8 +136,6 @@ fn check_shrunk(context: &Context<'_>, draft: &mut Draft<'_>, pool: &Pool) {
 fn is_held(pool: &Pool, lease: &Lease) -> bool {
     let span = lease.slot.span;
     match lease.slot.kind {
-        // An import may hold what the pool does not hand out, such as the broadcast address.
-        SlotKind::Address if lease.spec.purpose == Purpose::Import => pool.has(span.first()),
         SlotKind::Address | SlotKind::Range => pool.size_within(span) == span.size(),
         SlotKind::Block => pool.size_within(span) > 0,
         SlotKind::Network => true,

@@ -148,16 +148,20 @@ impl Pool {
         if errors.is_empty() && offered.is_empty() {
             errors.push(PoolError::new("spec", "no address is left to hand out"));
         }
-        if errors.is_empty() {
-            let name = name.to_owned();
-            Ok(Self {
-                name,
-                spec,
-                offered,
-            })
-        } else {
-            Err(errors)
+        if !errors.is_empty() {
+            return Err(errors);
         }
+        let name = name.to_owned();
+        let pool = Self {
+            name,
+            spec,
+            offered,
+        };
+        if pool.spec.range_size.is_some() && pool.next_range(0).is_none() {
+            let message = "no range of this size is to be had";
+            return Err(vec![PoolError::new("spec.rangeSize", message)]);
+        }
+        Ok(pool)
     }
 
     /// Its name.
@@ -343,7 +347,24 @@ fn check_numbers(spec: &PoolSpec, network: Span, errors: &mut Vec<PoolError>) {
             format!("{gateway} and spec.cidr are of two families"),
         );
     }
+    if let Some(gateway) = spec.gateway
+        && gateway.is_ipv6() == network.is_v6()
+        && !network.has(gateway)
+    {
+        error("spec.gateway", format!("{gateway} is not within spec.cidr"));
+    }
+    if spec.cidr.trunc() != spec.cidr {
+        let message = format!(
+            "{} is an address of {}; write that",
+            spec.cidr,
+            spec.cidr.trunc()
+        );
+        error("spec.cidr", message);
+    }
     let prefix = spec.cidr.prefix_len();
+    if prefix == 0 {
+        error("spec.cidr", "the whole Internet is no pool".to_owned());
+    }
     match spec.block_size {
         // Somebody who counts addresses means another number.
         Some(size) if size <= prefix || size >= longest => error(

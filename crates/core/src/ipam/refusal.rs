@@ -46,6 +46,8 @@ pub enum Refusal {
         /// The tenant's blocks.
         blocks: Vec<String>,
     },
+    /// What stood for the Cluster has it, and the Cluster has got another meanwhile.
+    Rival,
     /// Machines that were refused elsewhere have reserved enough.
     ReservedInVain {
         /// Who asks for them.
@@ -63,7 +65,7 @@ impl Refusal {
     /// Whether the same request may pass a little later, without anybody doing anything.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::ReservedInVain { .. })
+        matches!(self, Self::ReservedInVain { .. } | Self::Rival)
     }
 
     /// What would pass, or whom to ask.
@@ -85,6 +87,7 @@ impl Refusal {
                 "leave it out, a free one is filled in".to_owned()
             }
             Self::Cooling { .. } => "leave it out, or wait".to_owned(),
+            Self::Rival => "try again".to_owned(),
             Self::OutsideBlocks { blocks } if blocks.is_empty() => {
                 "leave it out, a free one is filled in".to_owned()
             }
@@ -125,6 +128,7 @@ impl fmt::Display for Refusal {
                 }
             }
             Self::Held { by: Some(holder) } => write!(f, "{holder} has this address"),
+            Self::Rival => f.write_str("the cluster got another address at the same moment"),
             Self::Held { by: None } => f.write_str("another tenant has this address"),
             Self::Cooling { is_own: true } => {
                 f.write_str("its last holder has only just gone, and neighbours still know it")

@@ -129,6 +129,10 @@ pub(crate) fn machine_set(version: &str, cluster: &str, replicas: usize) -> Valu
     });
     let mut set = object(Kind::MachineSet, version, &name, spec);
     set["metadata"]["labels"] = labels;
+    set["metadata"]["ownerReferences"] = json!([{
+        "apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "MachineDeployment",
+        "name": name, "uid": format!("deployment-{name}"),
+    }]);
     set
 }
 

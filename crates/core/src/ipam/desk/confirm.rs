@@ -1,9 +1,13 @@
 //! What only all leases together tell, looked at again once claims were carried out.
 
+use crate::ipam::delay::Delay;
 use crate::ipam::lease::{Claim, Purpose, State};
 use crate::ipam::ledger::{Ledger, Selection};
 use crate::ipam::pools::Pools;
 use crate::ipam::slot::SlotKind;
+
+/// For so long two reservations of one endpoint are taken for rivals.
+const RIVALRY: Delay = Delay::seconds(120);
 
 /// Whether claims that were carried out may stand: nobody else has reserved another endpoint for the
 /// same cluster meanwhile, and no tenant has more blocks than the pool allows. `ledger` must have
@@ -17,6 +21,10 @@ pub fn stands(ledger: &Ledger, claims: &[Claim], pools: &Pools) -> bool {
                 .of_holder(&lease.spec.holder)
                 .filter(|other| other.spec.purpose == Purpose::Endpoint)
                 .filter(|other| matches!(other.spec.state, State::Reserved | State::Bound))
+                // What an admin changes has been there for long.
+                .filter(|other| {
+                    lease.spec.since.duration_since(other.spec.since) < RIVALRY.duration()
+                })
                 .all(|other| other.slot == lease.slot),
             Purpose::Block => {
                 let most = pools

@@ -44,11 +44,11 @@ fn nodes_surge_and_the_clusters_own_address_must_fit() {
     assert_eq!(
         decision.denials[0].message,
         "pool nodes: all machines of the tenant, those that rollouts add and the clusters' own addresses \
-         would be 17, and 16 are to be had (1 blocks and 0 further ones)"
+         would be 17, and 16 are to be had (blocks: 1, further ones: 0)"
     );
     assert_eq!(
         decision.denials[0].hint.as_deref(),
-        Some("1 addresses less would fit; ask an admin for more")
+        Some("ask for 1 less, or an admin for more")
     );
     // A rollout that replaces before it adds takes no more.
     assert_eq!(denials(&world.admit(&deployment(11, json!(0)))), []);
@@ -78,6 +78,7 @@ fn a_topology_counts_what_it_will_make_and_not_twice() {
     all["spec"]["topology"] = groups(8);
     assert_eq!(denials(&world.admit(&all)), []);
     all["spec"]["topology"] = groups(10);
+    all["spec"]["infrastructureRef"] = Value::Null;
     assert_eq!(denials(&world.admit(&all)), [("BSP-I002", "spec.topology")]);
 }
 

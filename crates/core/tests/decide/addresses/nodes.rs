@@ -85,6 +85,8 @@ fn what_is_sent_without_addresses_gets_the_same_ones_back() {
         world.requester = requester;
         world.apply_all(&[machine("a", json!([{"networkName": "VM Network"}]))]);
         assert_eq!(device(&world, "a"), before);
+        world.apply_all(&[machine("a", json!([]))]);
+        assert_eq!(device(&world, "a"), before, "a list without devices");
     }
 }
 
@@ -126,8 +128,21 @@ fn an_address_that_is_there_is_adopted_when_it_is_free_and_refused_when_it_is_no
         let decision = world.admit(&machine("b", json!([{"ipAddrs": [address]}])));
         assert_eq!(denials(&decision), [(code, path)], "{address}");
     }
-    // Addresses of another network are nobody's business.
-    world.apply_all(&[machine("c", json!([{"ipAddrs": ["192.0.2.7/24"]}]))]);
+    // Addresses of another network are nobody's business; in the site's own they are the pool's.
+    let elsewhere = |network: &str, address: &str| {
+        machine("c", json!([{"networkName": network, "ipAddrs": [address]}]))
+    };
+    assert_eq!(
+        denials(&world.admit(&elsewhere("Storage", "192.0.2.7/24"))),
+        []
+    );
+    for (address, code) in [
+        ("192.0.2.7/24", "BSP-I004"),
+        ("::ffff:10.254.0.40/117", "BSP-I003"),
+    ] {
+        let decision = world.admit(&elsewhere("VM Network", address));
+        assert_eq!(denials(&decision), [(code, path)], "{address}");
+    }
 }
 
 #[test]
@@ -385,16 +400,17 @@ fn an_openstack_machine_gets_a_fixed_address_when_it_is_made() {
         let object = json!({
             "apiVersion": format!("infrastructure.cluster.x-k8s.io/{version}"),
             "kind": "OpenStackMachine",
-            "metadata": {"name": "a"},
+            "metadata": {"name": "a", "labels": {"cluster.x-k8s.io/cluster-name": "demo"}},
             "spec": identity,
         });
         world.apply_all(&[object]);
         let ports = world.get(Kind::OpenStackMachine, "a")["spec"]["ports"].clone();
-        assert_eq!(
-            ports,
-            json!([{"fixedIPs": [{"ipAddress": "10.0.0.10"}]}]),
-            "{version}"
-        );
+        // v1alpha7 wants a subnet; CAPO calls that of a cluster like this.
+        let mut fixed = json!({"ipAddress": "10.0.0.10"});
+        if version == "v1alpha7" {
+            fixed["subnet"] = json!({"name": "k8s-clusterapi-cluster-user-kim-demo"});
+        }
+        assert_eq!(ports, json!([{"fixedIPs": [fixed]}]), "{version}");
     }
 }
 

@@ -98,11 +98,19 @@ fn what_is_leased_stays_in_its_pool() {
         ("nameservers", json!(["9.9.9.9"]), vec![]),
         ("reserved", json!(["10.254.0.33"]), vec![]),
     ] {
-        let decision = change(&|spec| spec[field] = value.clone());
+        let decision = change(&|spec| {
+            spec[field] = value.clone();
+            if field == "cidr" {
+                spec["gateway"] = Value::Null;
+            }
+        });
         let wanted: Vec<_> = paths.iter().map(|path| ("BSP-I012", *path)).collect();
         assert_eq!(denials(&decision), wanted, "{field} {value}");
     }
-    let decision = change(&|spec| spec["cidr"] = json!("10.254.4.0/22"));
+    let decision = change(&|spec| {
+        spec["cidr"] = json!("10.254.4.0/22");
+        spec["gateway"] = Value::Null;
+    });
     assert_eq!(
         decision.denials[0].message,
         "it would not hold what is leased: 10.254.0.32 (VSphereMachine user-kim/a (0)), 10.254.0.32/27 (Tenant kim)"
