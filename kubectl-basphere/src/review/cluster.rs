@@ -1,10 +1,12 @@
 //! What a review reads from the cluster. Nothing is ever written.
 
 use anyhow::{Context, Result};
-use basphere_api::crd::SITE_NAME;
+use basphere_api::crd::{AddressLease, AddressPool, SITE_NAME};
+use basphere_core::ipam::{Ledger, Pools};
 use basphere_core::{Kind, NamespaceFacts, Requester, Site, Subject};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, PostParams};
 use kube::config::Kubeconfig;
 use serde_json::Value;
@@ -85,6 +87,27 @@ impl Cluster {
             // Of a kind that is not served there are certainly no objects.
             Ok(Vec::new())
         })
+    }
+
+    /// All AddressPools.
+    pub(super) fn pools(&self) -> Result<Pools> {
+        let api: Api<AddressPool> = Api::all(self.0.client());
+        let mut pools = Pools::default();
+        for pool in self.0.ask(api.list(&ListParams::default()))?.items {
+            pools.put(&pool.name_any(), &pool.created(), pool.spec.0.clone());
+        }
+        Ok(pools)
+    }
+
+    /// All AddressLeases that can be read.
+    pub(super) fn leases(&self) -> Result<Ledger> {
+        let api: Api<AddressLease> = Api::all(self.0.client());
+        let mut ledger = Ledger::default();
+        let listed = self.0.ask(api.list(&ListParams::default()))?;
+        for lease in listed.items.iter().filter_map(|object| object.lease().ok()) {
+            ledger.put(lease);
+        }
+        Ok(ledger)
     }
 
     /// One object in the version that the manifest is written in; `None` when there is none.

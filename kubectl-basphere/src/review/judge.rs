@@ -10,6 +10,7 @@ use basphere_core::{
 };
 use serde_json::{Value, json};
 
+use super::addresses::Addresses;
 use super::apply::applied;
 use super::cluster::Cluster;
 use super::report::Item;
@@ -35,6 +36,8 @@ pub(super) struct Judge {
     networks: Arc<Networks>,
     /// Whether the cluster told them.
     knows_networks: bool,
+    /// Pools and leases, for those who may read them.
+    addresses: Option<Addresses>,
     /// One time for all objects, so that they are judged alike.
     now: Timestamp,
     /// Namespaces that stand earlier in the stream.
@@ -71,6 +74,7 @@ impl Judge {
             rooms: BTreeMap::new(),
             networks: Arc::default(),
             knows_networks: false,
+            addresses: None,
             now: Timestamp::now(),
             written: BTreeMap::new(),
             notices: Vec::new(),
@@ -85,6 +89,7 @@ impl Judge {
             }
         }
         judge.read_networks();
+        judge.addresses = judge.cluster.as_ref().and_then(Addresses::read);
         judge
     }
 
@@ -275,7 +280,7 @@ impl Judge {
         if self.knows_networks {
             room.live.insert(Lookup::Networks);
         }
-        let snapshot = Snapshot {
+        let mut snapshot = Snapshot {
             namespace: room.facts,
             inventory: room.inventory,
             networks: Arc::clone(&self.networks),
@@ -307,7 +312,10 @@ impl Judge {
             object: Some(object),
             old_object: sent.stored.clone(),
         };
-        decide(&request, &snapshot)
+        match &self.addresses {
+            Some(addresses) => addresses.decide(&request, &mut snapshot),
+            None => decide(&request, &snapshot),
+        }
     }
 
     /// The namespace's owner as a plain tenant.

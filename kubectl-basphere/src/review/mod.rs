@@ -2,6 +2,7 @@
 //!
 //! No rule lives here: every verdict is `basphere_core::decide`'s.
 
+mod addresses;
 mod apply;
 mod cluster;
 mod judge;

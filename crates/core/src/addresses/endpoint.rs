@@ -289,8 +289,11 @@ fn check_members(
         && let Err(refusal) = claimant.take(context, pool, said)
     {
         let message = format!("{what} says {said}: {refusal}");
-        let finding = Finding::new(Code::AddressTaken, "spec", Value::Null, message);
-        draft.finding(finding.hint("change it first"));
+        let (code, hint) = match refusal.is_passing() {
+            true => (Code::ReservationFailed, "try again"),
+            false => (Code::AddressTaken, "change it first"),
+        };
+        draft.finding(Finding::new(code, "spec", Value::Null, message).hint(hint));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::ipam::{Asker, Pool, Refusal, Selection, State};
 use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
-use crate::{Code, Finding};
+use crate::{Code, Finding, Phase};
 
 const DEVICES: &str = "/spec/network/devices";
 const TEMPLATE_DEVICES: &str = "/spec/template/spec/network/devices";
@@ -329,6 +329,10 @@ fn check_kept(
         .lease_of(&pool.slot(address))
         .map(|lease| lease.spec.holder.is(&asker.holder) && lease.spec.state != State::MovedAway);
     if is_known == Some(true) {
+        let uid = draft.text("/metadata/uid").map(str::to_owned);
+        if let Some(uid) = uid.filter(|_| context.request.phase == Phase::Validate) {
+            context.at_desk(|desk| desk.bind(&pool.slot(address), &uid));
+        }
         return;
     }
     if let Err(refusal) = context.at_desk(|desk| desk.carried(pool, address, asker)) {

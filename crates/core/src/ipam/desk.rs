@@ -27,7 +27,7 @@ const SPARE_RESERVATIONS: usize = 3;
 
 /// So many reservations of clusters that were never stored a tenant may have; those of clusters that
 /// were are bound in a moment.
-const TENANT_RESERVATIONS: usize = 13;
+const TENANT_RESERVATIONS: usize = 61;
 
 /// What is known for certain. What is not known yet is noted as missed, so that it is read and asked
 /// again; until then the answer is "no".
@@ -229,6 +229,20 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Notes the UID of a stored machine that is written to, before anybody makes a VM for it: from now
+    /// on its address cools when it is gone.
+    pub fn bind(&mut self, slot: &Slot, uid: &str) {
+        let reserved = self
+            .ledger
+            .of_slot(slot)
+            .filter(|lease| lease.spec.state == State::Reserved && lease.revision().is_some());
+        if let Some(lease) = reserved.cloned() {
+            let mut lease = lease.into_state(State::Bound, self.now);
+            lease.spec.holder.uid = Some(uid.to_owned());
+            self.claim(Claim::Replace(lease));
+        }
+    }
+
     /// Keeps what an object holds that goes on elsewhere.
     pub fn move_away(&mut self, namespace: &str, kind: &str, name: &str) {
         let is_alive = |lease: &&Lease| matches!(lease.spec.state, State::Reserved | State::Bound);
@@ -358,7 +372,10 @@ impl<'a> Desk<'a> {
     fn check_unbound(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
         // Nobody was ever seen to carry it.
         let is_vain = |lease: &&Lease| {
-            matches!(lease.spec.state, State::Reserved | State::Releasing)
+            // Ranges are few, and a while passes before one can be had again.
+            let is_cooling =
+                lease.spec.state == State::Releasing && lease.spec.purpose == Purpose::LoadBalancer;
+            (lease.spec.state == State::Reserved || is_cooling)
                 && lease.spec.holder.uid.is_none()
                 && lease.spec.purpose == asker.purpose
         };

@@ -10,7 +10,8 @@ both_versions!(
     offline_review_and_the_server_give_the_same,
     review_names_the_fields_that_the_server_refuses,
     review_names_what_is_not_served,
-    review_with_the_clusters_site_refuses_as_the_server_does
+    review_with_the_clusters_site_refuses_as_the_server_does,
+    review_by_an_admin_judges_addresses
 );
 
 const SERVER_ONLY: [&str; 5] = [
@@ -85,6 +86,63 @@ fn contains(stored: &Value, said: &Value) -> Result<()> {
         }
         (stored, said) => ensure!(stored == said, "review says {said}, stored is {stored}"),
     }
+    Ok(())
+}
+
+/// Leases tell of all tenants, so that a tenant's review leaves open what depends on them.
+fn review_by_an_admin_judges_addresses(tenant: &Tenant) -> Result<()> {
+    let infrastructure = |name: &str, spec: Value| {
+        json!({
+            "apiVersion": format!("infrastructure.cluster.x-k8s.io/{}", tenant.version()),
+            "kind": "VSphereCluster", "metadata": {"name": name}, "spec": spec,
+        })
+    };
+    let outside = json!({"controlPlaneEndpoint": {"host": "192.0.2.9", "port": 6443}});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        infrastructure("first", json!({})),
+        infrastructure("second", json!({})),
+        infrastructure("outside", outside),
+    ]});
+    let words = [
+        "basphere",
+        "review",
+        "-f",
+        "-",
+        "-o",
+        "json",
+        "-n",
+        &tenant.namespace,
+    ];
+    let reviewed = tenant.as_user(tenant.sandbox.ops(), &words, &list.to_string())?;
+    let reviewed: Value = serde_json::from_str(&reviewed.stdout)?;
+    let items = reviewed["items"].as_array().context("no items")?;
+    let host = |index: usize| {
+        let item = items.get(index);
+        let host = item.and_then(|item| item.pointer("/object/spec/controlPlaneEndpoint/host"));
+        host.and_then(Value::as_str).unwrap_or_default()
+    };
+    ensure!(host(0).starts_with("10.254.0."), "{reviewed:#}");
+    ensure!(
+        host(1).starts_with("10.254.0.") && host(1) != host(0),
+        "{reviewed:#}"
+    );
+    let denial = items
+        .get(2)
+        .and_then(|item| item.pointer("/denials/0/code"));
+    ensure!(denial == Some(&json!("BSP-I004")), "{reviewed:#}");
+    // Nothing is reserved by it.
+    let leases = tenant.as_user(
+        tenant.sandbox.admin(),
+        &["get", "addressleases", "-o", "json"],
+        "",
+    )?;
+    let leases: Value = serde_json::from_str(&leases.stdout()?)?;
+    let of_review = leases["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|lease| lease.pointer("/spec/holder/namespace") == Some(&json!(tenant.namespace)));
+    ensure!(of_review.count() == 0, "{leases:#}");
     Ok(())
 }
 

@@ -187,10 +187,12 @@ impl Replay<'_> {
         }
         let name = &after.name;
         if let Some(before) = before {
-            // A reservation that nobody can carry any more goes to the next of the same owner.
+            // A reservation that nobody can carry any more goes to the next of the same owner, at once also
+            // while it cools: who was never bound, by a controller or by a later write, had no VM.
             let age = after.since.duration_since(before.since);
             let is_old = age >= self.delays.grace && before.owner == after.owner;
-            if before.state != "Reserved" || !is_old || self.state.is_carried(before) {
+            let is_open = ["Reserved", "Releasing"].contains(&before.state.as_str());
+            if !is_open || before.was_bound || !is_old || self.state.is_carried(before) {
                 let what = format!(
                     "{name} went from {} ({}, {age:#} old) to {}",
                     before.holder, before.state, after.holder

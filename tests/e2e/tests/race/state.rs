@@ -31,6 +31,8 @@ pub(crate) struct Lease {
     pub(crate) tenant: String,
     pub(crate) holder: Holder,
     pub(crate) holder_name: String,
+    /// Whether anybody has seen the holder stored.
+    pub(crate) was_bound: bool,
     pub(crate) owner: Option<String>,
     pub(crate) state: String,
     pub(crate) since: Timestamp,
@@ -58,6 +60,7 @@ impl Lease {
             tenant: text("/spec/tenant"),
             holder,
             holder_name,
+            was_bound: object.pointer("/spec/holder/uid").is_some(),
             owner: Some(text("/spec/owner/uid")).filter(|uid| !uid.is_empty()),
             state: text("/spec/state"),
             since: text("/spec/since").parse().context("spec.since")?,

@@ -41,15 +41,15 @@ fn a_cluster_gets_a_range_of_ten_and_keeps_it() {
 #[test]
 fn clusters_that_are_never_stored_exhaust_nothing() {
     let world = World::new();
-    for attempt in 0..16 {
+    for attempt in 0..64 {
         let decision = world.admit(&cluster(&format!("refused-{attempt}")));
         assert_eq!(denials(&decision), [], "{attempt}");
     }
-    let decision = world.admit(&cluster("refused-16"));
+    let decision = world.admit(&cluster("refused-64"));
     assert_eq!(denials(&decision), [("BSP-I005", PATH)]);
     assert_eq!(
         decision.denials[0].message,
-        "tenant kim has 16 reservations for objects that were never stored"
+        "tenant kim has 64 reservations for objects that were never stored"
     );
 }
 
