@@ -153,7 +153,7 @@ fn what_was_applied_is_exported_and_applying_again_changes_nothing() -> Result<(
         .stdout()?;
     ensure!(
         listed.contains(
-            "\n10.254.0.32      Bound   kim      import     Cluster user-kim/demo (endpoint)"
+            "\n10.254.0.32      Bound   kim      import    Cluster user-kim/demo (endpoint)"
         ),
         "{listed}"
     );
