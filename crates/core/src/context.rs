@@ -210,11 +210,10 @@ impl<'a> Context<'a> {
         if is_own { None } else { self.get(kind, name) }
     }
 
-    /// Whether an address that stands in the object may lie in any block that nobody has: an admin brings
-    /// it along, or it was shown a moment ago by a dry-run that reserved nothing.
-    pub(crate) fn opens_blocks(&self) -> bool {
-        let is_shown = self.request.dry_run && self.request.phase == Phase::Validate;
-        is_shown || self.is_adoption()
+    /// Whether this is the second half of a dry-run, which sees what the first has shown and nobody has
+    /// reserved. What somebody wrote was judged there.
+    pub(crate) fn is_shown_only(&self) -> bool {
+        self.request.dry_run && self.request.phase == Phase::Validate
     }
 
     /// Whether the topology controller only asks what would come of a change: nothing is reserved for

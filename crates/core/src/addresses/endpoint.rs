@@ -129,7 +129,7 @@ impl<'a> Claimant<'a> {
         context
             .at_desk(|desk| {
                 desk.take_over(&self.before, &asker);
-                if context.opens_blocks() {
+                if context.is_adoption() {
                     desk.carried(pool, address, &asker)
                 } else {
                     desk.named(pool, address, &asker)

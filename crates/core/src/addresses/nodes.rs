@@ -283,7 +283,7 @@ fn check_address(
         }
         _ => {
             let claimed = context.at_desk(|desk| {
-                if context.opens_blocks() {
+                if context.is_adoption() {
                     desk.carried(pool, address, &asker)
                 } else {
                     desk.named(pool, address, &asker)

@@ -182,7 +182,13 @@ fn a_dry_run_shows_an_address_and_leaves_none_behind() {
         object["spec"]["controlPlaneEndpoint"]["host"],
         "10.254.0.32"
     );
-    // Validation sees that address, and no lease of it.
+    // Validation sees that address, and no lease of it, or by then another's.
+    let lee = World::new();
+    let theirs = lee.admit(&infrastructure("other", json!({})));
+    assert_eq!(theirs.claims.len(), 2, "the address and its block");
+    for claim in theirs.claims {
+        world.ledger.borrow_mut().put(claim.lease().clone());
+    }
     let mut request = world.request(basphere_core::Phase::Validate, &object);
     request.dry_run = true;
     assert_eq!(denials(&world.decide(&request)), []);
