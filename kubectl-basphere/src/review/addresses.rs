@@ -19,8 +19,10 @@ pub(super) struct Addresses {
 impl Addresses {
     /// Reads both; `None` for those who may not, and where there are none.
     pub(super) fn read(cluster: &Cluster) -> Option<Self> {
+        let pools = cluster.pools().ok()?;
+        pools.names().next()?;
         Some(Self {
-            pools: Arc::new(cluster.pools().ok()?),
+            pools: Arc::new(pools),
             ledger: RefCell::new(cluster.leases().ok()?),
         })
     }

@@ -222,6 +222,7 @@ fn the_text_says_what_only_the_cluster_could_tell_and_of_which_findings() {
     assert_eq!(
         said,
         [
+            "VSphereCluster, AddressPool objects of namespace user-kim, and whose namespace user-kim is",
             schema,
             "Cluster objects of namespace user-kim, and whose namespace user-kim is (BSP-W001)",
             schema,

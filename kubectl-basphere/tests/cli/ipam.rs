@@ -192,16 +192,16 @@ fn pools_and_leases_are_listed() {
 POOL    DOMAIN    CIDR            FREE   LEASED   COOLING   RESERVED
 nodes   default   10.254.0.0/21   2009   6        0         33
 
-ADDRESS           STATE   TENANT   PURPOSE    HOLDER                             SINCE
-10.254.0.32       Bound   kim      import     Cluster user-kim/demo (endpoint)   2025-03-03T01:20:00Z
-10.254.0.33       Bound   kim      import     Cluster user-kim/demo (worker-1)   2025-03-03T01:20:01Z
-10.254.0.34       Bound   kim      import     Cluster user-kim/demo (worker-2)   2025-03-03T01:20:01Z
-10.254.0.35       Bound   kim      import     VirtualMachine user-kim/build      2025-05-09T11:00:00Z
-10.254.0.64       Bound   lee      import     VirtualMachine user-lee/web        2025-03-04T02:05:00Z
-10.254.7.254      Bound   park     import     VirtualMachine user-park/db        2025-06-01T08:31:00Z
-10.254.0.32/27    Bound   kim      block      Tenant kim                         2025-03-03T01:12:45Z
-10.254.0.64/27    Bound   lee      block      Tenant lee                         2025-03-04T02:00:00Z
-10.254.7.224/27   Bound   park     block      Tenant park                        2025-06-01T08:30:00Z
+ADDRESS           STATE   TENANT   PURPOSE   HOLDER                             SINCE
+10.254.0.32       Bound   kim      import    Cluster user-kim/demo (endpoint)   2025-03-03T01:20:00Z
+10.254.0.33       Bound   kim      import    Cluster user-kim/demo (worker-1)   2025-03-03T01:20:01Z
+10.254.0.34       Bound   kim      import    Cluster user-kim/demo (worker-2)   2025-03-03T01:20:01Z
+10.254.0.35       Bound   kim      import    VirtualMachine user-kim/build      2025-05-09T11:00:00Z
+10.254.0.64       Bound   lee      import    VirtualMachine user-lee/web        2025-03-04T02:05:00Z
+10.254.7.254      Bound   park     import    VirtualMachine user-park/db        2025-06-01T08:31:00Z
+10.254.0.32/27    Bound   kim      block     Tenant kim                         2025-03-03T01:12:45Z
+10.254.0.64/27    Bound   lee      block     Tenant lee                         2025-03-04T02:00:00Z
+10.254.7.224/27   Bound   park     block     Tenant park                        2025-06-01T08:30:00Z
 ");
     insta::assert_snapshot!(list(&["--tenant", "lee", "-o", "wide"]), @r"
 POOL    DOMAIN    CIDR            FREE   LEASED   COOLING   RESERVED   GATEWAY      BLOCKS   TENANTS   REUSE AFTER

@@ -187,11 +187,11 @@ fn the_namespace_is_the_manifests_then_the_flags_then_default() {
     // The namespace may have an owner label, which only the cluster knows.
     assert_eq!(
         item(&ran)["denials"][0]["needsCluster"],
-        serde_json::json!(["Namespace"])
+        serde_json::json!(["Namespace", "AddressPool"])
     );
     let text = review_text(&[], CLUSTER).out;
     assert!(
-        text.contains("\nsure only with the cluster: whose namespace default is (BSP-O001)\n"),
+        text.contains("\nsure only with the cluster: AddressPool objects of namespace default, and whose namespace default is (BSP-O001)\n"),
         "{text}"
     );
     let ran = review_text(&["-n", "user-lee"], &in_kims);
@@ -218,7 +218,8 @@ fn a_namespace_of_the_file_tells_its_owner() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let item = &json(&ran)["items"][1];
     assert_eq!(item["object"]["metadata"]["labels"]["owner"], "kim");
-    assert_eq!(item["needsCluster"], serde_json::json!([]));
+    // Which range its load balancers get, only the cluster knows.
+    assert_eq!(item["needsCluster"], serde_json::json!(["AddressPool"]));
 }
 
 #[test]
