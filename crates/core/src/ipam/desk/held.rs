@@ -131,10 +131,7 @@ impl Desk<'_> {
     pub(super) fn check_unbound(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
         // Nobody was ever seen to carry it.
         let is_vain = |lease: &&Lease| {
-            // Ranges are few, and a while passes before one can be had again.
-            let is_cooling =
-                lease.spec.state == State::Releasing && lease.spec.purpose == Purpose::LoadBalancer;
-            (lease.spec.state == State::Reserved || is_cooling)
+            lease.spec.state == State::Reserved
                 && lease.spec.holder.uid.is_none()
                 && lease.spec.purpose == asker.purpose
         };
