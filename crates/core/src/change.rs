@@ -62,6 +62,13 @@ impl<'a> Draft<'a> {
             .filter(|text| !text.is_empty())
     }
 
+    /// How many items a list has; none when there is no list.
+    pub(crate) fn len_of(&self, pointer: &str) -> usize {
+        self.get(pointer)
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len)
+    }
+
     /// Whether defaults may still be put in.
     pub(crate) fn takes_defaults(&self) -> bool {
         self.completion == Completion::Defaults

@@ -75,7 +75,10 @@ impl<S: Store, H: Holders> Keeper<S, H> {
             return Ok(None);
         }
         let lease = match self.hand_over(lease).await {
-            Err(StoreError::Conflict) => return Ok(Some(now)),
+            Err(StoreError::Conflict) => {
+                self.look(name).await?;
+                return Ok(Some(now));
+            }
             handed => handed?,
         };
         let mut step = next(&lease, &self.holders.cached(&lease), now, delays);
@@ -86,7 +89,7 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         match written {
             Ok(()) => {}
             Err(StoreError::Conflict) => {
-                self.look(&lease).await?;
+                self.look(name).await?;
                 return Ok(Some(now));
             }
             Err(error) => return Err(error),
@@ -106,15 +109,7 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         };
         debug!(lease = lease.name(), %successor, "handed over");
         lease.spec.holder = successor;
-        let stored = match self.store.replace(&lease).await {
-            Err(StoreError::Conflict) => {
-                self.look(&lease).await?;
-                return Err(StoreError::Conflict);
-            }
-            stored => stored?,
-        };
-        self.book.observe(stored.clone());
-        Ok(stored)
+        self.replace(lease).await
     }
 
     async fn take(&self, lease: &Lease, step: &Step, now: Timestamp) -> Result<(), StoreError> {
@@ -127,16 +122,10 @@ impl<S: Store, H: Holders> Keeper<S, H> {
                     _ => lease.clone().into_state(State::Bound, now),
                 };
                 bound.spec.holder.uid = Some(uid.clone());
-                self.replace(bound).await
+                self.replace(bound).await.map(drop)
             }
-            Step::Release => {
-                self.replace(lease.clone().into_state(State::Releasing, now))
-                    .await
-            }
-            Step::MoveAway => {
-                self.replace(lease.clone().into_state(State::MovedAway, now))
-                    .await
-            }
+            Step::Release => self.put_into(lease, State::Releasing, now).await,
+            Step::MoveAway => self.put_into(lease, State::MovedAway, now).await,
             Step::Delete if self.is_used(lease).await? => Ok(()),
             Step::Delete => {
                 self.store.delete(lease).await?;
@@ -146,10 +135,20 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         }
     }
 
-    async fn replace(&self, lease: Lease) -> Result<(), StoreError> {
+    async fn put_into(
+        &self,
+        lease: &Lease,
+        state: State,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let lease = lease.clone().into_state(state, now);
+        self.replace(lease).await.map(drop)
+    }
+
+    async fn replace(&self, lease: Lease) -> Result<Lease, StoreError> {
         let stored = self.store.replace(&lease).await?;
-        self.book.observe(stored);
-        Ok(())
+        self.book.observe(stored.clone());
+        Ok(stored)
     }
 
     /// A block stays as long as anything in it is leased.
@@ -166,8 +165,8 @@ impl<S: Store, H: Holders> Keeper<S, H> {
         Ok(within.next().is_some())
     }
 
-    async fn look(&self, lease: &Lease) -> Result<(), StoreError> {
-        let selection = Selection::Name(lease.name());
+    async fn look(&self, name: &str) -> Result<(), StoreError> {
+        let selection = Selection::Name(name.to_owned());
         let listed = self.store.list(&selection).await?;
         self.book.replace(&selection, listed);
         Ok(())

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, tenant};
+use super::{
+    asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, take, tenant,
+};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
@@ -129,11 +131,7 @@ impl<'a> Claimant<'a> {
         context
             .at_desk(|desk| {
                 desk.take_over(&self.before, &asker);
-                if context.is_adoption() {
-                    desk.carried(pool, address, &asker)
-                } else {
-                    desk.named(pool, address, &asker)
-                }
+                take(context, desk, pool, address, &asker)
             })
             .map_err(|refusal| self.unless_rival(refusal))
     }

@@ -22,7 +22,7 @@ use serde_json::Value;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{Facts, owner_refs};
-use crate::ipam::{Asker, Holder, Owner, Pool, Purpose, Refusal};
+use crate::ipam::{Asker, Desk, Holder, Owner, Pool, Purpose, Refusal};
 use crate::json::{field_path, text_at};
 use crate::site::{NetworkAddresses, OpenStackCloud};
 use crate::{Code, Finding, Kind, ownership};
@@ -139,6 +139,36 @@ fn pool<'a>(
     }
 }
 
+/// The same for what an object gets when it is created: a stored one is changed as it is, whatever is
+/// wrong with the pool.
+fn pool_at_create<'a>(
+    context: &Context<'a>,
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    name: &str,
+) -> Option<&'a Pool> {
+    if context.is_create() {
+        pool(context, draft, pointer, name)
+    } else {
+        context.pool(name).ok()
+    }
+}
+
+/// Makes an address that stands in an object the asker's; what an admin brings along is in use already.
+fn take(
+    context: &Context<'_>,
+    desk: &mut Desk<'_>,
+    pool: &Pool,
+    address: IpAddr,
+    asker: &Asker<'_>,
+) -> Result<(), Refusal> {
+    if context.is_adoption() {
+        desk.carried(pool, address, asker)
+    } else {
+        desk.named(pool, address, asker)
+    }
+}
+
 /// The tenant that an address counts for; what belongs to none counts for its namespace.
 fn tenant(context: &Context<'_>) -> String {
     ownership::owner(context).unwrap_or_else(|| context.request.namespace.clone())
@@ -207,7 +237,7 @@ fn machine<'a>(
 }
 
 /// Refuses a reference to a pool that is none of the offered AddressPools.
-fn refuse_pool(draft: &mut Draft<'_>, reference: &str, offered: &[&str], code: Code) {
+fn refuse_pool(draft: &mut Draft<'_>, reference: &str, offered: &[&str]) {
     let text = |field: &str| draft.text(&format!("{reference}/{field}"));
     let is_ours = text("apiGroup") == Some("basphere.dev") && text("kind") == Some("AddressPool");
     let is_offered = text("name").is_some_and(|name| offered.contains(&name));
@@ -222,7 +252,7 @@ fn refuse_pool(draft: &mut Draft<'_>, reference: &str, offered: &[&str], code: C
         ),
     };
     let hint = Some("leave it out, addresses are given to machines".to_owned());
-    draft.found(code, reference, message, hint);
+    draft.found(Code::PoolNotOffered, reference, message, hint);
 }
 
 /// A refusal as a finding at a pointer.

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::{address, is_unchanged, machine, of_object, pool, refuse_pool, refused, tenant};
+use super::{
+    address, is_unchanged, machine, of_object, pool_at_create, refuse_pool, refused, take, tenant,
+};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::ipam::{Asker, Pool, Refusal, Selection, State};
@@ -32,8 +34,7 @@ const GIVEN: [&str; 8] = [
 ];
 
 fn device_count(draft: &Draft<'_>, devices: &str) -> usize {
-    let devices = draft.get(devices).and_then(Value::as_array);
-    devices.map_or(0, Vec::len).min(MOST_DEVICES)
+    draft.len_of(devices).min(MOST_DEVICES)
 }
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
@@ -61,11 +62,7 @@ fn put_devices_back(context: &Context<'_>, draft: &mut Draft<'_>) {
     if context.trust() == Trust::Admin {
         return;
     }
-    let count = draft
-        .get(DEVICES)
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    for device in stored.iter().skip(count) {
+    for device in stored.iter().skip(draft.len_of(DEVICES)) {
         draft.push(DEVICES, device.clone());
     }
 }
@@ -104,12 +101,7 @@ fn wants_address(context: &Context<'_>, draft: &Draft<'_>, device: &str) -> bool
 
 fn give(context: &Context<'_>, draft: &mut Draft<'_>, pool_name: &str, index: usize, device: &str) {
     let at = format!("{device}/ipAddrs");
-    let found = if context.is_create() {
-        pool(context, draft, &at, pool_name)
-    } else {
-        context.pool(pool_name).ok()
-    };
-    let Some(pool) = found else {
+    let Some(pool) = pool_at_create(context, draft, &at, pool_name) else {
         return;
     };
     let tenant = tenant(context);
@@ -212,12 +204,8 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     };
     for index in 0..device_count(draft, DEVICES) {
         let list = format!("{DEVICES}/{index}/ipAddrs");
-        let count = draft
-            .get(&list)
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len);
         check_removed(context, draft, &list);
-        for at in 0..count.min(MOST_DEVICES) {
+        for at in 0..draft.len_of(&list).min(MOST_DEVICES) {
             check_address(context, draft, pool_name, index, &format!("{list}/{at}"));
         }
     }
@@ -282,14 +270,8 @@ fn check_address(
             }
         }
         _ => {
-            let claimed = context.at_desk(|desk| {
-                if context.is_adoption() {
-                    desk.carried(pool, address, &asker)
-                } else {
-                    desk.named(pool, address, &asker)
-                }
-            });
-            if let Err(refusal) = claimed {
+            if let Err(refusal) = context.at_desk(|desk| take(context, desk, pool, address, &asker))
+            {
                 refused(draft, pointer, &refusal);
             }
         }
@@ -343,17 +325,15 @@ fn check_kept(
 
 /// Templates take addresses from the site's pool, and from no other.
 pub(super) fn check_template(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let pools = of_object(context, draft).and_then(|pools| pools.nodes.clone());
+    let pools = of_object(context, draft);
+    let offered: Vec<_> = pools
+        .and_then(|pools| pools.nodes.as_deref())
+        .into_iter()
+        .collect();
     for index in 0..device_count(draft, TEMPLATE_DEVICES) {
         let list = format!("{TEMPLATE_DEVICES}/{index}/addressesFromPools");
-        let count = draft
-            .get(&list)
-            .and_then(Value::as_array)
-            .map_or(0, Vec::len);
-        for at in 0..count {
-            let reference = format!("{list}/{at}");
-            let offered: Vec<_> = pools.as_deref().into_iter().collect();
-            refuse_pool(draft, &reference, &offered, Code::PoolNotOffered);
+        for at in 0..draft.len_of(&list) {
+            refuse_pool(draft, &format!("{list}/{at}"), &offered);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! References to pools of addresses.
 
 use super::refuse_pool;
-use crate::Code;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::site::Trust;
@@ -25,5 +24,5 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     let mut offered: Vec<_> = networks.filter_map(|it| it.nodes.as_deref()).collect();
     offered.sort_unstable();
     offered.dedup();
-    refuse_pool(draft, POOL, &offered, Code::PoolNotOffered);
+    refuse_pool(draft, POOL, &offered);
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{address, cloud, machine, of_object, pool, refused, tenant};
+use super::{address, cloud, machine, of_object, pool, refused, take, tenant};
 use crate::ApiVersion;
 use crate::change::Draft;
 use crate::context::Context;
@@ -91,13 +91,9 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = of_object(context, draft).and_then(|pools| pools.nodes.as_deref()) else {
         return;
     };
-    let count = |draft: &Draft<'_>, list: &str| {
-        let items = draft.get(list).and_then(Value::as_array);
-        items.map_or(0, Vec::len).min(MOST)
-    };
-    for port in 0..count(draft, PORTS) {
+    for port in 0..draft.len_of(PORTS).min(MOST) {
         let list = format!("{PORTS}/{port}/fixedIPs");
-        for at in 0..count(draft, &list) {
+        for at in 0..draft.len_of(&list).min(MOST) {
             let pointer = format!("{list}/{at}/ipAddress");
             check_address(context, draft, pool_name, port, &pointer);
         }
@@ -129,14 +125,7 @@ fn check_address(
         context.at_desk(|desk| desk.carried(pool, address, &asker).ok());
         return;
     }
-    let claimed = context.at_desk(|desk| {
-        if context.is_adoption() {
-            desk.carried(pool, address, &asker)
-        } else {
-            desk.named(pool, address, &asker)
-        }
-    });
-    if let Err(refusal) = claimed {
+    if let Err(refusal) = context.at_desk(|desk| take(context, desk, pool, address, &asker)) {
         refused(draft, pointer, &refusal);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{asker, holder, own_name, pool, refused, tenant};
+use super::{asker, holder, own_name, pool_at_create, refused, tenant};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::ipam::{Purpose, Slot, SlotKind};
@@ -27,12 +27,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     // A cluster that runs without one is changed as it is.
-    let found = if context.is_create() {
-        pool(context, draft, &at, pool_name)
-    } else {
-        context.pool(pool_name).ok()
-    };
-    let Some(pool) = found else {
+    let Some(pool) = pool_at_create(context, draft, &at, pool_name) else {
         return;
     };
     let tenant = tenant(context);

@@ -91,8 +91,7 @@ fn complete_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
 
 /// How many devices are looked at.
 fn device_count(draft: &Draft<'_>) -> usize {
-    let devices = draft.get(DEVICES).and_then(Value::as_array);
-    devices.map_or(0, Vec::len).min(MOST_DEVICES)
+    draft.len_of(DEVICES).min(MOST_DEVICES)
 }
 
 pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {

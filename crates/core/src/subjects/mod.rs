@@ -131,8 +131,7 @@ fn refuse(draft: &mut Draft<'_>, spec: &str, code: Code, message: &str, fields: 
 
 /// How many items of a list are looked at: a list that is longer is refused as that.
 fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message: String) -> usize {
-    let items = draft.get(pointer).and_then(Value::as_array);
-    let count = items.map_or(0, Vec::len);
+    let count = draft.len_of(pointer);
     if count > most {
         let path = field_path(pointer);
         draft.finding(Finding::new(Code::TooMany, path, count.into(), message));

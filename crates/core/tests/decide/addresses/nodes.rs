@@ -17,6 +17,19 @@ fn device(world: &World, name: &str) -> Value {
         .unwrap_or_default()
 }
 
+/// A world in which kim's only block has no address left.
+fn full() -> World {
+    let mut world = making();
+    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
+    world
+        .pools
+        .put("nodes", "", serde_json::from_value(spec).expect("a pool"));
+    for name in ["a", "b", "c", "d"] {
+        world.apply_all(&[machine(name, json!([{}]))]);
+    }
+    world
+}
+
 #[test]
 fn a_machine_gets_address_gateway_and_name_servers() {
     let mut world = making();
@@ -235,14 +248,7 @@ fn a_machine_that_lost_its_address_before_a_vm_was_made_gets_another() {
 
 #[test]
 fn a_full_pool_is_told_of_with_its_numbers() {
-    let mut world = making();
-    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
-    world
-        .pools
-        .put("nodes", "", serde_json::from_value(spec).unwrap());
-    for name in ["a", "b", "c", "d"] {
-        world.apply_all(&[machine(name, json!([{}]))]);
-    }
+    let world = full();
     let decision = world.admit(&machine("e", json!([{}])));
     assert_eq!(
         denials(&decision),
@@ -363,14 +369,7 @@ fn what_is_brought_along_is_leased_in_whatever_block_it_lies() {
 
 #[test]
 fn a_machine_that_waits_for_an_address_can_be_written_to() {
-    let mut world = making();
-    let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 30, "blocksPerTenant": 1});
-    world
-        .pools
-        .put("nodes", "", serde_json::from_value(spec).unwrap());
-    for name in ["a", "b", "c", "d"] {
-        world.apply_all(&[machine(name, json!([{}]))]);
-    }
+    let mut world = full();
     // Stored while the webhook was away.
     let waiting = machine("e", json!([{}]));
     world
