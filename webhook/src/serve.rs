@@ -36,8 +36,10 @@ const READY_POLL: Duration = Duration::from_millis(50);
 /// For how long reviews are still taken after the webhooks were unregistered: an API server learns
 /// of that by watch, and calls until then.
 const LINGER: Duration = Duration::from_millis(500);
-/// A client that does not finish its request's head is sent away.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A client that does not finish its request's head is sent away. The time runs while a connection waits
+/// for its next request, too, and an API server keeps such connections for 90 s: were ours the shorter
+/// one, a review might be sent just as we close, which its sender takes for a failure and does not repeat.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(100);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(config: Config) -> anyhow::Result<()> {

@@ -148,7 +148,7 @@ impl<'a> Actor<'a> {
             }
         };
         if !is_whole {
-            return self.delete_parts(&name).await;
+            return self.delete_parts(&name).await.map(drop);
         }
         let set = self.make_set(&name).await?;
         self.clusters.push(Cluster { name, set });
@@ -210,24 +210,29 @@ impl<'a> Actor<'a> {
                 .delete(self.capi(), Kind::MachineSet, &asked)
                 .await?;
         }
-        self.delete_parts(&cluster.name).await?;
-        self.gone = Some(cluster.name);
+        if self.delete_parts(&cluster.name).await? {
+            self.gone = Some(cluster.name);
+        }
         Ok(())
     }
 
-    async fn delete_parts(&mut self, cluster: &str) -> Result<()> {
+    /// Deletes what there is of a cluster; false when some of it may still be there.
+    async fn delete_parts(&mut self, cluster: &str) -> Result<bool> {
         let mut parts = PARTS;
+        let mut are_gone = true;
         self.random.shuffle(&mut parts);
         for kind in parts {
             let asked = Asked {
                 is_absent: true,
                 ..self.asked(kind, &kind.name_of(cluster))
             };
-            self.requests
+            let outcome = self
+                .requests
                 .delete(&self.tenant.client, kind, &asked)
                 .await?;
+            are_gone &= !matches!(outcome, Outcome::Unknown);
         }
-        Ok(())
+        Ok(are_gone)
     }
 
     async fn make_machine(&mut self, is_refused: bool) -> Result<()> {

@@ -1,5 +1,7 @@
 //! What the API server has stored, and all that it ever stored, read from etcd itself.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +26,22 @@ pub(crate) struct Change {
     pub(crate) key: String,
     /// What was stored; `None` when it was removed.
     pub(crate) object: Option<Value>,
+}
+
+/// Writes changes down, each in a line of JSON.
+pub(crate) fn write(history: &[Change], path: &Path) -> Result<()> {
+    let lines = history.iter().map(|change| {
+        let Change {
+            revision,
+            resource,
+            key,
+            object,
+        } = change;
+        let line =
+            json!({"revision": revision, "resource": resource, "key": key, "object": object});
+        format!("{line}\n")
+    });
+    std::fs::write(path, lines.collect::<String>()).with_context(|| path.display().to_string())
 }
 
 /// etcd, by its gateway for HTTP.

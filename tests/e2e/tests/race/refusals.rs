@@ -194,8 +194,17 @@ fn is_too_much(state: &State, asked: &Asked) -> bool {
 /// Another one has the address, or had it a moment ago.
 fn is_taken(state: &State, asked: &Asked, address: IpAddr) -> bool {
     let holder = format!("cluster user-{}/{}", asked.tenant, asked.name);
+    // No stored Cluster says that what stands for one is its own.
+    let key = (
+        Kind::Cluster.path().to_owned(),
+        format!("user-{}/{}", asked.tenant, asked.name),
+    );
+    let is_alone = asked.kind != Kind::Cluster.kind() && !state.groups.contains_key(&key);
     let lease = state.of_address(address);
-    lease.is_some_and(|lease| lease.holder != holder || !lease.is_alive())
+    lease.is_some_and(|lease| {
+        let is_other = is_alone && lease.holder_kind != asked.kind;
+        lease.holder != holder || is_other || !lease.is_alive()
+    })
 }
 
 /// The address is nobody's to have, or the tenant's blocks are others.
@@ -211,10 +220,20 @@ fn is_not_theirs(state: &State, asked: &Asked, address: IpAddr) -> bool {
     !is_offered(address) || (!is_own && (!has_none || is_anyones))
 }
 
-/// The set has three reservations more than it lacks machines.
+/// The set has three reservations more than it lacks machines; or the tenant's clusters have 64 of one
+/// kind that nobody was seen to carry.
 fn is_in_vain(state: &State, asked: &Asked) -> bool {
     let Some(owner) = &asked.owner else {
-        return false;
+        let of = |kind: &str| {
+            let leases = state.leases.values().filter(|lease| {
+                lease.tenant == asked.tenant && lease.state == "Reserved" && lease.kind == kind
+            });
+            let vain = leases.filter(|lease| {
+                lease.owner.is_none() && !lease.was_bound && lease.holder_name != asked.name
+            });
+            vain.count()
+        };
+        return of("Range") >= 64 || of("Address") >= 64;
     };
     let of = |wanted: &str| {
         let leases = state.leases.values();

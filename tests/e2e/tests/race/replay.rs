@@ -100,7 +100,7 @@ impl Replay<'_> {
         for holder in holders {
             self.ever.insert((address, holder.clone()));
             match &lease {
-                Some(lease) if lease.holder == holder && lease.is_alive() => {}
+                Some(lease) if lease.holder == holder && lease.keeps_others_out() => {}
                 Some(lease) => {
                     let (by, state) = (&lease.holder, &lease.state);
                     let what =

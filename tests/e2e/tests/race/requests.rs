@@ -17,6 +17,9 @@ use crate::refusals::{Asked, Refusal};
 /// The refusals that history must bear out.
 const JUDGED: [&str; 5] = ["BSP-I001", "BSP-I002", "BSP-I003", "BSP-I004", "BSP-I005"];
 
+/// What is answered when others are faster, or too many ask.
+const BUSY: [&str; 2] = ["BSP-R004", "BSP-R006"];
+
 /// What a request came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -65,6 +68,9 @@ pub(crate) struct Tally {
     pub(crate) refusals: Vec<Refusal>,
     /// Answers that nothing excuses.
     pub(crate) unexpected: Vec<String>,
+    /// Answers that say to try again, although nothing was down: time ran out, or another request of the
+    /// same cluster was faster.
+    pub(crate) busy: Vec<String>,
     /// The longest that a request took, in milliseconds.
     pub(crate) slowest: u128,
 }
@@ -193,6 +199,15 @@ impl Requests {
 }
 
 impl Tally {
+    /// Answers that nothing excuses. That something is busy is no excuse for more than one answer of a
+    /// hundred.
+    pub(crate) fn inexcusable(&self) -> impl Iterator<Item = &String> {
+        let answers: usize = self.answers.values().sum();
+        let is_too_busy = self.busy.len() * 100 > answers;
+        let busy = self.busy.iter().filter(move |_| is_too_busy);
+        self.unexpected.iter().chain(busy)
+    }
+
     fn refused(
         &mut self,
         error: &Error,
@@ -221,8 +236,11 @@ impl Tally {
             || (is_disturbed && is_passing(status, &codes));
         if !is_excused {
             let Asked { kind, name, .. } = asked;
-            self.unexpected
-                .push(format!("{kind} {name}: {status} {message}"));
+            let what = format!("{kind} {name}: {status} {message}");
+            match codes.iter().all(|code| BUSY.contains(&code.as_str())) && status == 503 {
+                true => self.busy.push(what),
+                false => self.unexpected.push(what),
+            }
         }
         if is_judged {
             self.refusals.extend(codes.iter().map(|code| Refusal {

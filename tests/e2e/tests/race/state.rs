@@ -30,6 +30,8 @@ pub(crate) struct Lease {
     pub(crate) pool: String,
     pub(crate) tenant: String,
     pub(crate) holder: Holder,
+    /// An endpoint is held by the Cluster, or by what stands for it until there is one.
+    pub(crate) holder_kind: String,
     pub(crate) holder_name: String,
     /// Whether anybody has seen the holder stored.
     pub(crate) was_bound: bool,
@@ -59,12 +61,20 @@ impl Lease {
             pool: text("/spec/pool"),
             tenant: text("/spec/tenant"),
             holder,
+            holder_kind: kind,
             holder_name,
             was_bound: object.pointer("/spec/holder/uid").is_some(),
             owner: Some(text("/spec/owner/uid")).filter(|uid| !uid.is_empty()),
             state: text("/spec/state"),
             since: text("/spec/since").parse().context("spec.since")?,
         })
+    }
+
+    /// Whether no one else can have what is leased: a cluster that is made again under its name may be let
+    /// in a moment before the lease of its namesake cools, which is longer than any request takes.
+    pub(crate) fn keeps_others_out(&self) -> bool {
+        let is_endpoint = self.holder_kind != Kind::VSphereMachine.kind();
+        self.is_alive() || self.state == "Releasing" && is_endpoint
     }
 
     pub(crate) fn is_alive(&self) -> bool {
