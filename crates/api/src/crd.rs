@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use basphere_core::{ipam, site};
+use basphere_core::{ipam, quota, site};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
@@ -42,29 +42,87 @@ pub struct SiteStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// A tenant, named as its owner label.
+/// The spec of a Tenant: core's shape.
+#[allow(clippy::duplicated_attributes, reason = "columns are of the same type")]
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[kube(
     group = "basphere.dev",
     version = "v1alpha1",
     kind = "Tenant",
     plural = "tenants",
+    status = "TenantStatus",
     derive = "PartialEq",
     category = "basphere",
-    doc = "A tenant of the site, named as its owner label.",
+    doc = "A tenant of the site, named as its owner label, or a group of tenants: what they may ask for, and what they have.",
     validation = ("self.metadata.name.size() <= 63", "a tenant's name is a label value: at most 63 characters"),
+    printcolumn(name = "Parent", type_ = "string", json_path = ".spec.parent"),
+    printcolumn(name = "Clusters", type_ = "string", json_path = ".status.summary.clusters"),
+    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.summary.nodes"),
+    printcolumn(name = "vCPUs", type_ = "string", json_path = ".status.summary.vcpus", priority = 1),
     printcolumn(name = "Display name", type_ = "string", json_path = ".spec.displayName"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct TenantSpec {
-    /// How people call the tenant.
-    #[schemars(length(max = 256))]
-    pub display_name: String,
-    /// Whom to ask: mail addresses or chat channels.
-    #[schemars(length(max = 32))]
-    pub contacts: Vec<String>,
+#[serde(transparent)]
+pub struct TenantResource(pub quota::TenantSpec);
+
+/// What is charged to a tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TenantStatus {
+    /// What is used and what is the limit, such as `2/3`, by the measures' names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub summary: BTreeMap<String, String>,
+    /// All that is stored and promised. Written by Basphere alone, by compare-and-swap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<quota::Ledger>,
 }
+
+/// Says nothing: what a tenant uses is a status.
+#[allow(clippy::duplicated_attributes, reason = "columns are of the same type")]
+#[derive(
+    CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
+)]
+#[kube(
+    group = "basphere.dev",
+    version = "v1alpha1",
+    kind = "TenantQuota",
+    plural = "tenantquotas",
+    shortname = "tq",
+    namespaced,
+    status = "TenantQuotaStatus",
+    derive = "PartialEq",
+    category = "basphere",
+    doc = "What the tenant of this namespace uses and may use. Written by Basphere, for the tenant to read.",
+    printcolumn(name = "Tenant", type_ = "string", json_path = ".status.tenant"),
+    printcolumn(
+        name = "Clusters",
+        type_ = "string",
+        json_path = ".status.summary.clusters"
+    ),
+    printcolumn(name = "Nodes", type_ = "string", json_path = ".status.summary.nodes"),
+    printcolumn(name = "vCPUs", type_ = "string", json_path = ".status.summary.vcpus"),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+pub struct TenantQuotaSpec {}
+
+/// What the tenant of a namespace uses and may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TenantQuotaStatus {
+    /// What is used and what is the limit, such as `2/3`, by the measures' names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub summary: BTreeMap<String, String>,
+    /// All of it.
+    #[serde(flatten)]
+    pub report: quota::Report,
+}
+
+/// The name of the TenantQuota of each namespace.
+pub const TENANT_QUOTA_NAME: &str = "default";
 
 /// The spec of an AddressPool: core's shape.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -235,6 +293,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     vec![
         Site::crd(),
         Tenant::crd(),
+        TenantQuota::crd(),
         AddressPool::crd(),
         AddressLease::crd(),
     ]

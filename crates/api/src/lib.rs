@@ -9,4 +9,6 @@ pub mod manifest;
 pub mod registration;
 pub mod review;
 
-pub use crd::{AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantSpec};
+pub use crd::{
+    AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantQuota, TenantResource,
+};

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -12,6 +13,7 @@ use crate::ipam::{
     Claim, Desk, Holder, Lease, Ledger, Pool, Pools, Selection, Sight, Slot, SlotKind,
 };
 use crate::json::{is_unset, labels, text_at};
+use crate::quota::Account;
 use crate::site::{Site, Trust};
 use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys};
 
@@ -202,6 +204,29 @@ impl<'a> Context<'a> {
     pub(crate) fn look_at_leases(&self, tenant: &str) {
         self.look_at(Selection::Tenant(tenant.to_owned()));
         self.look_at(Selection::Kind(SlotKind::Block));
+    }
+
+    /// The accounts that the namespace's owner is charged at; nothing while they are not known.
+    pub(crate) fn accounts(&self) -> Option<&'a [Arc<Account>]> {
+        let owner = self.namespace_owner()?;
+        let found = self.snapshot.accounts.get(&owner);
+        if found.is_none() {
+            self.miss(Lookup::Accounts(owner));
+        }
+        found.map(Vec::as_slice)
+    }
+
+    /// Reads those accounts live.
+    pub(crate) fn miss_accounts(&self) {
+        if let Some(owner) = self.namespace_owner() {
+            self.miss(Lookup::Accounts(owner));
+        }
+    }
+
+    /// The accounts of a tenant by its name, read live.
+    pub(crate) fn accounts_of(&self, tenant: &str) -> Option<&'a [Arc<Account>]> {
+        self.miss(Lookup::Accounts(tenant.to_owned()));
+        self.snapshot.accounts.get(tenant).map(Vec::as_slice)
     }
 
     /// Another object than that of the request.

@@ -10,7 +10,7 @@ use crate::ipam::{Claim, SlotKind};
 use crate::site::Trust;
 use crate::{
     Code, Decision, Finding, Kind, Operation, Part, Phase, Request, Snapshot, addresses, guard,
-    ownership, shape, subjects,
+    ownership, quota, shape, subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -21,8 +21,10 @@ use crate::{
 /// only if the answer is "there is none".
 #[must_use]
 pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
-    if matches!(request.subject.kind, Kind::AddressPool | Kind::AddressLease) {
-        return decide_resource(request, snapshot);
+    match request.subject.kind {
+        Kind::AddressPool | Kind::AddressLease => return decide_resource(request, snapshot),
+        Kind::Tenant => return decide_tenant(request, snapshot),
+        _ => {}
     }
     if request.operation == Operation::Delete {
         return Decision::default();
@@ -40,10 +42,12 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         };
     };
     let context = Context::new(request, snapshot);
-    let (completed, findings) = match request.part {
+    let (completed, mut findings) = match request.part {
         Part::Whole => judge_whole(&context, object),
         Part::Scale => (object.clone(), subjects::scale::judge(&context, object)),
     };
+    let (exceeded, charge) = quota::check(&context, &completed);
+    findings.extend(exceeded);
     let patch = if request.phase == Phase::Mutate {
         json_patch::diff(object, &completed)
     } else {
@@ -59,6 +63,8 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
         denials,
         warnings,
         claims: context.claims(),
+        // Only now it has its UID and its last form.
+        charge: charge.filter(|_| request.phase == Phase::Validate),
         missed: context.into_missed(),
     }
 }
@@ -86,6 +92,36 @@ fn decide_resource(request: &Request, snapshot: &Snapshot) -> Decision {
     let denials = addresses::resources::judge(&context);
     Decision {
         object: request.object.clone(),
+        denials,
+        missed: context.into_missed(),
+        ..Decision::default()
+    }
+}
+
+/// Tenants are completed, and their deletion is judged too.
+fn decide_tenant(request: &Request, snapshot: &Snapshot) -> Decision {
+    let context = Context::new(request, snapshot);
+    let object = match request.operation {
+        Operation::Delete => &request.old_object,
+        Operation::Create | Operation::Update => &request.object,
+    };
+    let Some(object) = object else {
+        return Decision::default();
+    };
+    let old = request.old_object.as_ref();
+    let mut draft = Draft::new(object.clone(), old, Completion::Defaults);
+    if request.phase == Phase::Mutate {
+        quota::complete_tenant(&context, &mut draft);
+    }
+    guard::check(&context, &mut draft);
+    quota::judge_tenant(&context, &mut draft);
+    let (completed, denials) = draft.into_parts();
+    Decision {
+        patch: match request.phase {
+            Phase::Mutate => json_patch::diff(object, &completed),
+            Phase::Validate => Patch::default(),
+        },
+        object: Some(completed),
         denials,
         missed: context.into_missed(),
         ..Decision::default()

@@ -6,6 +6,7 @@ use json_patch::Patch;
 use serde_json::Value;
 
 use crate::ipam::{Claim, Selection};
+use crate::quota::Charge;
 use crate::{Finding, Kind};
 
 /// Something that the decision wanted to know and the snapshot could not answer for certain.
@@ -26,6 +27,8 @@ pub enum Lookup {
     Object(Kind, String),
     /// All AddressPools.
     Pools,
+    /// The accounts that this tenant's requests are charged to.
+    Accounts(String),
 }
 
 /// The outcome of one decision.
@@ -42,6 +45,9 @@ pub struct Decision {
     /// What must be carried out, in this order, before an allowed request may be answered; a dry-run
     /// answers without.
     pub claims: Vec<Claim>,
+    /// What must be charged, after everything else, before an allowed request may be answered; a dry-run
+    /// answers without.
+    pub charge: Option<Charge>,
     /// What a cache could not answer; see [`Lookup`].
     pub missed: BTreeSet<Lookup>,
 }

@@ -107,6 +107,25 @@ codes! {
     AddressShared = "BSP-I016", Class::Warning, "A stored machine has an address that somebody else holds.";
     AddressNotBinding = "BSP-I017", Class::Warning, "A dry-run shows an address that would be given now, and reserves none.";
     AddressMissing = "BSP-I018", Class::Warning, "A stored machine has no address, and none is to be had.";
+    ClustersExceeded = "BSP-Q001", Class::Forbidden, "More clusters are asked for than the tenant may have.";
+    NodesPerClusterExceeded = "BSP-Q002", Class::Forbidden, "More machines are asked for than one cluster may have.";
+    NodesExceeded = "BSP-Q003", Class::Forbidden, "More machines are asked for than the tenant may have.";
+    ControlPlaneNodesExceeded = "BSP-Q004", Class::Forbidden, "More machines of control planes are asked for than the tenant may have.";
+    VcpusExceeded = "BSP-Q005", Class::Forbidden, "More virtual CPUs are asked for than the tenant may have.";
+    MemoryExceeded = "BSP-Q006", Class::Forbidden, "More memory is asked for than the tenant may have.";
+    DiskExceeded = "BSP-Q007", Class::Forbidden, "More disk is asked for than the tenant may have.";
+    GpusExceeded = "BSP-Q008", Class::Forbidden, "More GPUs are asked for than the tenant may have.";
+    AddressQuotaExceeded = "BSP-Q009", Class::Forbidden, "More addresses are asked for than the tenant may have.";
+    LoadBalancerRangesExceeded = "BSP-Q010", Class::Forbidden, "More ranges for load balancers are asked for than the tenant may have.";
+    ClustersOfTypeExceeded = "BSP-Q011", Class::Forbidden, "More clusters of a type are asked for than the tenant may have.";
+    NodePoolsExceeded = "BSP-Q012", Class::Forbidden, "More groups of workers are asked for than the tenant may have.";
+    NodeSpecTooLarge = "BSP-Q013", Class::Forbidden, "Machines are larger than the tenant may have them.";
+    SoftLimitExceeded = "BSP-Q014", Class::Warning, "More is asked for than the tenant is meant to have; it is let in.";
+    LedgerNotReady = "BSP-Q015", Class::Unavailable, "What the tenant uses is not counted yet.";
+    ChargeFailed = "BSP-Q016", Class::Unavailable, "What is asked for could not be charged: others were faster each time, or the API server did not answer.";
+    QuotaOverrun = "BSP-Q017", Class::Warning, "More is used than the tenant may have; it is let in, as an admin or a controller brings it.";
+    TenantFaulty = "BSP-Q018", INVALID, "A Tenant contradicts itself, or stands above itself.";
+    TenantInUse = "BSP-Q019", Class::Forbidden, "A Tenant that uses something is deleted.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
     SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";
@@ -184,6 +203,9 @@ pub struct Finding {
     /// What would pass, or what to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// The command that shows more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command: Option<&'static str>,
 }
 
 impl Finding {
@@ -200,7 +222,15 @@ impl Finding {
             value,
             message: message.into(),
             hint: None,
+            command: None,
         }
+    }
+
+    /// Adds the command that shows more.
+    #[must_use]
+    pub fn command(mut self, command: &'static str) -> Self {
+        self.command = Some(command);
+        self
     }
 
     /// Adds what would pass, or what to do next.
@@ -211,7 +241,7 @@ impl Finding {
     }
 
     /// Everything but the path, which kubectl prints by itself for field errors:
-    /// `Unsupported value: "x": message; hint [code]`, as Kubernetes words its own.
+    /// `Unsupported value: "x": message; hint [code]; command`, as Kubernetes words its own.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = match self.code.class() {
@@ -228,6 +258,10 @@ impl Finding {
             text.push_str(hint);
         }
         text.push_str(&format!(" [{}]", self.code));
+        if let Some(command) = self.command {
+            text.push_str("; ");
+            text.push_str(command);
+        }
         text
     }
 }

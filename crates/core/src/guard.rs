@@ -11,7 +11,7 @@ use crate::site::Trust;
 use crate::{Code, Finding, Kind, keys};
 
 /// Kinds that only admins and controllers write: they hold for everybody, or say what is already so.
-const NOT_FOR_TENANTS: [Kind; 14] = [
+const NOT_FOR_TENANTS: [Kind; 15] = [
     Kind::AddressLease,
     Kind::AddressPool,
     Kind::ClusterClass,
@@ -21,6 +21,7 @@ const NOT_FOR_TENANTS: [Kind; 14] = [
     Kind::OpenStackClusterTemplate,
     Kind::OpenStackFloatingIPPool,
     Kind::OpenStackServer,
+    Kind::Tenant,
     Kind::VSphereClusterIdentity,
     Kind::VSphereClusterTemplate,
     Kind::VSphereDeploymentZone,

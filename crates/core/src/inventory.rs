@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::addresses::{Demand, demand, is_kube_vip_ours, kube_vip_address, makes_its_own};
 use crate::ipam::{Ledger, Pools};
 use crate::json::{is_unset, labels, text_at};
+use crate::quota::Account;
 use crate::site::Site;
 use crate::subjects::networks::networks;
 use crate::{Kind, Lookup, keys};
@@ -32,6 +33,9 @@ pub struct Snapshot {
     pub pools: Arc<Pools>,
     /// All leases.
     pub ledger: Ledger,
+    /// The accounts that a tenant's requests are charged to, by the tenant: those of the groups first, the
+    /// root at the top, and its own last.
+    pub accounts: BTreeMap<String, Vec<Arc<Account>>>,
     /// What time it is.
     pub now: Timestamp,
     /// What was read live for this request, so that absence is certain.
@@ -51,6 +55,7 @@ impl Snapshot {
             networks: Arc::default(),
             pools: Arc::default(),
             ledger: Ledger::default(),
+            accounts: BTreeMap::new(),
             now,
             live: BTreeSet::new(),
             objects: BTreeSet::new(),

@@ -16,6 +16,7 @@ mod inventory;
 pub mod ipam;
 mod json;
 mod ownership;
+pub mod quota;
 mod request;
 mod shape;
 pub mod site;
@@ -57,6 +58,14 @@ pub mod keys {
     pub const CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
     /// Label of Cluster API: the MachineDeployment that an object belongs to.
     pub const DEPLOYMENT_NAME: &str = "cluster.x-k8s.io/deployment-name";
+    /// Label of Cluster API: the machine is one of a control plane.
+    pub const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
+    /// Annotation of Cluster API's autoscaler: so many machines it may make of a group.
+    pub const AUTOSCALER_MOST: &str = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size";
+    /// Label of Cluster API: the MachineDeployment of a topology that an object was made of.
+    pub const TOPOLOGY_DEPLOYMENT: &str = "topology.cluster.x-k8s.io/deployment-name";
+    /// Label of Cluster API: the MachinePool of a topology that an object was made of.
+    pub const TOPOLOGY_POOL: &str = "topology.cluster.x-k8s.io/pool-name";
     /// Annotation of `clusterctl move`: the object is deleted here and goes on elsewhere.
     pub const DELETE_FOR_MOVE: &str = "clusterctl.cluster.x-k8s.io/delete-for-move";
     /// Annotation of Cluster API: the topology controller only asks what would come of a change.

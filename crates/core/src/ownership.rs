@@ -42,6 +42,7 @@ fn label_maps(kind: Kind) -> &'static [&'static str] {
         | Kind::Metal3MachineTemplate => &["/metadata/labels"],
         Kind::AddressLease
         | Kind::AddressPool
+        | Kind::Tenant
         | Kind::ClusterClass
         | Kind::MachineDrainRule
         | Kind::ClusterResourceSet

@@ -108,6 +108,7 @@ kinds! {
     ExtensionConfig, "runtime.cluster.x-k8s.io", "extensionconfigs", false;
     AddressPool, "basphere.dev", "addresspools", false;
     AddressLease, "basphere.dev", "addressleases", false;
+    Tenant, "basphere.dev", "tenants", false;
     VSphereCluster, "infrastructure.cluster.x-k8s.io", "vsphereclusters", true;
     VSphereClusterTemplate, "infrastructure.cluster.x-k8s.io", "vsphereclustertemplates", true;
     VSphereClusterIdentity, "infrastructure.cluster.x-k8s.io", "vsphereclusteridentities", false;
@@ -140,7 +141,8 @@ impl Kind {
             Self::OpenStackFloatingIPPool
             | Self::OpenStackServer
             | Self::AddressPool
-            | Self::AddressLease => &[V1Alpha1],
+            | Self::AddressLease
+            | Self::Tenant => &[V1Alpha1],
             Self::Metal3Cluster | Self::Metal3Machine | Self::Metal3MachineTemplate => &[V1Beta1],
             Self::ExtensionConfig | Self::IPAddress | Self::IPAddressClaim => {
                 &[V1Alpha1, V1Beta1, V1Beta2]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, anyhow};
 use basphere_core::KubernetesVersion;
+use basphere_core::quota::SiteQuotas;
 use basphere_core::site::{
     Addresses, ClusterNetwork, ClusterTypeSpec, Defaults, KubernetesRelease, NetworkAddresses,
     NodeGroupSpec, NodeSpec, SiteSpec, Tenancy, VSphereSpec,
@@ -78,6 +79,7 @@ pub(crate) fn make(
         node_specs,
         cluster_types,
         defaults,
+        quotas: SiteQuotas::default(),
         kubernetes,
         cluster_network: ClusterNetwork {
             nodes: config.network.cidr.into_iter().collect(),
@@ -109,6 +111,7 @@ fn node_specs(
         let size: NodeSize = config::part(size.clone())
             .with_context(|| format!("specs.yaml: cluster_node_specs.{name}"))?;
         let spec = NodeSpec {
+            gpus: 0,
             cpus: size.cpu,
             memory_mib: size.memory_mb,
             disk_gib: size.disk_gb,

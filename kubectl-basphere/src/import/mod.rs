@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use basphere_api::crd::{AddressLease, AddressPool, AddressPoolResource, SITE_NAME};
 use basphere_api::manifest::MAX_BYTES;
-use basphere_api::{Site, SiteResource, Tenant, TenantSpec};
+use basphere_api::{Site, SiteResource, Tenant, TenantResource};
 use serde_json::{Value, json};
 
 use crate::bastion::{self, Entry, Imported, Remarks};
@@ -150,7 +150,7 @@ impl Manifests {
 
 /// A tenant of whom nothing but the name is known: what others say of it stays as it is.
 fn tenant(name: &str) -> Result<Value> {
-    let mut tenant = serde_json::to_value(Tenant::new(name, TenantSpec::default()))?;
+    let mut tenant = serde_json::to_value(Tenant::new(name, TenantResource::default()))?;
     let spec = tenant.get_mut("spec").context("a Tenant has a spec")?;
     *spec = json!({});
     Ok(tenant)

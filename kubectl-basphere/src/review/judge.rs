@@ -287,6 +287,10 @@ impl Judge {
             live: room.live,
             ..Snapshot::of(Arc::clone(&self.site), self.now)
         };
+        snapshot.accounts.insert(
+            self.owner_of(&sent.namespace, &snapshot).username,
+            Vec::new(),
+        );
         let requester = self
             .requester
             .clone()

@@ -99,6 +99,7 @@ fn kind_of(lookup: &Lookup) -> String {
         Lookup::Leases(_) => "AddressLease".to_owned(),
         Lookup::Object(kind, _) => kind.to_string(),
         Lookup::Pools => "AddressPool".to_owned(),
+        Lookup::Accounts(_) => "Tenant".to_owned(),
     }
 }
 

@@ -12,7 +12,7 @@ use kube::Resource;
 
 use super::{NAME, NAMESPACE, cluster_wide, namespaced};
 use crate::controllers::{COMPLETED, LABELLED, watched};
-use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site, Tenant};
+use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site, Tenant, TenantQuota};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -43,7 +43,26 @@ pub(super) fn cluster_role() -> ClusterRole {
             vec![format!("{}/status", AddressPool::plural(&()))],
             &["patch"],
         ),
-        rule(&group, vec![Tenant::plural(&()).into_owned()], &["get"]),
+        rule(
+            &group,
+            vec![Tenant::plural(&()).into_owned()],
+            &["create", "get", "list", "patch", "watch"],
+        ),
+        rule(
+            &group,
+            vec![format!("{}/status", Tenant::plural(&()))],
+            &["update"],
+        ),
+        rule(
+            &group,
+            vec![TenantQuota::plural(&()).into_owned()],
+            &["create", "delete", "get", "list", "watch"],
+        ),
+        rule(
+            &group,
+            vec![format!("{}/status", TenantQuota::plural(&()))],
+            &["patch"],
+        ),
         // One that comes again is counted.
         rule(
             "events.k8s.io",

@@ -42,7 +42,8 @@ pub(super) fn of_machines(sender: Sender) -> Vec<MatchCondition> {
 pub(super) fn of_scale() -> Vec<MatchCondition> {
     let replicas = |object: &str| format!("{object}.?spec.?replicas.orValue(0)");
     let grows = format!("{} > {}", replicas("object"), replicas("oldObject"));
-    conditions(Sender::Person, condition("grows", grows))
+    // The autoscaler may run where controllers do; Cluster API's own never write it.
+    conditions(Sender::Anyone, condition("grows", grows))
 }
 
 /// The webhook does not ask itself about the leases that it writes.
@@ -82,6 +83,7 @@ fn changed(with_owners: bool) -> String {
         keys::NODE_SPEC,
         keys::LOAD_BALANCER_RANGE,
         keys::DELETE_FOR_MOVE,
+        keys::AUTOSCALER_MOST,
     ];
     paths.extend(annotations.map(|key| format!("metadata.?annotations[?'{key}']")));
     let differs = paths

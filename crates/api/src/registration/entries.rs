@@ -9,7 +9,8 @@ use k8s_openapi::api::admissionregistration::v1::{MatchCondition, RuleWithOperat
 
 use super::conditions::{self, Sender};
 use super::rules::{
-    ADMINS, IMMUTABLE, MACHINES, PLACES, SCALED, TENANTS, own_rules, rules, scale_rules,
+    ADMINS, IMMUTABLE, MACHINES, OWN_COMPLETED, PLACES, SCALED, TENANTS, own_rules, rules,
+    scale_rules,
 };
 
 /// What the webhooks of both configurations have in common.
@@ -72,6 +73,13 @@ pub(super) fn mutating() -> Vec<Entry> {
             failure_policy: FailurePolicy::Fail,
             rules: rules(IMMUTABLE),
             conditions: conditions::of_machines(Sender::Anyone),
+        },
+        Entry {
+            name: "complete.own.basphere.dev",
+            // Who has set a limit is for people to know, and decides nothing.
+            failure_policy: FailurePolicy::Ignore,
+            rules: rules(OWN_COMPLETED),
+            conditions: conditions::of_own(),
         },
     ]
 }

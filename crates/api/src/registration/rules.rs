@@ -52,7 +52,10 @@ pub(super) const ADMINS: &[Kind] = &[
 ];
 
 /// Our own resources that an operator can break a promise with.
-pub(super) const OWN: &[Kind] = &[Kind::AddressLease, Kind::AddressPool];
+pub(super) const OWN: &[Kind] = &[Kind::AddressLease, Kind::AddressPool, Kind::Tenant];
+
+/// Among these, what is completed: who has set a limit is written down.
+pub(super) const OWN_COMPLETED: &[Kind] = &[Kind::Tenant];
 
 /// What names a vCenter or a cloud, among what people create.
 pub(super) const PLACES: &[Kind] = &[

@@ -58,6 +58,7 @@ fn what_waits_and_what_passes_while_basphere_is_away() {
             expect("complete.controllers.basphere.dev", "Ignore"),
             expect("complete.immutable.basphere.dev", "Fail"),
             expect("complete.machines.basphere.dev", "Ignore"),
+            expect("complete.own.basphere.dev", "Ignore"),
             expect("complete.tenants.basphere.dev", "Fail"),
             expect("validate.addresses.basphere.dev", "Fail"),
             expect("validate.admins.basphere.dev", "Fail"),
@@ -103,7 +104,8 @@ fn every_webhook_is_narrow() {
             assert_eq!(operations.contains(&json!("DELETE")), is_own, "{name}");
             let count = 2 - usize::from(is_scale) + usize::from(is_own);
             assert_eq!(operations.len(), count, "{name}");
-            let scope = if name.contains(".admins.") || is_own {
+            let is_everybodys = name.contains(".admins.") || name.contains(".own.");
+            let scope = if is_everybodys || is_own {
                 "*"
             } else {
                 "Namespaced"
@@ -119,7 +121,7 @@ fn every_webhook_is_narrow() {
         let conditions = webhook["matchConditions"].as_array().unwrap();
         let last = match name.as_str() {
             "validate.scale.basphere.dev" => "grows",
-            "validate.addresses.basphere.dev" => "others",
+            "validate.addresses.basphere.dev" | "complete.own.basphere.dev" => "others",
             _ => "changed",
         };
         assert_eq!(conditions.last().unwrap()["name"], last, "{name}");
@@ -202,14 +204,19 @@ fn exactly_the_kinds_that_get_an_owner_are_completed() {
                         && resources.contains(&json!(kind.plural()))
                 })
         });
-        assert_eq!(is_named, is_owned(*kind), "{kind}");
+        // Of a Tenant it is written down who has set a limit.
+        let is_completed = is_owned(*kind) || *kind == Kind::Tenant;
+        assert_eq!(is_named, is_completed, "{kind}");
     }
 }
 
 #[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
-        if name.contains(".scale.") || name.contains(".addresses.") {
+        if [".scale.", ".addresses.", ".own."]
+            .iter()
+            .any(|part| name.contains(part))
+        {
             continue;
         }
         let changed = webhook["matchConditions"]

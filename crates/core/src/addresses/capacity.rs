@@ -83,7 +83,7 @@ fn of_topology(topology: &Value) -> Demand {
 }
 
 /// Cluster API adds one machine where nothing else is said. What has no machines adds none.
-fn surge(spec: Option<&Value>, machines: u64) -> u64 {
+pub(crate) fn surge(spec: Option<&Value>, machines: u64) -> u64 {
     const PLACES: [&str; 4] = [
         "/rolloutStrategy/rollingUpdate/maxSurge",
         "/strategy/rollingUpdate/maxSurge",

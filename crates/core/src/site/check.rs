@@ -163,6 +163,7 @@ fn check_node_specs(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
             cpus,
             memory_mib,
             disk_gib,
+            gpus: _,
         },
     ) in &spec.node_specs
     {

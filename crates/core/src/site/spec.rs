@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::addresses::{Addresses, KubeVip, NetworkAddresses};
 use super::networks::ClusterNetwork;
 use super::{Metal3Image, Metal3Spec, OpenStackSpec};
+use crate::quota::SiteQuotas;
 
 /// What the site offers and whom it trusts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -53,6 +54,9 @@ pub struct SiteSpec {
     /// How static addresses are handed out.
     #[serde(default)]
     pub addresses: Addresses,
+    /// How much every tenant may ask for.
+    #[serde(default)]
+    pub quotas: SiteQuotas,
     /// The static pod that holds the address of a cluster's API server; without it, none is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_vip: Option<KubeVip>,
@@ -127,6 +131,18 @@ pub struct NodeSpec {
     #[serde(rename = "diskGiB")]
     #[schemars(range(min = 1, max = 1_048_576))]
     pub disk_gib: u64,
+    /// Number of GPUs.
+    #[serde(default, skip_serializing_if = "has_none")]
+    #[schemars(range(max = 64))]
+    pub gpus: u64,
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over references"
+)]
+fn has_none(number: &u64) -> bool {
+    *number == 0
 }
 
 /// How many machines of which size make a cluster.

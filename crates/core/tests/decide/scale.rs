@@ -10,7 +10,7 @@ fn scaled(world: &World, parent: &Value, replicas: Value) -> Decision {
     let mut request = world.request(Phase::Validate, parent);
     request.part = Part::Scale;
     request.operation = Operation::Update;
-    let scale = |replicas: Value| json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": request.name}, "spec": {"replicas": replicas}});
+    let scale = |replicas: Value| json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": request.name, "uid": request.name}, "spec": {"replicas": replicas}});
     request.old_object = Some(scale(1.into()));
     request.object = Some(scale(replicas));
     decide(&request, &world.snapshot())

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use basphere_core::ipam::{Claim, Ledger, Pools, SlotKind, State};
+use basphere_core::quota::{self, Account, Limits, Override, TenantSpec};
 use basphere_core::{
     ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
     Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
@@ -103,7 +104,12 @@ impl World {
             inventory.observe(*kind, object);
         }
         let kinds = Inventory::kinds().map(Lookup::All);
+        let owner = self
+            .site
+            .namespace_owner(&self.namespace, self.owner_label.as_deref());
+        let account = |tenant: String| (tenant.clone(), vec![Arc::new(self.unlimited(tenant))]);
         Snapshot {
+            accounts: owner.map(account).into_iter().collect(),
             namespace: Some(NamespaceFacts {
                 owner_label: self.owner_label.clone(),
             }),
@@ -132,7 +138,10 @@ impl World {
                 {
                     snapshot.objects.insert((*kind, name.clone()));
                 }
-                let is_answered = matches!(lookup, Lookup::Object(..) | Lookup::Leases(_));
+                let is_answered = matches!(
+                    lookup,
+                    Lookup::Object(..) | Lookup::Leases(_) | Lookup::Accounts(_)
+                );
                 assert!(is_answered, "everything else is live here: {lookup:?}");
                 assert!(snapshot.live.insert(lookup), "it has been answered");
             }
@@ -257,6 +266,41 @@ impl World {
 
     pub(crate) fn get(&self, kind: Kind, name: &str) -> &Value {
         self.stored.get(&(kind, name.to_owned())).expect("stored")
+    }
+}
+
+impl World {
+    /// The account of a tenant that may have whatever it asks for. Objects have their names for UIDs.
+    fn unlimited(&self, name: String) -> Account {
+        let mut ledger = quota::Ledger {
+            namespaces: BTreeSet::from([self.namespace.clone()]),
+            ..quota::Ledger::default()
+        };
+        for ((kind, name), object) in &self.stored {
+            let mut object = object.clone();
+            object["metadata"]["uid"] = json!(name);
+            if let Some(observed) = quota::observe(&self.site, *kind, &object) {
+                ledger.see(&observed);
+            }
+        }
+        let limits = Limits {
+            clusters: Some(u64::MAX),
+            nodes_per_cluster: Some(u64::MAX),
+            ..Limits::default()
+        };
+        let set = Override {
+            limits,
+            reason: "a test of something else".to_owned(),
+            ..Override::default()
+        };
+        Account {
+            name,
+            spec: TenantSpec {
+                quotas: vec![set],
+                ..TenantSpec::default()
+            },
+            ledger: Some(ledger),
+        }
     }
 }
 

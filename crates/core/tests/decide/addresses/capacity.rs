@@ -89,7 +89,7 @@ fn scaling_is_counted_and_shrinking_always_passes() {
     let scale = |replicas: u64| {
         json!({
             "apiVersion": "autoscaling/v1", "kind": "Scale",
-            "metadata": {"name": "demo-workers"}, "spec": {"replicas": replicas},
+            "metadata": {"name": "demo-workers", "uid": "demo-workers"}, "spec": {"replicas": replicas},
         })
     };
     let request = |replicas: u64| {

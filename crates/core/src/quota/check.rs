@@ -1,0 +1,279 @@
+//! What a request is charged for, and what is said when it is too much.
+
+use serde_json::Value;
+
+use super::read::{ask, is_charged, is_made, of_node_spec, size};
+use super::verdict::{Charge, Excess, Fits, Wants, judge};
+use super::{Account, Ledger, Size};
+use crate::context::Context;
+use crate::json::{field_path, text_at, token};
+use crate::site::Trust;
+use crate::{Code, Finding, Kind, Part, keys};
+
+const REPLICAS: &str = "/spec/replicas";
+const ASK_FOR_MORE: &str = "kubectl basphere quota explain";
+
+/// Checks what an object asks for against the limits of its tenant and of all groups above it. The charge
+/// is what must be booked before an allowed request is answered.
+pub(crate) fn check(context: &Context<'_>, object: &Value) -> (Vec<Finding>, Option<Charge>) {
+    let kind = context.kind();
+    if !is_charged(kind) || context.is_deleting() || context.is_topology_dry_run() {
+        return (Vec::new(), None);
+    }
+    let Some(charge) = charge(context, object).filter(Charge::may_grow) else {
+        return (Vec::new(), None);
+    };
+    let Some(accounts) = context.accounts() else {
+        return (Vec::new(), Some(charge));
+    };
+    let mut findings = Vec::new();
+    let mut is_charged = false;
+    for (index, account) in accounts.iter().enumerate() {
+        let is_group = index + 1 < accounts.len();
+        let judged = at(context, account, is_group, &charge, object);
+        is_charged |= judged.1;
+        findings.extend(judged.0);
+    }
+    if charge.is_forced {
+        findings = findings.into_iter().map(flagged).collect();
+    }
+    (findings, is_charged.then_some(charge))
+}
+
+/// What an account says to a charge, and whether it changes the account's ledger.
+fn at(
+    context: &Context<'_>,
+    account: &Account,
+    is_group: bool,
+    charge: &Charge,
+    object: &Value,
+) -> (Vec<Finding>, bool) {
+    let site = context.site();
+    let limits = account.limits(site, is_group, context.now());
+    let mut findings = Vec::new();
+    if let Some(name) = &limits.0.largest_node_spec
+        && let Some(largest) = site.node_spec(name)
+    {
+        findings.extend(too_large(
+            context,
+            account,
+            (name, of_node_spec(largest)),
+            object,
+        ));
+    }
+    if is_group && limits.0.is_empty() && limits.1.is_empty() {
+        return (findings, false);
+    }
+    let covered = account
+        .ledger
+        .as_ref()
+        .filter(|ledger| ledger.covers(&charge.namespace));
+    let is_known = |ledger: &&Ledger| is_known(context, ledger, charge);
+    let Some(ledger) = covered.filter(is_known) else {
+        context.miss_accounts();
+        if !charge.is_forced {
+            findings.push(not_ready(&account.name));
+        }
+        return (findings, true);
+    };
+    // It may have been charged by itself before it was made somebody's.
+    let is_made = is_made(context.kind(), object) && charge.stored.is_some();
+    if is_made && !ledger.entries.contains_key(&charge.uid) {
+        return (findings, false);
+    }
+    let verdict = judge(ledger, (&limits.0, &limits.1), charge, context.now());
+    // Nobody is refused for what only a cache says.
+    if !verdict.exceeded.is_empty() {
+        context.miss_accounts();
+    }
+    let path = path(charge, object);
+    let hard = verdict.exceeded.iter();
+    findings.extend(hard.map(|excess| exceeded(&account.name, &path, excess)));
+    let soft = verdict.warned.iter().filter(|warned| {
+        let is_same = |excess: &Excess| excess.measure == warned.measure;
+        !verdict.exceeded.iter().any(is_same)
+    });
+    findings.extend(soft.map(|excess| warned(&account.name, &path, excess)));
+    (findings, verdict.ledger != *ledger)
+}
+
+/// Whether the ledger knows what a number alone is written of. A MachineSet that a MachineDeployment made
+/// is that one's.
+fn is_known(context: &Context<'_>, ledger: &Ledger, charge: &Charge) -> bool {
+    let is_number = matches!(charge.wants, Wants::Replicas(_));
+    let is_made = || {
+        let scaled = context.scaled();
+        charge.kind == Kind::MachineSet && scaled.is_some_and(|scaled| scaled.is_of_deployment)
+    };
+    !is_number || ledger.entries.contains_key(&charge.uid) || is_made()
+}
+
+fn not_ready(tenant: &str) -> Finding {
+    let message = format!("what tenant {tenant} uses is being counted");
+    Finding::new(Code::LedgerNotReady, "", Value::Null, message).hint("try again in a moment")
+}
+
+fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
+    let request = context.request;
+    let kind = context.kind();
+    let site = context.site();
+    let text = |pointer: &str| text_at(object, pointer).unwrap_or_default().to_owned();
+    let is_controller = context.trust() == Trust::Controller;
+    let wants = |object: &Value| match request.part {
+        Part::Scale => object
+            .pointer(REPLICAS)
+            .map_or(Some(0), Value::as_u64)
+            .map(Wants::Replicas),
+        Part::Whole => Some(Wants::All(Box::new(ask(site, kind, object)))),
+    };
+    let old = request.old_object.as_ref();
+    // What a controller makes of something is charged there; what people write proves nothing.
+    if is_made(kind, object) && is_controller && old.is_none() {
+        return None;
+    }
+    let mut after = wants(object)?;
+    if let Wants::All(ask) = &mut after
+        && !is_controller
+        && old.is_none()
+        && !context.is_adoption()
+    {
+        ask.group = None;
+    }
+    let stored = match old {
+        Some(old) => {
+            let version = text_at(old, "/metadata/resourceVersion").unwrap_or_default();
+            Some((version.to_owned(), wants(old)?))
+        }
+        None => None,
+    };
+    let name = Some(request.name.clone()).filter(|name| !name.is_empty());
+    Some(Charge {
+        kind,
+        namespace: request.namespace.clone(),
+        name: name.unwrap_or_else(|| text("/metadata/name")),
+        uid: text("/metadata/uid"),
+        stored,
+        wants: after,
+        is_forced: context.is_adoption() || (is_controller && request.part == Part::Whole),
+    })
+}
+
+/// Where in the object it stands that asks for more.
+fn path(charge: &Charge, object: &Value) -> String {
+    let most = format!("/metadata/annotations/{}", token(keys::AUTOSCALER_MOST));
+    match charge.kind {
+        Kind::KubeadmControlPlane
+        | Kind::MachineDeployment
+        | Kind::MachinePool
+        | Kind::MachineSet => match &charge.wants {
+            Wants::All(ask) if ask.count() > ask.replicas => field_path(&most),
+            _ => field_path(REPLICAS),
+        },
+        Kind::Cluster if object.pointer("/spec/topology").is_some() => "spec.topology".to_owned(),
+        Kind::Cluster | Kind::Machine => "spec".to_owned(),
+        _ => "spec.template.spec".to_owned(),
+    }
+}
+
+/// The finding that a limit would be exceeded.
+fn exceeded(account: &str, path: &str, excess: &Excess) -> Finding {
+    Finding::new(
+        excess.measure.code(),
+        path,
+        Value::Null,
+        words(account, excess),
+    )
+    .hint(fits(excess))
+    .command(ASK_FOR_MORE)
+}
+
+fn warned(account: &str, path: &str, excess: &Excess) -> Finding {
+    let message = words(account, excess).replace(", limit ", ", soft limit ");
+    Finding::new(Code::SoftLimitExceeded, path, Value::Null, message)
+}
+
+fn words(account: &str, excess: &Excess) -> String {
+    let Excess {
+        measure,
+        requested,
+        used,
+        limit,
+        ..
+    } = excess;
+    let by = excess.by();
+    format!(
+        "quota {account}: {measure} requested +{requested}, used {used}, limit {limit}, exceeded by {by}"
+    )
+}
+
+fn fits(excess: &Excess) -> String {
+    match excess.fits {
+        Fits::Machines(1) => "at most 1 replica fits".to_owned(),
+        Fits::Machines(most) => format!("at most {most} replicas fit"),
+        Fits::More(0) => "none is left".to_owned(),
+        Fits::More(most) => format!("at most {most} more fit"),
+    }
+}
+
+/// What was let in all the same, so that somebody is told.
+fn flagged(finding: Finding) -> Finding {
+    if finding.code.class() == crate::Class::Warning {
+        return finding;
+    }
+    let message = format!("let in, although {} ({})", finding.message, finding.code);
+    Finding::new(Code::QuotaOverrun, finding.path, finding.value, message)
+}
+
+/// Machines that are larger than the largest that the tenant may have.
+fn too_large(
+    context: &Context<'_>,
+    account: &Account,
+    (name, largest): (&str, Size),
+    object: &Value,
+) -> Vec<Finding> {
+    let site = context.site();
+    let kind = context.kind();
+    let old = context.request.old_object.as_ref();
+    let sizes = |object: &Value| -> Vec<(String, Size)> {
+        if kind == Kind::Cluster {
+            let groups = ask(site, kind, object).groups.into_iter();
+            return groups
+                .filter_map(|group| Some((group.name, group.size?)))
+                .collect();
+        }
+        let size = size(site, kind, object);
+        size.map(|size| (String::new(), size)).into_iter().collect()
+    };
+    let before = old.map(sizes).unwrap_or_default();
+    let larger = sizes(object)
+        .into_iter()
+        .filter(|group| !group.1.fits(largest) && !before.contains(group));
+    larger
+        .map(|(_, size)| {
+            let path = match kind {
+                Kind::Cluster => "spec.topology",
+                _ => "spec.template.spec",
+            };
+            let message = format!(
+                "quota {}: largest node spec requested {}, limit {name} ({})",
+                account.name,
+                in_words(size),
+                in_words(largest)
+            );
+            Finding::new(Code::NodeSpecTooLarge, path, Value::Null, message)
+                .hint(format!("set {}: {name}", keys::NODE_SPEC))
+                .command(ASK_FOR_MORE)
+        })
+        .collect()
+}
+
+fn in_words(size: Size) -> String {
+    let mut text = format!(
+        "{} CPUs, {} MiB, {} GiB",
+        size.cpus, size.memory_mib, size.disk_gib
+    );
+    if size.gpus > 0 {
+        text.push_str(&format!(", {} GPUs", size.gpus));
+    }
+    text
+}

@@ -1,0 +1,367 @@
+//! All that a tenant, or a group of tenants, has asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ask::machines;
+use super::entry::is_newer;
+use super::{Amounts, Ask, Entry, Measure, Size, Template};
+use crate::Kind;
+
+/// All that is charged to one limit; it stands in the status of a Tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ledger {
+    /// The UID of the Tenant that it was made for: a restored one is another.
+    pub of: String,
+    /// When it was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub opened: Option<Timestamp>,
+    /// The namespaces whose objects are all in it. In others nothing may grow.
+    pub namespaces: BTreeSet<String>,
+    /// The objects, by UID.
+    pub entries: BTreeMap<String, Entry>,
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The resource version that it was read at.
+    pub resource_version: String,
+    /// What it asks for.
+    pub ask: Ask,
+    /// Whether a controller made it of another object, which is charged instead.
+    pub is_made: bool,
+}
+
+/// An object that may be gone; a live read shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Suspect {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID: a namesake is another object.
+    pub uid: String,
+}
+
+/// Under which it is counted, so that what is made of a topology's group is not counted twice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Account {
+    /// An object by itself.
+    Object(String),
+    /// A group of a topology: namespace, Cluster and group.
+    Group(String, String, String),
+}
+
+impl Ledger {
+    /// Whether all objects of a namespace are in it.
+    #[must_use]
+    pub fn covers(&self, namespace: &str) -> bool {
+        self.namespaces.contains(namespace)
+    }
+
+    /// All that is stored and promised.
+    #[must_use]
+    pub fn used(&self) -> Amounts {
+        self.count(|entry| entry.asks().collect())
+    }
+
+    /// All that is stored, as far as it is known.
+    #[must_use]
+    pub fn stored(&self) -> Amounts {
+        self.count(|entry| entry.stored.iter().collect())
+    }
+
+    /// The machines that rollouts may add for a while.
+    #[must_use]
+    pub fn surge(&self) -> u64 {
+        let of = |ask: &Ask| {
+            let groups = ask.groups.iter().map(|group| group.surge);
+            // What is made of a topology's group is there as well.
+            let own = if ask.group.is_some() { 0 } else { ask.surge };
+            groups.fold(own, u64::saturating_add)
+        };
+        let all = self.entries.values();
+        all.map(|entry| entry.asks().map(of).max().unwrap_or_default())
+            .fold(0, u64::saturating_add)
+    }
+
+    /// What one object is charged for by itself.
+    #[must_use]
+    pub fn of_entry(&self, uid: &str) -> Amounts {
+        let mut amounts = Amounts::default();
+        if let Some(entry) = self.entries.get(uid) {
+            let sizes = self.sizes();
+            let clusters = self.clusters();
+            let counted = count_entry(uid, entry, entry.asks(), &sizes, &clusters);
+            counted.values().for_each(|of| amounts.add_all(of));
+        }
+        amounts
+    }
+
+    fn count<'a>(&'a self, asks: impl Fn(&'a Entry) -> Vec<&'a Ask>) -> Amounts {
+        let sizes = self.sizes();
+        let clusters = self.clusters();
+        let mut accounts: BTreeMap<Account, Amounts> = BTreeMap::new();
+        for (uid, entry) in &self.entries {
+            let asks = asks(entry).into_iter();
+            for (account, amounts) in count_entry(uid, entry, asks, &sizes, &clusters) {
+                accounts.entry(account).or_default().raise_to(&amounts);
+            }
+        }
+        let mut all = Amounts::default();
+        accounts.values().for_each(|amounts| all.add_all(amounts));
+        all
+    }
+
+    /// The largest size that each template has, or may come to have.
+    fn sizes(&self) -> Sizes<'_> {
+        let mut sizes: Sizes<'_> = BTreeMap::new();
+        for entry in self.entries.values() {
+            for size in entry.asks().filter_map(|ask| ask.size) {
+                let key = (
+                    entry.namespace.as_str(),
+                    entry.kind.as_str(),
+                    entry.name.as_str(),
+                );
+                let known = sizes.entry(key).or_default();
+                *known = known.max(size);
+            }
+        }
+        sizes
+    }
+
+    /// The Cluster of each control plane that a Cluster refers to.
+    fn clusters(&self) -> Clusters<'_> {
+        let clusters = self
+            .entries
+            .values()
+            .filter(|entry| entry.kind == Kind::Cluster);
+        clusters
+            .flat_map(|entry| {
+                let names = entry.asks().filter_map(|ask| ask.control_plane.as_deref());
+                names.map(|name| ((entry.namespace.as_str(), name), entry.name.as_str()))
+            })
+            .collect()
+    }
+
+    /// Takes note of a stored object.
+    pub fn see(&mut self, observed: &Observed) {
+        if observed.is_made && !self.entries.contains_key(&observed.uid) {
+            return;
+        }
+        let Observed {
+            kind,
+            namespace,
+            name,
+            ..
+        } = observed;
+        self.entries
+            .entry(observed.uid.clone())
+            .or_insert_with(|| Entry::new(*kind, namespace, name))
+            .see(&observed.resource_version, observed.ask.clone());
+    }
+
+    /// Takes note of what a request that is let in would make of an object.
+    pub(super) fn promise(&mut self, object: &Suspect, over: &str, ask: Ask, now: Timestamp) {
+        self.entries
+            .entry(object.uid.clone())
+            .or_insert_with(|| Entry::new(object.kind, &object.namespace, &object.name))
+            .promise(over, ask, now);
+    }
+
+    /// The objects that may be gone: none of these UIDs was seen, and no request that would still create
+    /// them can be alive.
+    #[must_use]
+    pub fn suspects(
+        &self,
+        seen: &BTreeSet<String>,
+        now: Timestamp,
+        grace: SignedDuration,
+    ) -> Vec<Suspect> {
+        let is_over = |entry: &Entry| {
+            entry.stored.is_some()
+                || entry
+                    .pending
+                    .iter()
+                    .all(|pending| now.duration_since(pending.since) >= grace)
+        };
+        self.entries
+            .iter()
+            .filter(|(uid, entry)| !seen.contains(*uid) && is_over(entry))
+            .map(|(uid, entry)| Suspect {
+                kind: entry.kind,
+                namespace: entry.namespace.clone(),
+                name: entry.name.clone(),
+                uid: uid.clone(),
+            })
+            .collect()
+    }
+
+    /// Takes note that objects are gone. The size of a template that is still referred to is kept until
+    /// its successor is there, since machines have it.
+    pub fn forget(&mut self, gone: &BTreeSet<String>) {
+        let in_use: BTreeSet<(String, Template)> = self
+            .entries
+            .iter()
+            .filter(|(uid, _)| !gone.contains(*uid))
+            .flat_map(|(_, entry)| {
+                let templates = entry.asks().filter_map(|ask| ask.template.clone());
+                templates.map(|template| (entry.namespace.clone(), template))
+            })
+            .collect();
+        let stored: BTreeSet<(String, Template)> = self
+            .entries
+            .iter()
+            .filter(|(uid, entry)| !gone.contains(*uid) && entry.stored.is_some())
+            .map(|(_, entry)| (entry.namespace.clone(), as_template(entry)))
+            .collect();
+        self.entries.retain(|uid, entry| {
+            let key = (entry.namespace.clone(), as_template(entry));
+            let is_kept = entry.stored.is_some() && in_use.contains(&key) && !stored.contains(&key);
+            !gone.contains(uid) || is_kept
+        });
+    }
+
+    /// Takes out requests over a version that is still the stored one, when they cannot be alive any more,
+    /// such as one that another webhook refused.
+    pub fn expire(&mut self, now: Timestamp, grace: SignedDuration) {
+        for entry in self
+            .entries
+            .values_mut()
+            .filter(|entry| entry.stored.is_some())
+        {
+            entry
+                .pending
+                .retain(|pending| now.duration_since(pending.since) < grace);
+        }
+    }
+
+    /// When the next request cannot be alive any more, so that it is worth looking again.
+    #[must_use]
+    pub fn due(&self, grace: SignedDuration) -> Option<Timestamp> {
+        let pending = self.entries.values().flat_map(|entry| &entry.pending);
+        let due = pending.filter_map(|pending| pending.since.checked_add(grace).ok());
+        due.min()
+    }
+
+    /// Whether an object was seen at that resource version, or a newer one.
+    #[must_use]
+    pub fn has_seen(&self, uid: &str, version: &str) -> bool {
+        let entry = self.entries.get(uid);
+        entry.is_some_and(|entry| entry.stored.is_some() && !is_newer(version, &entry.seen))
+    }
+}
+
+fn as_template(entry: &Entry) -> Template {
+    Template {
+        kind: entry.kind.as_str().to_owned(),
+        name: entry.name.clone(),
+    }
+}
+
+/// By namespace, kind and name.
+type Sizes<'a> = BTreeMap<(&'a str, &'a str, &'a str), Size>;
+/// By the namespace and name of the control plane.
+type Clusters<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
+
+/// The most that an object may come to, under each account that it counts for.
+fn count_entry<'a>(
+    uid: &str,
+    entry: &Entry,
+    asks: impl Iterator<Item = &'a Ask>,
+    sizes: &Sizes<'_>,
+    clusters: &Clusters<'_>,
+) -> BTreeMap<Account, Amounts> {
+    let mut accounts: BTreeMap<Account, Amounts> = BTreeMap::new();
+    for ask in asks {
+        for (account, amounts) in count(uid, entry, ask, sizes, clusters) {
+            accounts.entry(account).or_default().raise_to(&amounts);
+        }
+    }
+    accounts
+}
+
+fn count(
+    uid: &str,
+    entry: &Entry,
+    ask: &Ask,
+    sizes: &Sizes<'_>,
+    clusters: &Clusters<'_>,
+) -> Vec<(Account, Amounts)> {
+    let own = Account::Object(uid.to_owned());
+    let namespace = entry.namespace.as_str();
+    let path = |cluster: &str| format!("{namespace}/{cluster}");
+    match entry.kind {
+        Kind::Cluster => {
+            let group = |name: &str| {
+                Account::Group(namespace.to_owned(), entry.name.clone(), name.to_owned())
+            };
+            let groups = ask.groups.iter().map(|of| {
+                let is_control_plane = of.name.is_empty();
+                let cluster = Some(path(&entry.name));
+                let mut amounts = machines(of.count(), is_control_plane, of.size, cluster);
+                amounts.add(Measure::NodePools, u64::from(!is_control_plane));
+                (group(&of.name), amounts)
+            });
+            std::iter::once((own, of_cluster(ask)))
+                .chain(groups)
+                .collect()
+        }
+        Kind::KubeadmControlPlane
+        | Kind::MachineDeployment
+        | Kind::MachinePool
+        | Kind::MachineSet
+        | Kind::Machine => {
+            let is_control_plane = entry.kind == Kind::KubeadmControlPlane || ask.is_control_plane;
+            let size = ask.template.as_ref().and_then(|template| {
+                let key = (namespace, template.kind.as_str(), template.name.as_str());
+                sizes.get(&key).copied()
+            });
+            let referred = clusters.get(&(namespace, entry.name.as_str()));
+            let by_reference = referred.filter(|_| entry.kind == Kind::KubeadmControlPlane);
+            let cluster = ask.cluster.as_deref().or(by_reference.copied());
+            let mut amounts = machines(ask.count(), is_control_plane, size, cluster.map(path));
+            let is_pool = !is_control_plane && entry.kind != Kind::Machine;
+            amounts.add(Measure::NodePools, u64::from(is_pool));
+            let account = match (&ask.group, cluster) {
+                (Some(group), Some(cluster)) => {
+                    Account::Group(namespace.to_owned(), cluster.to_owned(), group.clone())
+                }
+                _ => own,
+            };
+            vec![(account, amounts)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn of_cluster(ask: &Ask) -> Amounts {
+    let mut amounts: Amounts = [
+        (Measure::Clusters, 1),
+        // That of its API server.
+        (Measure::Addresses, 1),
+        (Measure::LoadBalancerRanges, u64::from(ask.has_range)),
+    ]
+    .into_iter()
+    .collect();
+    if let Some(name) = &ask.cluster_type {
+        amounts.add(Measure::ClustersOf(name.clone()), 1);
+    }
+    amounts
+}

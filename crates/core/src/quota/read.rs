@@ -1,0 +1,243 @@
+//! From an object to what it asks for, whatever its version.
+
+use serde_json::Value;
+
+use super::{Ask, Group, Observed, Size, Template};
+use crate::inventory::{Facts, Ref, mark, owner_refs};
+use crate::json::{is_unset, labels, text_at, token};
+use crate::site::{NodeSpec, Site};
+use crate::{Kind, keys};
+
+/// The kinds that ask for machines, and those that say how large machines are.
+pub const CHARGED: [Kind; 9] = [
+    Kind::Cluster,
+    Kind::KubeadmControlPlane,
+    Kind::MachineDeployment,
+    Kind::MachinePool,
+    Kind::MachineSet,
+    Kind::Machine,
+    Kind::VSphereMachineTemplate,
+    Kind::OpenStackMachineTemplate,
+    Kind::Metal3MachineTemplate,
+];
+
+/// Whether objects of a kind have entries in ledgers.
+#[must_use]
+pub fn is_charged(kind: Kind) -> bool {
+    CHARGED.contains(&kind)
+}
+
+/// What a stored object asks for; nothing for kinds that ask for nothing, and for what has no UID.
+#[must_use]
+pub fn observe(site: &Site, kind: Kind, object: &Value) -> Option<Observed> {
+    let text = |pointer: &str| text_at(object, pointer).unwrap_or_default().to_owned();
+    let uid = text("/metadata/uid");
+    (is_charged(kind) && !uid.is_empty()).then(|| Observed {
+        kind,
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name"),
+        uid,
+        resource_version: text("/metadata/resourceVersion"),
+        ask: ask(site, kind, object),
+        is_made: is_made(kind, object),
+    })
+}
+
+/// Whether a controller made the object of another one that is charged.
+pub(super) fn is_made(kind: Kind, object: &Value) -> bool {
+    let owners: &[Kind] = match kind {
+        Kind::MachineSet => &[Kind::MachineDeployment],
+        Kind::Machine => &[
+            Kind::MachineSet,
+            Kind::KubeadmControlPlane,
+            Kind::MachinePool,
+        ],
+        _ => return false,
+    };
+    let is_owner = |owner: &Value| {
+        let kind = text_at(owner, "/kind");
+        owners.iter().any(|wanted| kind == Some(wanted.as_str()))
+    };
+    owner_refs(object).any(is_owner)
+}
+
+/// What an object asks for.
+pub(super) fn ask(site: &Site, kind: Kind, object: &Value) -> Ask {
+    match kind {
+        Kind::Cluster => of_cluster(site, object),
+        Kind::VSphereMachineTemplate
+        | Kind::OpenStackMachineTemplate
+        | Kind::Metal3MachineTemplate => Ask {
+            size: size(site, kind, object),
+            ..Ask::default()
+        },
+        Kind::Machine => Ask {
+            replicas: 1,
+            is_control_plane: labels(object).contains_key(keys::CONTROL_PLANE),
+            ..of_machines(object)
+        },
+        _ => of_machines(object),
+    }
+}
+
+fn of_machines(object: &Value) -> Ask {
+    let facts = Facts::of(object);
+    let replicas = object.pointer("/spec/replicas").and_then(Value::as_u64);
+    let group = labels(object)
+        .contains_key(keys::TOPOLOGY_OWNED)
+        .then(|| group_name(object));
+    Ask {
+        cluster: facts.cluster,
+        replicas: replicas.unwrap_or(1),
+        most: most(object.pointer("/metadata/annotations")),
+        surge: facts.demand.surge,
+        template: facts.infrastructure_ref.map(template),
+        group,
+        ..Ask::default()
+    }
+}
+
+fn template(reference: Ref) -> Template {
+    Template {
+        kind: reference.kind,
+        name: reference.name,
+    }
+}
+
+/// The group of a topology that an object was made of; that of the control plane has no name.
+fn group_name(object: &Value) -> String {
+    let labels = labels(object);
+    let name = labels
+        .get(keys::TOPOLOGY_DEPLOYMENT)
+        .or_else(|| labels.get(keys::TOPOLOGY_POOL));
+    name.copied().unwrap_or_default().to_owned()
+}
+
+/// So many machines the autoscaler may make.
+fn most(annotations: Option<&Value>) -> Option<u64> {
+    let written = annotations?.get(keys::AUTOSCALER_MOST)?;
+    written.as_str()?.trim().parse().ok()
+}
+
+fn of_cluster(site: &Site, object: &Value) -> Ask {
+    let facts = Facts::of(object);
+    let range = format!("/metadata/annotations/{}", token(keys::LOAD_BALANCER_RANGE));
+    let topology = object
+        .pointer("/spec/topology")
+        .filter(|topology| !is_unset(topology));
+    let reference = facts.control_plane_ref.as_ref();
+    Ask {
+        control_plane: reference
+            .filter(|reference| reference.kind == Kind::KubeadmControlPlane.as_str())
+            .map(|reference| reference.name.clone()),
+        has_range: text_at(object, &range).is_some_and(|range| !range.is_empty()),
+        groups: topology.map_or_else(Vec::new, |topology| groups(site, object, topology, &facts)),
+        cluster_type: facts.cluster_type,
+        ..Ask::default()
+    }
+}
+
+fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<Group> {
+    let of_type = facts.cluster_type.as_deref();
+    let (_, default) = site.default_type();
+    let cluster_type = of_type
+        .and_then(|name| site.cluster_type(name))
+        .unwrap_or(default);
+    let on_cluster = mark(object, keys::NODE_SPEC);
+    let size = |group: &Value, otherwise: &str| {
+        let name = mark(group, keys::NODE_SPEC).or(on_cluster);
+        let spec = site.node_spec(name.unwrap_or(otherwise));
+        spec.map(of_node_spec)
+    };
+    let one = |name: &str, group: &Value, otherwise: &str| {
+        let replicas = group.get("replicas").and_then(Value::as_u64).unwrap_or(1);
+        Group {
+            name: name.to_owned(),
+            replicas,
+            most: most(group.pointer("/metadata/annotations")),
+            surge: crate::addresses::surge(Some(group), replicas),
+            size: size(group, otherwise),
+        }
+    };
+    let control_plane = topology.get("controlPlane").unwrap_or(&Value::Null);
+    let mut groups = vec![one("", control_plane, &cluster_type.control_plane.spec)];
+    for list in ["machineDeployments", "machinePools"] {
+        let of = topology.pointer(&format!("/workers/{list}"));
+        for group in of.and_then(Value::as_array).into_iter().flatten() {
+            let name = text_at(group, "/name").unwrap_or_default();
+            groups.push(one(name, group, &cluster_type.workers.spec));
+        }
+    }
+    groups
+}
+
+pub(super) fn of_node_spec(spec: &NodeSpec) -> Size {
+    Size {
+        cpus: spec.cpus,
+        memory_mib: spec.memory_mib,
+        disk_gib: spec.disk_gib,
+        gpus: spec.gpus,
+    }
+}
+
+/// The size of a template's machines: what stands in it, or what the node spec says that its flavor or
+/// hosts stand for.
+pub(super) fn size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
+    let spec = object.pointer("/spec/template/spec")?;
+    let named = mark(object, keys::NODE_SPEC).and_then(|name| site.node_spec(name));
+    match kind {
+        Kind::VSphereMachineTemplate => Some(of_vsphere(site, spec, named)),
+        Kind::OpenStackMachineTemplate => {
+            let flavor = text_at(spec, "/flavor").or_else(|| text_at(spec, "/flavor/filter/name"));
+            by_flavor(site, flavor).or_else(|| named.map(of_node_spec))
+        }
+        Kind::Metal3MachineTemplate => {
+            let hosts = spec.pointer("/hostSelector/matchLabels");
+            by_hosts(site, hosts).or_else(|| named.map(of_node_spec))
+        }
+        _ => None,
+    }
+}
+
+fn of_vsphere(site: &Site, spec: &Value, named: Option<&NodeSpec>) -> Size {
+    let number = |field: &str| spec.get(field).and_then(Value::as_u64);
+    let devices = spec.get("pciDevices").and_then(Value::as_array);
+    let written = Size {
+        cpus: number("numCPUs").unwrap_or_default(),
+        memory_mib: number("memoryMiB").unwrap_or_default(),
+        disk_gib: number("diskGiB").unwrap_or_default(),
+        gpus: devices.map_or(0, |devices| devices.len() as u64),
+    };
+    let is_same = |size: &Size| Size { gpus: 0, ..*size } == Size { gpus: 0, ..written };
+    let offered = site.spec().node_specs.values().map(of_node_spec);
+    // Of several that differ in GPUs only, the one that is named.
+    let spec = named
+        .map(of_node_spec)
+        .or_else(|| offered.filter(is_same).min_by_key(|size| size.gpus));
+    Size {
+        gpus: written.gpus.max(spec.map_or(0, |spec| spec.gpus)),
+        ..written
+    }
+}
+
+/// Several clouds may call different specs the same; the largest counts.
+fn by_flavor(site: &Site, flavor: Option<&str>) -> Option<Size> {
+    let openstack = site.spec().openstack.as_ref()?;
+    let flavors = openstack.clouds.values().flat_map(|cloud| &cloud.flavors);
+    let names = flavors.filter(|(_, of)| Some(of.as_str()) == flavor);
+    let sizes = names.filter_map(|(name, _)| site.node_spec(name).map(of_node_spec));
+    sizes.reduce(Size::max)
+}
+
+fn by_hosts(site: &Site, labels: Option<&Value>) -> Option<Size> {
+    let metal3 = site.spec().metal3.as_ref()?;
+    let labels = labels?;
+    let is_it = |wanted: &std::collections::BTreeMap<String, String>| {
+        wanted
+            .iter()
+            .all(|(key, value)| labels.get(key).and_then(Value::as_str) == Some(value))
+    };
+    let names = metal3.hosts.iter().filter(|(_, wanted)| is_it(wanted));
+    let sizes = names.filter_map(|(name, _)| site.node_spec(name).map(of_node_spec));
+    sizes.reduce(Size::max)
+}
