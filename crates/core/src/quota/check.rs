@@ -86,14 +86,12 @@ fn at(
     if !verdict.exceeded.is_empty() {
         context.miss_accounts();
     }
-    let path = path(charge, object);
-    let hard = verdict.exceeded.iter();
-    findings.extend(hard.map(|excess| exceeded(&account.name, &path, excess)));
+    findings.extend(refusals(&account.name, charge, &verdict.exceeded));
     let soft = verdict.warned.iter().filter(|warned| {
         let is_same = |excess: &Excess| excess.measure == warned.measure;
         !verdict.exceeded.iter().any(is_same)
     });
-    findings.extend(soft.map(|excess| warned(&account.name, &path, excess)));
+    findings.extend(soft.map(|excess| warned(&account.name, &charge.path, excess)));
     (findings, verdict.ledger != *ledger)
 }
 
@@ -153,19 +151,20 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
         name: name.unwrap_or_else(|| text("/metadata/name")),
         uid: text("/metadata/uid"),
         stored,
+        path: path(kind, &after, object),
         wants: after,
         is_forced: context.is_adoption() || (is_controller && request.part == Part::Whole),
     })
 }
 
 /// Where in the object it stands that asks for more.
-fn path(charge: &Charge, object: &Value) -> String {
+fn path(kind: Kind, wants: &Wants, object: &Value) -> String {
     let most = format!("/metadata/annotations/{}", token(keys::AUTOSCALER_MOST));
-    match charge.kind {
+    match kind {
         Kind::KubeadmControlPlane
         | Kind::MachineDeployment
         | Kind::MachinePool
-        | Kind::MachineSet => match &charge.wants {
+        | Kind::MachineSet => match wants {
             Wants::All(ask) if ask.count() > ask.replicas => field_path(&most),
             _ => field_path(REPLICAS),
         },
@@ -173,6 +172,15 @@ fn path(charge: &Charge, object: &Value) -> String {
         Kind::Cluster | Kind::Machine => "spec".to_owned(),
         _ => "spec.template.spec".to_owned(),
     }
+}
+
+/// Why an account refuses a charge.
+#[must_use]
+pub fn refusals(account: &str, charge: &Charge, exceeded: &[Excess]) -> Vec<Finding> {
+    let findings = exceeded.iter();
+    findings
+        .map(|excess| self::exceeded(account, &charge.path, excess))
+        .collect()
 }
 
 /// The finding that a limit would be exceeded.

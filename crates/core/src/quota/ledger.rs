@@ -17,10 +17,10 @@ use crate::Kind;
 pub struct Ledger {
     /// The UID of the Tenant that it was made for: a restored one is another.
     pub of: String,
-    /// When it was opened.
+    /// When it was opened in place of one that was lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
-    pub opened: Option<Timestamp>,
+    pub reopened: Option<Timestamp>,
     /// The namespaces whose objects are all in it. In others nothing may grow.
     pub namespaces: BTreeSet<String>,
     /// The objects, by UID.

@@ -21,6 +21,8 @@ pub struct Charge {
     pub stored: Option<(String, Wants)>,
     /// What the object will ask for.
     pub wants: Wants,
+    /// Where in the object it stands that asks for more, in kubectl's notation.
+    pub path: String,
     /// Whether it is let in in any case, since what asks was counted where a person wrote it.
     pub is_forced: bool,
 }
