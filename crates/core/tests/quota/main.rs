@@ -1,0 +1,12 @@
+//! Quotas as callers of `decide` and `judge` see them: what is charged, what is refused and in which
+//! words, and what a ledger holds whatever comes late.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail loudly, in its helpers too"
+)]
+
+mod measures;
+mod objects;
+mod world;
