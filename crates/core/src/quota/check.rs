@@ -118,22 +118,22 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
     let text = |pointer: &str| text_at(object, pointer).unwrap_or_default().to_owned();
     let is_controller = context.trust() == Trust::Controller;
     let wants = |object: &Value| match request.part {
-        Part::Scale => object
-            .pointer(REPLICAS)
-            .map_or(Some(0), Value::as_u64)
-            .map(Wants::Replicas),
+        Part::Scale => match object.pointer(REPLICAS).unwrap_or(&Value::Null) {
+            Value::Null => Some(Wants::Replicas(0)),
+            number => number.as_u64().map(Wants::Replicas),
+        },
         Part::Whole => Some(Wants::All(Box::new(ask(site, kind, object)))),
     };
     let old = request.old_object.as_ref();
     // What a controller makes of something is charged there; what people write proves nothing.
-    if is_made(kind, object) && is_controller && old.is_none() {
+    let is_trusted = is_controller || context.is_adoption();
+    if is_made(kind, object) && is_trusted && old.is_none() {
         return None;
     }
     let mut after = wants(object)?;
     if let Wants::All(ask) = &mut after
-        && !is_controller
+        && !is_trusted
         && old.is_none()
-        && !context.is_adoption()
     {
         ask.group = None;
     }
@@ -149,7 +149,9 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
         kind,
         namespace: request.namespace.clone(),
         name: name.unwrap_or_else(|| text("/metadata/name")),
-        uid: text("/metadata/uid"),
+        uid: old
+            .and_then(|old| text_at(old, "/metadata/uid"))
+            .map_or_else(|| text("/metadata/uid"), str::to_owned),
         stored,
         path: path(kind, &after, object),
         wants: after,
