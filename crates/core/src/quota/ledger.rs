@@ -166,6 +166,13 @@ impl Ledger {
         clusters
     }
 
+    /// The size of the machines that are made of the template that is asked for, as far as it is known.
+    pub(super) fn size_of(&self, namespace: &str, ask: &Ask) -> Option<Size> {
+        let template = ask.template.as_ref()?;
+        let key = (namespace, template.kind.as_str(), template.name.as_str());
+        self.sizes().get(&key).copied()
+    }
+
     /// Takes note of a stored object.
     pub fn see(&mut self, observed: &Observed) {
         if observed.is_made && !self.entries.contains_key(&observed.uid) {
