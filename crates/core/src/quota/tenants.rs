@@ -122,7 +122,6 @@ fn check_parent(context: &Context<'_>, draft: &mut Draft<'_>, spec: &TenantSpec)
     const PARENT: &str = "/spec/parent";
     let own = &context.request.name;
     let Some(above) = context.accounts_of(parent) else {
-        // What was read live, and is not there, does not exist.
         return;
     };
     let names: Vec<&str> = above.iter().map(|account| account.name.as_str()).collect();

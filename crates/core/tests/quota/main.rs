@@ -7,6 +7,13 @@
     reason = "a test may fail loudly, in its helpers too"
 )]
 
+mod charged;
+mod forged;
+mod late;
+mod limits;
 mod measures;
 mod objects;
+mod order;
+mod pass;
+mod tenants;
 mod world;

@@ -142,8 +142,11 @@ fn every_measure_has_its_own_refusal() {
         let mut world = World::with(limits);
         world.put_all(&base());
         let decision = world.apply(&object);
+        let mut words = words(&decision);
+        // Who writes a range by hand is told that, too.
+        words.retain(|line| !line.contains("BSP-A005"));
         assert_eq!(
-            words(&decision),
+            words,
             [format!(
                 "{path}: Forbidden: quota kim: {text} [{code}]; {COMMAND}"
             )]

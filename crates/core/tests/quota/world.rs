@@ -68,6 +68,7 @@ pub(crate) struct Admitted {
     object: Value,
     /// The resource version that it was let in over; empty for a new object.
     over: String,
+    decision: Decision,
 }
 
 #[derive(Clone, Debug)]
@@ -266,23 +267,24 @@ impl World {
             object: Some(completed.clone()),
             ..request
         };
-        self.settle(&request)?;
+        let decision = self.settle(&request)?;
         let key = (request.subject.kind, self.namespace.clone(), request.name);
         Ok(Admitted {
             key,
             object: completed,
             over,
+            decision,
         })
     }
 
     /// Validates and charges.
-    fn settle(&mut self, request: &Request) -> Result<(), Decision> {
+    fn settle(&mut self, request: &Request) -> Result<Decision, Decision> {
         let decision = self.decide(request);
         if !decision.is_allowed() {
             return Err(decision);
         }
         let Some(charge) = &decision.charge else {
-            return Ok(());
+            return Ok(decision);
         };
         let chain = self.chain();
         for (index, account) in chain.iter().enumerate() {
@@ -305,7 +307,7 @@ impl World {
                 account.ledger = Some(verdict.ledger);
             }
         }
-        Ok(())
+        Ok(decision)
     }
 
     /// Stores what was let in, unless the stored object is another one by now.
@@ -314,6 +316,7 @@ impl World {
             key,
             mut object,
             over,
+            ..
         } = admitted;
         let stored = self.stored.get(&key);
         let version = stored.and_then(|stored| stored["metadata"]["resourceVersion"].as_str());
@@ -325,11 +328,11 @@ impl World {
         true
     }
 
-    /// Creates or replaces an object; the decision is the one that refuses, else a validation's.
+    /// Creates or replaces an object; what the validation said, or the mutation that refused.
     pub(crate) fn apply(&mut self, object: &Value) -> Decision {
         match self.admit(object) {
             Ok(admitted) => {
-                let decision = self.decide(&self.request(Phase::Validate, &admitted.object));
+                let decision = admitted.decision.clone();
                 assert!(self.store(admitted), "nobody was faster");
                 decision
             }
