@@ -15,5 +15,6 @@ mod measures;
 mod objects;
 mod order;
 mod pass;
+mod properties;
 mod tenants;
 mod world;
