@@ -237,7 +237,13 @@ impl Tally {
         if !is_excused {
             let Asked { kind, name, .. } = asked;
             let what = format!("{kind} {name}: {status} {message}");
-            match codes.iter().all(|code| BUSY.contains(&code.as_str())) && status == 503 {
+            // The API server ran out of time on its own, or the gate says to try again.
+            let is_busy = match status {
+                503 => codes.iter().all(|code| BUSY.contains(&code.as_str())),
+                504 => codes.is_empty(),
+                _ => false,
+            };
+            match is_busy {
                 true => self.busy.push(what),
                 false => self.unexpected.push(what),
             }
