@@ -230,7 +230,7 @@ impl<'a> Actor<'a> {
                 .requests
                 .delete(&self.tenant.client, kind, &asked)
                 .await?;
-            are_gone &= !matches!(outcome, Outcome::Unknown);
+            are_gone &= matches!(outcome, Outcome::Done(_) | Outcome::Absent);
         }
         Ok(are_gone)
     }

@@ -25,10 +25,10 @@ const BUSY: [&str; 2] = ["BSP-R004", "BSP-R006"];
 pub(crate) enum Outcome {
     /// Stored, or deleted.
     Done(Value),
-    /// Refused; nothing was stored.
-    Refused,
-    /// No answer, or one that does not tell whether it was done.
-    Unknown,
+    /// There is no such object.
+    Absent,
+    /// Refused, or not answered: then nobody knows whether it was done.
+    Failed,
 }
 
 /// When something was killed: from then until it was whole again.
@@ -263,9 +263,8 @@ impl Tally {
         };
         *self.answers.entry(format!("{answer}{suffix}")).or_default() += 1;
         match status {
-            400..=499 if status != 408 => Outcome::Refused,
-            500 | 503 if !codes.is_empty() => Outcome::Refused,
-            _ => Outcome::Unknown,
+            404 => Outcome::Absent,
+            _ => Outcome::Failed,
         }
     }
 }
