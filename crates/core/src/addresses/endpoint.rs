@@ -13,7 +13,7 @@ use super::{
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
-use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
+use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal, Sight};
 use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
 use crate::{Code, Finding, Kind};
@@ -133,16 +133,19 @@ impl<'a> Claimant<'a> {
                 desk.take_over(&self.before, &asker);
                 take(context, desk, pool, address, &asker)
             })
-            .map_err(|refusal| self.unless_rival(refusal))
+            .map_err(|refusal| self.unless_rival(context, refusal))
     }
 
-    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between:
-    /// the next attempt takes that.
-    fn unless_rival(&self, refusal: Refusal) -> Refusal {
+    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between, and
+    /// one that is judged without a Cluster what its Cluster has just taken over: the next attempt takes
+    /// that.
+    fn unless_rival(&self, context: &Context<'_>, refusal: Refusal) -> Refusal {
+        let is_rival = |by: &Holder| {
+            self.before.iter().any(|it| it.is(by))
+                || self.holder.kind != Kind::Cluster.as_str() && has_just_come(context, by)
+        };
         match &refusal {
-            Refusal::Held { by: Some(by) } if self.before.iter().any(|it| it.is(by)) => {
-                Refusal::Rival
-            }
+            Refusal::Held { by: Some(by) } if is_rival(by) => Refusal::Rival,
             _ => refusal,
         }
     }
@@ -163,6 +166,15 @@ impl<'a> Claimant<'a> {
         let other = self.named.iter().find(|(_, said)| *said != first.1)?;
         Some([first, other])
     }
+}
+
+/// Whether a holder is a Cluster that was not there when all Clusters were read, and is now: it may refer to
+/// what is being judged.
+fn has_just_come(context: &Context<'_>, holder: &Holder) -> bool {
+    holder.kind == Kind::Cluster.as_str()
+        && holder.namespace == context.request.namespace
+        && context.cluster(&holder.name).is_none()
+        && !context.is_gone(holder)
 }
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
