@@ -13,10 +13,10 @@ use super::{
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
-use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal, Sight};
+use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
 use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
-use crate::{Code, Finding, Kind};
+use crate::{Code, Finding, Kind, Phase};
 
 pub(super) const HOST: &str = "/spec/controlPlaneEndpoint/host";
 const PORT: &str = "/spec/controlPlaneEndpoint/port";
@@ -136,16 +136,23 @@ impl<'a> Claimant<'a> {
             .map_err(|refusal| self.unless_rival(context, refusal))
     }
 
-    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between, and
-    /// one that is judged without a Cluster what its Cluster has just taken over: the next attempt takes
-    /// that.
+    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between. One
+    /// that is judged without a Cluster had its address a moment ago, when it was completed; since then the
+    /// Cluster has come and taken it over, or a namesake of the Cluster has gone. The next attempt finds out.
     fn unless_rival(&self, context: &Context<'_>, refusal: Refusal) -> Refusal {
-        let is_rival = |by: &Holder| {
-            self.before.iter().any(|it| it.is(by))
-                || self.holder.kind != Kind::Cluster.as_str() && has_just_come(context, by)
+        let is_alone = self.holder.kind != Kind::Cluster.as_str();
+        let is_late = is_alone && context.is_create() && context.request.phase == Phase::Validate;
+        let is_unknown_cluster = |by: &Holder| {
+            by.kind == Kind::Cluster.as_str()
+                && by.namespace == self.holder.namespace
+                && context.cluster(&by.name).is_none()
         };
         match &refusal {
-            Refusal::Held { by: Some(by) } if is_rival(by) => Refusal::Rival,
+            Refusal::Held { by: Some(by) } if self.before.iter().any(|it| it.is(by)) => {
+                Refusal::Rival
+            }
+            Refusal::Held { by: Some(by) } if is_late && is_unknown_cluster(by) => Refusal::Rival,
+            Refusal::Cooling { is_own: true } if is_late => Refusal::Rival,
             _ => refusal,
         }
     }
@@ -166,15 +173,6 @@ impl<'a> Claimant<'a> {
         let other = self.named.iter().find(|(_, said)| *said != first.1)?;
         Some([first, other])
     }
-}
-
-/// Whether a holder is a Cluster that was not there when all Clusters were read, and is now: it may refer to
-/// what is being judged.
-fn has_just_come(context: &Context<'_>, holder: &Holder) -> bool {
-    holder.kind == Kind::Cluster.as_str()
-        && holder.namespace == context.request.namespace
-        && context.cluster(&holder.name).is_none()
-        && !context.is_gone(holder)
 }
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
