@@ -61,7 +61,7 @@ fn at(
         let spec = (name.as_str(), of_node_spec(largest));
         findings.extend(largest::check(context, account, spec, charge, object));
     }
-    if is_group && limits.0.is_empty() && limits.1.is_empty() {
+    if !account.is_limited(site, is_group, context.now()) {
         return (findings, false);
     }
     let covered = account
@@ -125,7 +125,9 @@ fn grown_by_hand(context: &Context<'_>, charge: &Charge) -> Option<Finding> {
     })
 }
 
-fn not_ready(tenant: &str) -> Finding {
+/// What is said while what a tenant uses is not counted.
+#[must_use]
+pub fn not_ready(tenant: &str) -> Finding {
     let message = format!("what tenant {tenant} uses is being counted");
     Finding::new(Code::LedgerNotReady, "", Value::Null, message).hint("try again in a moment")
 }
@@ -165,6 +167,7 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
     };
     let name = Some(request.name.clone()).filter(|name| !name.is_empty());
     Some(Charge {
+        tenant: context.namespace_owner()?,
         kind,
         namespace: request.namespace.clone(),
         name: name.unwrap_or_else(|| text("/metadata/name")),

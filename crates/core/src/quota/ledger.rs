@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ask::machines;
-use super::entry::is_newer;
 use super::{Amounts, Ask, Entry, Measure, Size, Template};
 use crate::Kind;
 
@@ -276,11 +275,24 @@ impl Ledger {
         due.min()
     }
 
-    /// Whether an object was seen at that resource version, or a newer one.
+    /// Whether a stored object tells anything that is not in the ledger yet.
     #[must_use]
-    pub fn has_seen(&self, uid: &str, version: &str) -> bool {
+    pub fn is_news(&self, observed: &Observed) -> bool {
+        let Some(entry) = self.entries.get(&observed.uid) else {
+            return !observed.is_made;
+        };
+        let mut next = entry.clone();
+        next.see(&observed.resource_version, observed.ask.clone());
+        // That the version is another is no news by itself.
+        next.seen.clone_from(&entry.seen);
+        next != *entry
+    }
+
+    /// Whether no object of that UID was ever seen stored.
+    #[must_use]
+    pub fn was_never_stored(&self, uid: &str) -> bool {
         let entry = self.entries.get(uid);
-        entry.is_some_and(|entry| entry.stored.is_some() && !is_newer(version, &entry.seen))
+        entry.is_some_and(|entry| entry.stored.is_none())
     }
 }
 

@@ -22,7 +22,7 @@ mod verdict;
 pub use account::Account;
 pub use ask::{Ask, Group, Size, Template};
 pub(crate) use check::check;
-pub use check::refusals;
+pub use check::{not_ready, refusals};
 pub use entry::{Entry, Pending};
 pub use ledger::{Ledger, Observed, Suspect};
 pub use limits::{Limits, Override, SiteQuotas, TenantSpec};

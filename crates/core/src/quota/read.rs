@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Ask, Group, Observed, Size, Template};
+use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
@@ -93,7 +94,7 @@ fn of_machines(object: &Value) -> Ask {
     Ask {
         cluster: facts.cluster,
         replicas: replicas(object.pointer("/spec/replicas"), annotations),
-        most: bound(annotations, keys::AUTOSCALER_MOST),
+        most: most(object),
         surge: facts.demand.surge,
         template: facts.infrastructure_ref.map(template),
         ..Ask::default()
@@ -103,9 +104,12 @@ fn of_machines(object: &Value) -> Ask {
 /// Cluster API makes one machine, or as many as the autoscaler may not go below, where no number is
 /// written.
 fn replicas(written: Option<&Value>, annotations: Option<&Value>) -> u64 {
-    let least = || bound(annotations, keys::AUTOSCALER_LEAST).unwrap_or_default();
     let written = written.and_then(Value::as_u64);
-    written.unwrap_or_else(|| least().max(1))
+    let least = || {
+        let bound = annotations?.get(keys::AUTOSCALER_LEAST)?.as_str()?;
+        bound.trim().parse().ok()
+    };
+    written.unwrap_or_else(|| least().unwrap_or_default().max(1))
 }
 
 fn template(reference: Ref) -> Template {
@@ -134,12 +138,6 @@ fn group_of(kind: Kind, object: &Value) -> Option<String> {
 
 fn group_name(list: &str, name: &str) -> String {
     format!("{list}/{name}")
-}
-
-/// A bound that the autoscaler keeps.
-fn bound(annotations: Option<&Value>, key: &str) -> Option<u64> {
-    let written = annotations?.get(key)?;
-    written.as_str()?.trim().parse().ok()
 }
 
 fn of_cluster(site: &Site, object: &Value) -> Ask {
@@ -179,8 +177,8 @@ fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<G
         Group {
             name,
             replicas,
-            most: bound(annotations, keys::AUTOSCALER_MOST),
-            surge: crate::addresses::surge(Some(group), replicas),
+            most: most(group),
+            surge: surge(Some(group), replicas),
             size: size(group, otherwise),
         }
     };

@@ -9,6 +9,8 @@ use crate::Kind;
 /// One request that is to be charged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
+    /// The tenant that it is charged to.
+    pub tenant: String,
     /// The object's kind.
     pub kind: Kind,
     /// The object's namespace.

@@ -115,7 +115,8 @@ impl<T: Tenants> Cashier<T> {
                 },
             };
             let mut changed = Record::clone(&record);
-            if !round.decide(site, &mut changed.account, orders, is_live, now) {
+            let account = Arc::make_mut(&mut changed.account);
+            if !round.decide(site, account, orders, is_live, now) {
                 // Nobody is refused for what only a cache says.
                 continue;
             }

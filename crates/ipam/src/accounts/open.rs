@@ -17,9 +17,10 @@ const ATTEMPTS: usize = 8;
 const LEVELS: usize = 16;
 
 impl<T: Tenants> Cashier<T> {
-    /// The accounts that a tenant's requests are charged to, read live, the root first. Where something is
-    /// written, there is a Tenant afterwards, and the namespace is counted, unless requests that were
-    /// charged to a lost ledger may still be alive.
+    /// The accounts that a tenant's requests are charged to, read live, the root first. With a namespace,
+    /// there is a Tenant afterwards, and the namespace is counted, unless requests that were charged to a
+    /// lost ledger may still be alive; a dry-run writes nothing of that. Without one, they are as they are,
+    /// and none when there is no such Tenant.
     ///
     /// # Errors
     /// When the API server does not answer, or refuses.
@@ -31,7 +32,11 @@ impl<T: Tenants> Cashier<T> {
         now: Timestamp,
         grace: Delay,
     ) -> Result<Vec<Arc<Account>>, StoreError> {
-        let Some(own) = self.own(tenant, is_dry).await? else {
+        let own = match namespace {
+            Some(_) => self.own(tenant, is_dry).await?,
+            None => self.learn(tenant).await?,
+        };
+        let Some(own) = own else {
             return Ok(Vec::new());
         };
         let mut chain = vec![own];
@@ -50,7 +55,7 @@ impl<T: Tenants> Cashier<T> {
             if let Some(namespace) = namespace.filter(|_| is_asked) {
                 record = self.cover(record, namespace, is_dry, now, grace).await?;
             }
-            accounts.push(Arc::new(record.account.clone()));
+            accounts.push(Arc::clone(&record.account));
         }
         accounts.reverse();
         Ok(accounts)
@@ -67,7 +72,7 @@ impl<T: Tenants> Cashier<T> {
                 ..Account::default()
             };
             return Ok(Some(Arc::new(Record {
-                account,
+                account: Arc::new(account),
                 ..Record::default()
             })));
         }
@@ -99,10 +104,11 @@ impl<T: Tenants> Cashier<T> {
             let waits = ledger
                 .reopened
                 .is_some_and(|since| now.duration_since(since) < grace.duration());
-            next.account.ledger = Some(match waits {
+            let ledger = match waits {
                 true => ledger,
                 false => self.counted(ledger, namespace).await?,
-            });
+            };
+            Arc::make_mut(&mut next.account).ledger = Some(ledger);
             if is_dry || next.account.ledger == record.account.ledger {
                 return Ok(Arc::new(next));
             }

@@ -11,7 +11,7 @@ use crate::StoreError;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Record {
     /// Its name, limits and ledger.
-    pub account: Account,
+    pub account: Arc<Account>,
     /// Its UID.
     pub uid: String,
     /// Its resource version.
