@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ask::machines;
+use super::entry::is_newer;
 use super::{Amounts, Ask, Entry, Measure, Size, Template};
 use crate::Kind;
 

@@ -107,7 +107,7 @@ fn replicas(written: Option<&Value>, annotations: Option<&Value>) -> u64 {
     let written = written.and_then(Value::as_u64);
     let least = || {
         let bound = annotations?.get(keys::AUTOSCALER_LEAST)?.as_str()?;
-        bound.trim().parse().ok()
+        bound.trim().parse::<u64>().ok()
     };
     written.unwrap_or_else(|| least().unwrap_or_default().max(1))
 }
