@@ -198,6 +198,10 @@ fn a_topology_is_refused_at_its_own_path() {
         "the autoscaler's bound counts"
     );
     world.put(&topology("demo", 3, json!([group("a", 2)]), json!([])));
+    let mut world = World::with(Limits {
+        nodes: Some(5),
+        ..Limits::default()
+    });
     let twice = topology("demo", 1, json!([group("a", 2), group("a", 3)]), json!([]));
     assert_eq!(
         denials(&world.apply(&twice)),
@@ -400,15 +404,30 @@ fn numbers_beyond_all_bounds_are_refused_and_do_not_wrap() {
     }
 
     let mut world = free();
-    world.put_all(&[deployment("a", u64::MAX, "small"), deployment("b", 2, "small")]);
+    world.put_all(&[
+        deployment("a", u64::MAX, "small"),
+        deployment("b", 2, "small"),
+    ]);
     assert_eq!(world.nodes(), u64::MAX);
 }
 
 #[test]
 fn a_deployment_and_a_pool_of_one_name_are_two_groups() {
     let mut world = free();
-    world.put(&topology("demo", 1, json!([group("w", 4)]), json!([group("w", 2)])));
-    let owned = labelled(deployment("demo-w", 6, "t"), "topology.cluster.x-k8s.io/owned", "");
-    world.put_as(capi(), &labelled(owned, "topology.cluster.x-k8s.io/deployment-name", "w"));
+    world.put(&topology(
+        "demo",
+        1,
+        json!([group("w", 4)]),
+        json!([group("w", 2)]),
+    ));
+    let owned = labelled(
+        deployment("demo-w", 6, "t"),
+        "topology.cluster.x-k8s.io/owned",
+        "",
+    );
+    world.put_as(
+        capi(),
+        &labelled(owned, "topology.cluster.x-k8s.io/deployment-name", "w"),
+    );
     assert_eq!(world.nodes(), 1 + 6 + 2);
 }
