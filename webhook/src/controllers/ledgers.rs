@@ -71,19 +71,20 @@ impl Ledgers {
         let due = match &record.account.ledger {
             Some(ledger) => {
                 self.book(&site, name, ledger, &namespaces, grace).await?;
-                world.records().get(name).and_then(|record| {
-                    record
-                        .account
-                        .ledger
-                        .as_ref()
-                        .and_then(|ledger| ledger.due(grace.duration()))
-                })
+                self.due(name, grace)
             }
             None => None,
         };
         let shown = self.show(&site, name, &namespaces).await?;
         let again = is_waiting.then(|| after(Timestamp::now(), grace));
         Ok([due, again, shown].into_iter().flatten().min())
+    }
+
+    /// When the next request of an account cannot be alive any more. What is overdue waits for a watch.
+    fn due(&self, name: &str, grace: Delay) -> Option<Timestamp> {
+        let record = self.judge.world.records().get(name)?;
+        let due = record.account.ledger.as_ref()?.due(grace.duration())?;
+        Some(due.max(after(Timestamp::now(), BETWEEN)))
     }
 
     /// Counts the namespaces that are not in the ledger yet; whether some must wait.

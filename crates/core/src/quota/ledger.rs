@@ -284,8 +284,10 @@ impl Ledger {
         };
         let mut next = entry.clone();
         next.see(&observed.resource_version, observed.ask.clone());
-        // That the version is another is no news by itself.
-        next.seen.clone_from(&entry.seen);
+        // That the version is another is no news by itself, but requests over it wait for that.
+        if entry.pending.is_empty() {
+            next.seen.clone_from(&entry.seen);
+        }
         next != *entry
     }
 
