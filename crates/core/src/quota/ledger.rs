@@ -25,6 +25,10 @@ pub struct Ledger {
     pub namespaces: BTreeSet<String>,
     /// The objects, by UID.
     pub entries: BTreeMap<String, Entry>,
+    /// What is used besides by objects that may not be read, such as those of others in the same group.
+    /// It is never stored: whoever keeps a ledger knows all its objects.
+    #[serde(skip)]
+    pub beside: Amounts,
 }
 
 /// An object as it is stored.
@@ -124,7 +128,7 @@ impl Ledger {
                 accounts.entry(account).or_default().raise_to(&amounts);
             }
         }
-        let mut all = Amounts::default();
+        let mut all = self.beside.clone();
         accounts.values().for_each(|amounts| all.add_all(amounts));
         all
     }
