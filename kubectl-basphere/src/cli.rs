@@ -87,6 +87,10 @@ pub(crate) struct Review {
     /// Read the Site from this file, and contact no cluster at all.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) site: Option<PathBuf>,
+    /// With --site: take the objects of this file for those of the cluster, such as what
+    /// `kubectl get tenants,clusters -A -o yaml` writes. May be repeated.
+    #[arg(long, value_name = "FILE", requires = "site", value_hint = ValueHint::AnyPath)]
+    pub(crate) state: Vec<PathBuf>,
     /// Judge as if this user asked. Nobody is impersonated.
     #[arg(long = "as", value_name = "USER", value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,

@@ -2,6 +2,7 @@
 //!
 //! No rule lives here: every verdict is `basphere_core::decide`'s.
 
+mod accounts;
 mod addresses;
 mod apply;
 mod cluster;
@@ -9,7 +10,10 @@ mod judge;
 mod report;
 mod room;
 mod schema;
+mod sent;
+mod state;
 mod text;
+mod world;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -23,8 +27,14 @@ use crate::run::print_error;
 use crate::yaml::yaml;
 use crate::{input, offline};
 
-use cluster::Cluster;
-use judge::Judge;
+pub(crate) use accounts::{Accounts, Need, Origin};
+pub(crate) use cluster::Cluster;
+pub(crate) use judge::Judge;
+pub(crate) use report::Item;
+pub(crate) use room::Room;
+pub(crate) use state::State;
+pub(crate) use world::World;
+
 use report::Report;
 
 /// Reviews all files, prints the result to `out` and all else to `talk`.
@@ -85,18 +95,21 @@ fn judge(options: &Review, global: &Global) -> Result<Judge> {
         groups.push("system:authenticated".to_owned());
         Requester { username, groups }
     });
-    let (site, cluster) = match &options.site {
-        Some(path) => (offline::read_site(path)?, None),
+    let (site, world) = match &options.site {
+        Some(path) => {
+            let state = State::read(&options.state)?;
+            (offline::read_site(path)?, World::State(state))
+        }
         None => {
             let config = kubeconfig
                 .context("there is no kubeconfig; name one by --kubeconfig, or review offline with --site FILE")?;
             let cluster = Cluster::connect(config, global.context.clone())?;
-            (cluster.site()?, Some(cluster))
+            (cluster.site()?, World::Cluster(Box::new(cluster)))
         }
     };
     Ok(Judge::new(
         Arc::new(site),
-        cluster,
+        world,
         requester,
         global.namespace.clone(),
         of_context,

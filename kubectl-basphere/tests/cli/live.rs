@@ -229,7 +229,7 @@ fn without_the_clusters_schemas_those_of_the_plugin_count_and_that_is_said() {
     );
     assert!(
         ran.out
-            .contains("denied: spec.pausd: Invalid value: true: unknown field; nearest: paused [BSP-F002]\nsure only with the cluster: AddressPool objects of namespace user-kim\nsure only with the cluster: which kinds and fields it has"),
+            .contains("denied: spec.pausd: Invalid value: true: unknown field; nearest: paused [BSP-F002]\nsure only with the cluster: AddressPool objects of namespace user-kim, and what its tenant uses and may use\nsure only with the cluster: which kinds and fields it has"),
         "{}",
         ran.out
     );
