@@ -54,8 +54,6 @@ fn all_manifests_come_out_of_good_files() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     insta::assert_snapshot!("import", ran.out);
     insta::assert_snapshot!(ran.err, @r#"
-warning: config.yaml: quotas {"default":{"max_vms":10,"max_clusters":3,"max_ips":32}} is left out: there are no quotas yet
-warning: specs.yaml: cluster_quotas {"default":{"max_clusters":3,"max_nodes_per_cluster":10}} is left out: there are no quotas yet
 warning: Site: the files name no networks inside of clusters; spec.clusterNetwork.pods and services are empty
 warning: allocations.tsv:4: block 10.254.7.224/27 holds the broadcast address 10.254.7.255, which is never handed out: 31 of its 32 addresses may be
 blocks: 3, addresses: 6, tenants: 3, faulty lines: 0
@@ -71,7 +69,7 @@ fn every_faulty_line_is_listed_and_the_rest_is_printed() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     insta::assert_snapshot!(ran.err, @r#"
 warning: no Site is made without --specs
-warning: config.yaml: quotas {"default":{"max_vms":10,"max_clusters":3,"max_ips":32}} is left out: there are no quotas yet
+warning: config.yaml: quotas.default is left out, since there is no Site to say it
 warning: allocations.tsv:4: block 10.254.7.224/27 holds the broadcast address 10.254.7.255, which is never handed out: 31 of its 32 addresses may be
 warning: allocations.tsv:5: choi has block 10.254.0.96/27 and no lease: deleting a user leaves the block behind, and purging one may drop leases of others
 error: allocations.tsv:6: block_start: 10.254.0.0/27 is the first block, which is kept back
@@ -348,4 +346,60 @@ fn a_site_is_made_whole_or_not_at_all() {
     assert!(ran.out.contains("kind: AddressPool"), "{}", ran.out);
     let missing = "error: no Site can be made; missing are: cluster_node_specs of specs.yaml (vm_specs are sizes of VMs, not of nodes); cluster_types of specs.yaml; vsphere.server of config.yaml; --kubernetes-version, which is not told by the name of the template \"ubuntu-2204-latest\"\n";
     assert!(ran.err.contains(missing), "{}", ran.err);
+}
+
+#[test]
+fn limits_of_users_are_the_tenants_and_contradictions_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(file(name)).unwrap();
+        assert!(text.contains(from), "{from}");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        path.display().to_string()
+    };
+    let kims =
+        "    max_ips: 32\n  kim:\n    max_vms: 30\n    max_clusters: 5\n  jung:\n    max_ips: 64\n";
+    let config = write("config.yaml", "    max_ips: 32\n", kims);
+    let specs = write(
+        "specs.yaml",
+        "cluster_quotas:\n",
+        "cluster_quotas:\n  kim: {max_clusters: 6}\n",
+    );
+    let import = |specs: &str| {
+        let more = ["--config", &config, "--specs", specs];
+        in_folder(".", &[&FILES[..], &more].concat())
+    };
+    let ran = import(&specs);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let differ = "error: config.yaml: quotas.kim.max_clusters is 5, and specs.yaml: cluster_quotas.kim.max_clusters is 6\n";
+    assert!(ran.err.contains(differ), "{}", ran.err);
+    // What is not contradicted is taken, also of a user without addresses.
+    for (tenant, limits) in [
+        (
+            "kim",
+            "      nodes: 30\n    reason: imported from config.yaml and specs.yaml\n",
+        ),
+        (
+            "jung",
+            "      addresses: 64\n    reason: imported from config.yaml\n",
+        ),
+    ] {
+        let object = format!(
+            "kind: Tenant\nmetadata:\n  name: {tenant}\nspec:\n  quotas:\n  - limits:\n{limits}"
+        );
+        assert!(ran.out.contains(&object), "{object}\n{}", ran.out);
+    }
+    assert!(ran.out.contains("kind: Site"), "{}", ran.out);
+
+    let specs = write(
+        "specs.yaml",
+        "    max_clusters: 3\n",
+        "    max_clusters: 4\n",
+    );
+    let ran = import(&specs);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let differ = "error: no Site can be made: config.yaml: quotas.default.max_clusters is 3, and specs.yaml: cluster_quotas.default.max_clusters is 4\n";
+    assert!(ran.err.contains(differ), "{}", ran.err);
+    assert!(!ran.out.contains("kind: Site"), "{}", ran.out);
 }
