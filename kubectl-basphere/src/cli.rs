@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ipam;
+mod quota;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ pub(crate) use ipam::{
     Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
     SiteOptions,
 };
+pub(crate) use quota::{Quota, QuotaWhat};
 
 /// Clusters of this site, made and checked from the command line.
 #[derive(Debug, Parser)]
@@ -59,6 +61,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Review(Review),
+    Quota(Quota),
     Ipam(Ipam),
     Import(Import),
     Export(Export),

@@ -1,0 +1,156 @@
+//! What is used as bars, one a measure.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Color, Style};
+use basphere_core::quota::{Line, Measure, Report};
+
+/// How many characters a bar has between its brackets.
+const WIDTH: u64 = 10;
+pub(super) const HEADING: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+
+/// Writes all lines, under the account whose limits they are.
+pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    let rows: Vec<_> = report.lines.iter().map(Row::of).collect();
+    let widest = |texts: Vec<&String>| {
+        let widths = texts.into_iter().map(|text| text.chars().count());
+        widths.max().unwrap_or_default()
+    };
+    let names = widest(rows.iter().map(|row| &row.name).collect());
+    let counts = widest(rows.iter().map(|row| &row.count).collect());
+    let mut account = None;
+    for row in &rows {
+        if account != Some(&row.line.account) {
+            account = Some(&row.line.account);
+            let (word, end) = if row.line.shared {
+                ("Group", ", shared with others")
+            } else {
+                ("Tenant", "")
+            };
+            writeln!(out, "{HEADING}{word} {}{HEADING:#}{end}", row.line.account)?;
+        }
+        write_row(row, names, counts, out)?;
+    }
+    if rows.is_empty() {
+        writeln!(
+            out,
+            "Tenant {} uses nothing, and nothing is limited.",
+            report.tenant
+        )?;
+    }
+    Ok(())
+}
+
+fn write_row(row: &Row<'_>, names: usize, counts: usize, out: &mut dyn Write) -> io::Result<()> {
+    let style = style(row.line);
+    let bar = row
+        .line
+        .limit
+        .or(row.line.soft)
+        .map(|limit| bar(row.line, limit));
+    let bar = bar.unwrap_or_else(|| " ".repeat(WIDTH as usize + 2));
+    write!(out, "  {:<names$}  {style}{bar}{style:#} ", row.name)?;
+    if row.notes.is_empty() {
+        writeln!(out, "{}", row.count)
+    } else {
+        writeln!(
+            out,
+            "{:<counts$}  {DIM}{}{DIM:#}",
+            row.count,
+            row.notes.join("; ")
+        )
+    }
+}
+
+/// A line as it is printed.
+struct Row<'a> {
+    line: &'a Line,
+    name: String,
+    count: String,
+    notes: Vec<String>,
+}
+
+impl<'a> Row<'a> {
+    fn of(line: &'a Line) -> Self {
+        let measure = Measure::read(&line.measure, line.which.as_deref());
+        let count = match line.limit {
+            Some(limit) => format!("{}/{limit}", line.used),
+            None => line.used.to_string(),
+        };
+        Self {
+            line,
+            name: measure.map_or_else(|| line.measure.clone(), |measure| measure.to_string()),
+            count,
+            notes: notes(line),
+        }
+    }
+}
+
+fn notes(line: &Line) -> Vec<String> {
+    let mut notes = Vec::new();
+    let over = |limit: u64| line.used.saturating_sub(limit);
+    if let Some(by) = line.limit.map(over).filter(|by| *by > 0) {
+        notes.push(format!("exceeded by {by}"));
+    }
+    if line.reserved > 0 {
+        notes.push(format!("{} reserved", line.reserved));
+    }
+    if let Some(soft) = line.soft {
+        notes.push(match over(soft) {
+            0 => format!("soft limit {soft}"),
+            by => format!("soft limit {soft}, exceeded by {by}"),
+        });
+    }
+    if line.limit.is_none() && line.soft.is_none() {
+        notes.push("not limited".to_owned());
+    }
+    if let Some(set) = &line.set {
+        let by = set
+            .by
+            .as_deref()
+            .map_or(String::new(), |by| format!(" by {by}"));
+        let until = set
+            .expires
+            .map_or(String::new(), |at| format!(" until {at}"));
+        notes.push(format!("set{by}{until}: {}", set.reason));
+    }
+    notes
+}
+
+/// `[####++----]`: what is stored, what is reserved, and what is left. Whatever there is some of has a
+/// character, and only what is full looks full.
+fn bar(line: &Line, limit: u64) -> String {
+    let cells = |amount: u64| {
+        if amount >= limit {
+            return WIDTH;
+        }
+        let share = amount.saturating_mul(WIDTH) / limit.max(1);
+        share.max(u64::from(amount > 0)).min(WIDTH - 1)
+    };
+    let used = cells(line.used);
+    let mut stored = cells(line.used.saturating_sub(line.reserved)).min(used);
+    if line.reserved > 0 && line.used > line.reserved && used > 1 {
+        stored = stored.min(used - 1);
+    } else if line.reserved > 0 && line.used > 0 && used == 1 {
+        stored = 0;
+    }
+    let of = |glyph: &str, count: u64| glyph.repeat(usize::try_from(count).unwrap_or_default());
+    let (stored, reserved, free) = (
+        of("#", stored),
+        of("+", used.saturating_sub(stored)),
+        of("-", WIDTH.saturating_sub(used)),
+    );
+    format!("[{stored}{reserved}{free}]")
+}
+
+fn style(line: &Line) -> Style {
+    let colored = |color: AnsiColor| Style::new().fg_color(Some(Color::Ansi(color)));
+    let is_over = |limit: Option<u64>| limit.is_some_and(|limit| line.used > limit);
+    match line.limit {
+        Some(limit) if line.used >= limit => colored(AnsiColor::Red),
+        _ if is_over(line.soft) => colored(AnsiColor::Yellow),
+        Some(_) => colored(AnsiColor::Green),
+        None => Style::new(),
+    }
+}
