@@ -65,7 +65,7 @@ With --what-if and -o yaml or json:
 which (cluster or cluster type, or null), requested, used, limit, exceededBy, fits (how many machines of \
 the object, or how much more, would fit), fitsUnit (machines or more), message
   items: each with file, document, line, kind, namespace, name, fits, error, refused (codes of what else \
-it would be refused for), needs
+it would be refused for), needs, warnings (soft limits)
   sum: what all of it needs, also what does not fit
   needs and sum: each with account, measure, which, requested, used, limit, after
 

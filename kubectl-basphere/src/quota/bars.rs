@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Color, Style};
-use basphere_core::quota::{Line, Measure, Report};
+use basphere_core::quota::{Limited, Limits, Line, Measure, Report};
 
 /// How many characters a bar has between its brackets.
 const WIDTH: u64 = 10;
@@ -19,20 +19,29 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     };
     let names = widest(rows.iter().map(|row| &row.name).collect());
     let counts = widest(rows.iter().map(|row| &row.count).collect());
-    let mut account = None;
-    for row in &rows {
-        if account != Some(&row.line.account) {
-            account = Some(&row.line.account);
-            let (word, end) = if row.line.shared {
-                ("Group", ", shared with others")
-            } else {
-                ("Tenant", "")
-            };
-            writeln!(out, "{HEADING}{word} {}{HEADING:#}{end}", row.line.account)?;
+    let mut limited: Vec<_> = report.accounts.iter().collect();
+    for rows in rows.chunk_by(|one, next| one.line.account == next.line.account) {
+        let Some(first) = rows.first().map(|row| row.line) else {
+            continue;
+        };
+        write_heading(&first.account, first.shared, out)?;
+        for row in rows {
+            write_row(row, names, counts, out)?;
         }
-        write_row(row, names, counts, out)?;
+        let is_it = |of: &&Limited| of.account == first.account;
+        limited
+            .iter()
+            .copied()
+            .filter(is_it)
+            .try_for_each(|of| write_each(of, rows, out))?;
+        limited.retain(|of| of.account != first.account);
     }
-    if rows.is_empty() {
+    // Nobody uses anything yet of what these limit.
+    for of in limited.into_iter().filter(|of| is_each_limited(&of.limits)) {
+        write_heading(&of.account, of.shared, out)?;
+        write_each(of, &[], out)?;
+    }
+    if report.accounts.iter().all(|of| of.limits.is_empty()) && rows.is_empty() {
         writeln!(
             out,
             "Tenant {} uses nothing, and nothing is limited.",
@@ -40,6 +49,34 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn write_heading(account: &str, is_shared: bool, out: &mut dyn Write) -> io::Result<()> {
+    let (word, end) = if is_shared {
+        ("Group", ", shared with others")
+    } else {
+        ("Tenant", "")
+    };
+    writeln!(out, "{HEADING}{word} {account}{HEADING:#}{end}")
+}
+
+/// What each cluster or machine may have, while there is none of which a bar could tell it.
+fn write_each(of: &Limited, rows: &[Row<'_>], out: &mut dyn Write) -> io::Result<()> {
+    let has_bar = rows.iter().any(|row| row.line.measure == "nodesPerCluster");
+    if let Some(most) = of.limits.nodes_per_cluster.filter(|_| !has_bar) {
+        writeln!(out, "  a cluster has at most {most} nodes")?;
+    }
+    if let Some(largest) = &of.limits.largest_node_spec {
+        writeln!(
+            out,
+            "  a machine is at most as large as node spec {largest}"
+        )?;
+    }
+    Ok(())
+}
+
+fn is_each_limited(limits: &Limits) -> bool {
+    limits.nodes_per_cluster.is_some() || limits.largest_node_spec.is_some()
 }
 
 fn write_row(row: &Row<'_>, names: usize, counts: usize, out: &mut dyn Write) -> io::Result<()> {

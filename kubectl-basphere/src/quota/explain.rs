@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use basphere_core::quota::{Measure, Report};
+use basphere_core::quota::{Line, Measure, Report};
 use basphere_core::{Code, keys};
 use serde_json::json;
 
@@ -122,20 +122,24 @@ fn write_more(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         out,
         "Ask an admin of the site. For admins: add to spec.quotas of Tenant {tenant}"
     )?;
-    let full = report.lines.iter().rev().find(|line| {
-        let is_full = line.limit.is_some_and(|limit| line.used >= limit);
-        is_full && !line.shared && line.measure != "clustersByType"
+    let own = report.lines.iter().filter(|line| {
+        let is_simple = line.which.is_none() && line.limit.is_some();
+        is_simple && !line.shared
     });
-    let (field, limit) = full.map_or(("clusters", 4), |line| {
-        let limit = line.limit.unwrap_or_default().max(line.used);
-        (line.measure.as_str(), limit.saturating_add(1))
+    let is_full = |line: &&&Line| line.limit.is_some_and(|limit| line.used >= limit);
+    let own: Vec<_> = own.collect();
+    let example = own.iter().find(is_full).or(own.first());
+    let (field, limit) = example.map_or(("clusters", 3), |line| {
+        let limit = line.limit.unwrap_or_default();
+        (line.measure.as_str(), limit.max(line.used))
     });
+    let limit = limit.saturating_add(1);
     writeln!(
         out,
         "  quotas:\n  - limits: {{{field}: {limit}}}\n    reason: why, for whoever reads the limit\n    expires: \"2027-01-01T00:00:00Z\"  # may be left out"
     )?;
-    let is_own = |line: &&basphere_core::quota::Line| !line.shared && line.set.is_some();
-    if report.lines.iter().any(|line| is_own(&line)) {
+    let is_set = |line: &Line| !line.shared && line.set.is_some();
+    if report.lines.iter().any(is_set) {
         // A patch would replace what stands there.
         return writeln!(out, "by\n  kubectl edit tenant {tenant}");
     }

@@ -43,6 +43,8 @@ struct Weighed {
     /// Codes of what else it would be refused for.
     refused: Vec<&'static str>,
     needs: Vec<Needed>,
+    /// Soft limits that would be exceeded, as the server words it.
+    warnings: Vec<String>,
     /// The refusals, as the server words them.
     #[serde(skip)]
     words: Vec<String>,
@@ -186,6 +188,8 @@ impl Weighed {
             .iter()
             .map(|said| &said.finding)
             .partition(|finding| is_of_quota(finding.code));
+        let warnings = item.warnings.iter().map(|said| &said.finding);
+        let warnings = warnings.filter(|finding| is_of_quota(finding.code));
         Self {
             file: item.file.clone(),
             document: item.document,
@@ -195,6 +199,7 @@ impl Weighed {
             error: item.error.clone(),
             refused: other.iter().map(|finding| finding.code.as_str()).collect(),
             needs: item.needs.iter().map(Needed::of).collect(),
+            warnings: warnings.map(ToString::to_string).collect(),
             words: quota.iter().map(ToString::to_string).collect(),
         }
     }
@@ -218,6 +223,10 @@ impl Weighed {
             "{HEADING}{kind} {place}{name}{HEADING:#}: {style}{verdict}{style:#}"
         )?;
         write!(out, "{}", table_of(&self.needs).unwrap_or_default())?;
+        let warned = colored(AnsiColor::Yellow);
+        for words in &self.warnings {
+            writeln!(out, "{warned}warning:{warned:#} {words}")?;
+        }
         for words in &self.words {
             writeln!(out, "{style}denied:{style:#} {words}")?;
         }

@@ -33,7 +33,7 @@ pub(crate) struct Item {
     /// Why it could not be judged, though it should have been.
     pub(crate) error: Option<String>,
     pub(crate) denials: Vec<Said>,
-    pub(super) warnings: Vec<Said>,
+    pub(crate) warnings: Vec<Said>,
     pub(super) needs_cluster: Vec<String>,
     pub(super) object: Option<Value>,
     /// The object as it reaches the server.

@@ -32,7 +32,7 @@ impl Surroundings {
             World::State(State::read(state)?)
         } else {
             let config = kubeconfig.context(
-                "there is no kubeconfig; name one by --kubeconfig, or review offline with --site FILE",
+                "there is no kubeconfig; name one by --kubeconfig, or work offline with --site FILE",
             )?;
             World::Cluster(Box::new(Cluster::connect(config, global.context.clone())?))
         };
