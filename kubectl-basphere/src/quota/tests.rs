@@ -83,7 +83,14 @@ fn lines_stand_under_their_account_with_what_is_known_of_the_limit() {
         measure: "vcpus".to_owned(),
         ..line(12, 0, None)
     };
-    insta::assert_snapshot!(draw(vec![group, clusters, of_cluster, vcpus]), @"");
+    insta::assert_snapshot!(draw(vec![group, clusters, of_cluster, vcpus]), @r"
+Group research, shared with others
+  nodes                  [##########] 40    soft limit 30, exceeded by 10
+Tenant kim
+  clusters               [#########+] 5/4   exceeded by 1; 1 reserved; set by root until 2026-12-31T00:00:00Z: a course
+  nodes of cluster demo  [###-------] 3/10  soft limit 8
+  vCPUs                               12    not limited
+");
 }
 
 #[test]

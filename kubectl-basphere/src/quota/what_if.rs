@@ -156,7 +156,10 @@ impl WhatIf {
 
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         // What needs nothing and is not refused is no news.
-        let told = |item: &&Weighed| !item.needs.is_empty() || !item.fits || item.error.is_some();
+        let told = |item: &&Weighed| {
+            let is_quiet = item.fits && item.error.is_none() && item.refused.is_empty();
+            !is_quiet || !item.needs.is_empty()
+        };
         for item in self.items.iter().filter(told) {
             item.write(out)?;
         }

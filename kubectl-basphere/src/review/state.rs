@@ -47,6 +47,7 @@ impl State {
         let (api_version, kind) = (text("/apiVersion"), text("/kind"));
         let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
         let has_uid = !text("/metadata/uid").is_empty();
+        let has_version = !text("/metadata/resourceVersion").is_empty();
         if (api_version.as_str(), kind.as_str()) == ("v1", "Namespace") {
             let facts = NamespaceFacts::from_object(&object);
             self.namespaces.insert(name, facts);
@@ -61,6 +62,10 @@ impl State {
         } else if let Some(subject) = Subject::parse_manifest(&api_version, &kind) {
             if !has_uid && let Some(metadata) = object.get_mut("metadata") {
                 set_uid(metadata, subject.kind, &namespace, &name);
+            }
+            if !has_version && let Some(metadata) = object.get_mut("metadata") {
+                // Older than whatever the stream makes of it.
+                set(metadata, "resourceVersion", "0");
             }
             let key = (namespace, subject.kind, name);
             self.objects.insert(key, object);
@@ -127,10 +132,11 @@ impl State {
 
 /// An object that no API server has stored has a UID that no other object has.
 pub(super) fn set_uid(metadata: &mut Value, kind: Kind, namespace: &str, name: &str) {
+    set(metadata, "uid", &format!("{kind}/{namespace}/{name}"));
+}
+
+fn set(metadata: &mut Value, field: &str, text: &str) {
     if let Some(metadata) = metadata.as_object_mut() {
-        metadata.insert(
-            "uid".to_owned(),
-            json!(format!("{kind}/{namespace}/{name}")),
-        );
+        metadata.insert(field.to_owned(), json!(text));
     }
 }
