@@ -6,19 +6,20 @@ use std::process::Command;
 use crate::program::{Ran, program, run, run_reading, run_with};
 
 /// A file of tests/bastion.
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bastion");
     path.join(name).display().to_string()
 }
 
 /// Runs the program in a folder of the bastion's files, so that messages name them as people do.
-fn in_folder(folder: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn in_folder(folder: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program());
     command.current_dir(file(folder));
     run_with(command, arguments, "")
 }
 
-const FILES: [&str; 6] = [
+/// The verb and the files of both lists.
+pub(crate) const FILES: [&str; 6] = [
     "import",
     "ipam",
     "--allocations",
@@ -346,60 +347,4 @@ fn a_site_is_made_whole_or_not_at_all() {
     assert!(ran.out.contains("kind: AddressPool"), "{}", ran.out);
     let missing = "error: no Site can be made; missing are: cluster_node_specs of specs.yaml (vm_specs are sizes of VMs, not of nodes); cluster_types of specs.yaml; vsphere.server of config.yaml; --kubernetes-version, which is not told by the name of the template \"ubuntu-2204-latest\"\n";
     assert!(ran.err.contains(missing), "{}", ran.err);
-}
-
-#[test]
-fn limits_of_users_are_the_tenants_and_contradictions_are_told() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, from: &str, to: &str| {
-        let text = std::fs::read_to_string(file(name)).unwrap();
-        assert!(text.contains(from), "{from}");
-        let path = folder.path().join(name);
-        std::fs::write(&path, text.replace(from, to)).unwrap();
-        path.display().to_string()
-    };
-    let kims =
-        "    max_ips: 32\n  kim:\n    max_vms: 30\n    max_clusters: 5\n  jung:\n    max_ips: 64\n";
-    let config = write("config.yaml", "    max_ips: 32\n", kims);
-    let specs = write(
-        "specs.yaml",
-        "cluster_quotas:\n",
-        "cluster_quotas:\n  kim: {max_clusters: 6}\n",
-    );
-    let import = |specs: &str| {
-        let more = ["--config", &config, "--specs", specs];
-        in_folder(".", &[&FILES[..], &more].concat())
-    };
-    let ran = import(&specs);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    let differ = "error: config.yaml: quotas.kim.max_clusters is 5, and specs.yaml: cluster_quotas.kim.max_clusters is 6\n";
-    assert!(ran.err.contains(differ), "{}", ran.err);
-    // What is not contradicted is taken, also of a user without addresses.
-    for (tenant, limits) in [
-        (
-            "kim",
-            "      nodes: 30\n    reason: imported from config.yaml and specs.yaml\n",
-        ),
-        (
-            "jung",
-            "      addresses: 64\n    reason: imported from config.yaml\n",
-        ),
-    ] {
-        let object = format!(
-            "kind: Tenant\nmetadata:\n  name: {tenant}\nspec:\n  quotas:\n  - limits:\n{limits}"
-        );
-        assert!(ran.out.contains(&object), "{object}\n{}", ran.out);
-    }
-    assert!(ran.out.contains("kind: Site"), "{}", ran.out);
-
-    let specs = write(
-        "specs.yaml",
-        "    max_clusters: 3\n",
-        "    max_clusters: 4\n",
-    );
-    let ran = import(&specs);
-    assert_eq!(ran.code, Some(1), "{ran:?}");
-    let differ = "error: no Site can be made: config.yaml: quotas.default.max_clusters is 3, and specs.yaml: cluster_quotas.default.max_clusters is 4\n";
-    assert!(ran.err.contains(differ), "{}", ran.err);
-    assert!(!ran.out.contains("kind: Site"), "{}", ran.out);
 }

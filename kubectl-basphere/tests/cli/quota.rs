@@ -1,6 +1,8 @@
 //! `kubectl basphere quota`, and what a review says of quotas, as they are typed.
 
+mod imported;
 mod live;
+mod page;
 mod shown;
 mod stream;
 
