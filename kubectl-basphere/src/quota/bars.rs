@@ -162,16 +162,14 @@ fn bar(line: &Line, limit: u64) -> String {
         if amount >= limit {
             return WIDTH;
         }
-        let share = amount.saturating_mul(WIDTH) / limit.max(1);
-        share.max(u64::from(amount > 0)).min(WIDTH - 1)
+        // Less than the limit is less than all cells.
+        let share = u128::from(amount) * u128::from(WIDTH) / u128::from(limit);
+        u64::try_from(share).unwrap_or(WIDTH).max(u64::from(amount > 0))
     };
     let used = cells(line.used);
-    let mut stored = cells(line.used.saturating_sub(line.reserved)).min(used);
-    if line.reserved > 0 && line.used > line.reserved && used > 1 {
-        stored = stored.min(used - 1);
-    } else if line.reserved > 0 && line.used > 0 && used == 1 {
-        stored = 0;
-    }
+    let is_reserved = line.reserved > 0;
+    let most = used.saturating_sub(u64::from(is_reserved));
+    let stored = cells(line.used.saturating_sub(line.reserved)).min(most);
     let of = |glyph: &str, count: u64| glyph.repeat(usize::try_from(count).unwrap_or_default());
     let (stored, reserved, free) = (
         of("#", stored),

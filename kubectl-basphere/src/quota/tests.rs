@@ -30,8 +30,7 @@ fn draw(lines: Vec<Line>) -> String {
 fn a_bar_tells_used_reserved_and_left() {
     let bar = |used, reserved, limit| {
         let text = draw(vec![line(used, reserved, Some(limit))]);
-        let bar = text.split_whitespace().nth(3).unwrap().to_owned();
-        bar
+        text.split_whitespace().nth(3).unwrap().to_owned()
     };
     for (used, reserved, limit, expected) in [
         (6, 0, 10, "[######----]"),

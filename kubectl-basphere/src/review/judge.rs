@@ -8,8 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context, Error, Result, bail, ensure};
 use basphere_core::quota::{self, Charge};
 use basphere_core::{
-    Decision, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request, Requester,
-    Site, Snapshot, Subject, Timestamp, decide,
+    Decision, Kind, Lookup, NamespaceFacts, Networks, Phase, Requester, Site, Subject, Timestamp,
+    decide,
 };
 use serde_json::{Value, json};
 
