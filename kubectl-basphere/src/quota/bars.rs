@@ -164,7 +164,9 @@ fn bar(line: &Line, limit: u64) -> String {
         }
         // Less than the limit is less than all cells.
         let share = u128::from(amount) * u128::from(WIDTH) / u128::from(limit);
-        u64::try_from(share).unwrap_or(WIDTH).max(u64::from(amount > 0))
+        u64::try_from(share)
+            .unwrap_or(WIDTH)
+            .max(u64::from(amount > 0))
     };
     let used = cells(line.used);
     let is_reserved = line.reserved > 0;
