@@ -139,7 +139,8 @@ pub(crate) fn readable(object: AddressLease) -> Option<Lease> {
     lease.ok()
 }
 
-fn failure(error: kube::Error) -> StoreError {
+/// What an error of the API server means for what was to be stored.
+pub(crate) fn failure(error: kube::Error) -> StoreError {
     match error {
         // Gone is as much of a conflict as changed, for whoever replaces or deletes.
         kube::Error::Api(status) if matches!(status.code, 404 | 409) => StoreError::Conflict,

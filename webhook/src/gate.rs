@@ -14,6 +14,7 @@ use crate::desk::Desk;
 use crate::judge::{Judge, refusal};
 use crate::metrics::{About, Metrics};
 use crate::reader::Reader;
+use crate::till::Till;
 use crate::world::World;
 
 pub use crate::judge::Decide;
@@ -43,9 +44,10 @@ impl Gate {
         world: Arc<World>,
         reader: Arc<dyn Reader>,
         desk: Arc<dyn Desk>,
+        till: Arc<dyn Till>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self::with_decide(world, reader, desk, metrics, basphere_core::decide)
+        Self::with_decide(world, reader, desk, till, metrics, basphere_core::decide)
     }
 
     /// A gate that judges by something else.
@@ -54,6 +56,7 @@ impl Gate {
         world: Arc<World>,
         reader: Arc<dyn Reader>,
         desk: Arc<dyn Desk>,
+        till: Arc<dyn Till>,
         metrics: Arc<Metrics>,
         decide: Decide,
     ) -> Self {
@@ -61,6 +64,7 @@ impl Gate {
             world,
             reader,
             desk,
+            till,
             metrics,
             decide,
         }))

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use basphere_api::crd::AddressPool;
 use basphere_core::ipam::{Listed, Pools};
+use basphere_core::quota::{Account, not_ready, refusals};
 use basphere_core::{
     Code, Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Request, Snapshot,
 };
 use basphere_ipam::Failed;
+use basphere_ipam::accounts::{Order, Outcome};
 use futures::future::try_join_all;
 use kube::ResourceExt;
 use serde::Deserialize;
@@ -17,6 +19,7 @@ use tracing::warn;
 use crate::desk::Desk;
 use crate::metrics::Metrics;
 use crate::reader::{ReadError, Reader};
+use crate::till::Till;
 use crate::world::World;
 
 /// One look-up may show that another is needed, such as a Cluster that names its control plane.
@@ -31,6 +34,7 @@ pub type Decide = fn(&Request, &Snapshot) -> Decision;
 enum Found {
     Objects(Vec<Value>),
     Leases(Listed),
+    Accounts(Vec<Arc<Account>>),
 }
 
 /// Decides over what is known, for reviews and for what was stored without one.
@@ -38,6 +42,7 @@ pub struct Judge {
     pub(crate) world: Arc<World>,
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) desk: Arc<dyn Desk>,
+    pub(crate) till: Arc<dyn Till>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) decide: Decide,
 }
@@ -53,11 +58,14 @@ impl Judge {
         };
         for _ in 0..ATTEMPTS {
             let decision = self.judge_over(request, &mut snapshot).await;
-            if !decision.is_allowed() || decision.claims.is_empty() || request.dry_run {
+            if !decision.is_allowed() || request.dry_run {
                 return decision;
             }
+            if decision.claims.is_empty() {
+                return self.charge(decision, &snapshot).await;
+            }
             match self.desk.carry_out(&decision.claims).await {
-                Ok(()) => return decision,
+                Ok(()) => return self.charge(decision, &snapshot).await,
                 Err(Failed::Overtaken) => self.look_again(&mut snapshot),
                 Err(Failed::Store(error)) => {
                     warn!(namespace = request.namespace, error = %error, "a reservation failed");
@@ -72,6 +80,39 @@ impl Judge {
             Code::ReservationFailed,
             format!("others were faster {ATTEMPTS} times; try again"),
         )
+    }
+
+    /// Charges what is asked for to every account, the root first. This comes last: what is refused here
+    /// was nobody else's to refuse, and the reservations come to nothing in a while.
+    async fn charge(&self, mut decision: Decision, snapshot: &Snapshot) -> Decision {
+        let Some(charge) = &decision.charge else {
+            return decision;
+        };
+        let accounts = snapshot.accounts.get(&charge.tenant);
+        let accounts = accounts.map(Vec::as_slice).unwrap_or_default();
+        for (index, account) in accounts.iter().enumerate() {
+            let is_group = index + 1 < accounts.len();
+            if !account.is_limited(&snapshot.site, is_group, snapshot.now) {
+                continue;
+            }
+            let order = Order::Charge {
+                charge: Box::new(charge.clone()),
+                is_group,
+            };
+            let denials = match self.till.settle(&account.name, order).await {
+                Outcome::Done => continue,
+                Outcome::Refused(exceeded) => refusals(&account.name, charge, &exceeded),
+                Outcome::NotReady => vec![not_ready(&account.name)],
+                Outcome::Failed(error) => {
+                    warn!(account = account.name, error = %error, "a charge failed");
+                    let message = "what it asks for could not be charged; try again";
+                    vec![Finding::new(Code::ChargeFailed, "", Value::Null, message)]
+                }
+            };
+            decision.denials = denials;
+            return decision;
+        }
+        decision
     }
 
     /// What has been learnt of leases since is the newest that is known; the rest still holds.
@@ -122,7 +163,7 @@ impl Judge {
         let reads = decision
             .missed
             .iter()
-            .map(|lookup| self.read(&request.namespace, lookup));
+            .map(|lookup| self.read(request, lookup));
         for (lookup, found) in try_join_all(reads).await? {
             self.take_in(&lookup, found, snapshot);
             snapshot.live.insert(lookup);
@@ -138,7 +179,11 @@ impl Judge {
                 snapshot.ledger = self.world.book().ledger();
                 return;
             }
-            (_, Found::Leases(_)) => return,
+            (Lookup::Accounts(tenant), Found::Accounts(accounts)) => {
+                snapshot.accounts.insert(tenant.clone(), accounts);
+                return;
+            }
+            (_, Found::Leases(_) | Found::Accounts(_)) => return,
             (_, Found::Objects(found)) => found,
         };
         match lookup {
@@ -150,19 +195,17 @@ impl Judge {
             Lookup::Object(kind, name) if !found.is_empty() => {
                 snapshot.objects.insert((*kind, name.clone()));
             }
-            Lookup::Object(..) | Lookup::Leases(_) => {}
+            Lookup::Object(..) | Lookup::Leases(_) | Lookup::Accounts(_) => {}
             Lookup::Pools => snapshot.pools = Arc::new(pools(&found)),
-            Lookup::Accounts(tenant) => {
-                snapshot.accounts.insert(tenant.clone(), Vec::new());
-            }
         }
     }
 
     async fn read(
         &self,
-        namespace: &str,
+        request: &Request,
         lookup: &Lookup,
     ) -> Result<(Lookup, Found), (Lookup, ReadError)> {
+        let namespace = request.namespace.as_str();
         let read = match lookup {
             Lookup::Namespace => self
                 .reader
@@ -184,8 +227,15 @@ impl Judge {
                 .await
                 .map(|found| found.into_iter().collect()),
             Lookup::Pools => self.reader.pools().await,
-            // Nothing is charged yet, see issue 6.
-            Lookup::Accounts(_) => Ok(Vec::new()),
+            Lookup::Accounts(tenant) => {
+                let namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
+                let till = &self.till;
+                let read = till.accounts(tenant, namespace, request.dry_run).await;
+                self.metrics.read_live(name_of(lookup), read.is_ok());
+                return read
+                    .map(|accounts| (lookup.clone(), Found::Accounts(accounts)))
+                    .map_err(|error| (lookup.clone(), ReadError::Store(error)));
+            }
         };
         self.metrics.read_live(name_of(lookup), read.is_ok());
         read.map(|found| (lookup.clone(), Found::Objects(found)))

@@ -26,6 +26,8 @@ pub mod router;
 pub mod serve;
 mod served;
 pub mod site;
+mod tenants;
+pub mod till;
 pub mod tls;
 pub mod watch;
 pub mod world;

@@ -1,6 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
 mod addresses;
+mod quota;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -18,6 +19,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use addresses::Addresses;
+pub use quota::Quota;
 
 /// From a cached decision (well under a millisecond) to the API server's patience.
 const BUCKETS: [f64; 12] = [
@@ -130,6 +132,8 @@ pub struct Metrics {
     certificate_expiry: Gauge<f64, AtomicU64>,
     /// What is counted of addresses.
     pub addresses: Addresses,
+    /// What is counted of quotas.
+    pub quota: Quota,
 }
 
 impl Default for Metrics {
@@ -144,6 +148,7 @@ impl Default for Metrics {
             site_generation: Gauge::default(),
             certificate_expiry: Gauge::default(),
             addresses: Addresses::default(),
+            quota: Quota::default(),
         };
         metrics.register();
         metrics
@@ -190,6 +195,7 @@ impl Metrics {
             self.certificate_expiry.clone(),
         );
         self.addresses.register(registry);
+        self.quota.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());
         registry.register("build", "What is running", build);
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use basphere_api::crd::{AddressLease, AddressPool};
 use basphere_core::Kind;
 use basphere_core::ipam::{Listed, Selection};
+use basphere_ipam::StoreError;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Client;
@@ -24,6 +25,9 @@ pub enum ReadError {
     /// The API server refused, or was not reached.
     #[error("{0}")]
     Kube(#[from] kube::Error),
+    /// The API server refused, was not reached, or others were faster each time.
+    #[error("{0}")]
+    Store(#[from] StoreError),
     /// What it returned has no JSON form.
     #[error("{0}")]
     Json(#[from] serde_json::Error),

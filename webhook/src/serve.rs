@@ -23,12 +23,13 @@ use crate::gate::Gate;
 use crate::judge::Judge;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
-use crate::reader::KubeReader;
+use crate::reader::{KubeReader, Reader};
 use crate::readiness::Readiness;
 use crate::served::Served;
+use crate::till::KubeTill;
 use crate::tls::{self, Certificates};
 use crate::world::World;
-use crate::{controllers, leases, register, router, site, watch};
+use crate::{controllers, leases, register, router, site, tenants, watch};
 
 /// How often readiness is looked at until it is first reached; a certificate's time is part of it, and
 /// time sends no event.
@@ -91,10 +92,17 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Arc::clone(&world),
         Arc::clone(&metrics),
     ));
+    let till = Arc::new(KubeTill::new(
+        client.clone(),
+        Arc::clone(&world),
+        Arc::clone(&reader) as Arc<dyn Reader>,
+        Arc::clone(&metrics),
+    ));
     let judge = Arc::new(Judge {
         world: Arc::clone(&world),
         reader,
         desk,
+        till,
         metrics: Arc::clone(&metrics),
         decide: basphere_core::decide,
     });
@@ -220,6 +228,12 @@ fn start_watches(
     ));
     let synced = readiness.cache("AddressPool");
     tasks.spawn(leases::keep_pools(
+        client.clone(),
+        Arc::clone(world),
+        synced,
+    ));
+    let synced = readiness.cache("Tenant");
+    tasks.spawn(tenants::keep_tenants(
         client.clone(),
         Arc::clone(world),
         synced,

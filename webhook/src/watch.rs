@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::readiness::Flag;
 use crate::served::Served;
-use crate::world::World;
+use crate::world::{Note, World};
 
 /// An object's namespace (empty when it has none) and name.
 type Key = (String, String);
@@ -179,10 +179,14 @@ pub async fn keep_namespaces(client: Client, world: Arc<World>, synced: Flag) {
             match change {
                 Change::Put(namespace) => {
                     let labels = serde_json::json!({"metadata": {"labels": namespace.labels()}});
-                    world
-                        .put_namespace(&namespace.name_any(), NamespaceFacts::from_object(&labels));
+                    let name = namespace.name_any();
+                    world.put_namespace(&name, NamespaceFacts::from_object(&labels));
+                    world.tell(Note::Namespace(name));
                 }
-                Change::Gone(_, name, _) => world.remove_namespace(&name),
+                Change::Gone(_, name, _) => {
+                    world.remove_namespace(&name);
+                    world.tell(Note::Namespace(name));
+                }
                 Change::Synced => synced.set(true),
             }
         }

@@ -3,13 +3,15 @@
 //! The index is copied on write, so that taking a snapshot costs as much in a namespace of a
 //! thousand objects as in an empty one, and a review never sees half of an update.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use basphere_core::ipam::Pools;
+use basphere_core::quota::Account;
 use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot, Timestamp};
 use basphere_ipam::Book;
+use basphere_ipam::accounts::Records;
 use serde_json::Value;
 use tokio::sync::broadcast;
 
@@ -22,6 +24,7 @@ pub struct World {
     site: ArcSwapOption<Site>,
     pools: ArcSwap<Pools>,
     book: Arc<Book>,
+    records: Arc<Records>,
     rooms: RwLock<HashMap<String, Room>>,
     notes: broadcast::Sender<Note>,
 }
@@ -33,6 +36,10 @@ pub enum Note {
     Lease(String, String),
     /// Any of the pools, or all.
     Pools,
+    /// The Tenant of this name was written or deleted.
+    Tenant(String),
+    /// The Namespace of this name was written or deleted.
+    Namespace(String),
 }
 
 impl Default for World {
@@ -41,6 +48,7 @@ impl Default for World {
             site: ArcSwapOption::default(),
             pools: ArcSwap::default(),
             book: Arc::default(),
+            records: Arc::default(),
             rooms: RwLock::default(),
             notes: broadcast::Sender::new(NOTES),
         }
@@ -68,8 +76,33 @@ impl World {
                 .unwrap_or_default(),
             pools: self.pools(),
             ledger: self.book.ledger(),
+            accounts: self.accounts(&site, namespace, room),
             ..Snapshot::of(site, Timestamp::now())
         })
+    }
+
+    /// The accounts of a namespace's tenant, as far as they are known.
+    fn accounts(
+        &self,
+        site: &Site,
+        namespace: &str,
+        room: Option<&Room>,
+    ) -> BTreeMap<String, Vec<Arc<Account>>> {
+        let facts = room.and_then(|room| room.namespace.as_ref());
+        let label = facts.and_then(|facts| facts.owner_label.as_deref());
+        let owner = site.namespace_owner(namespace, label);
+        let chain = owner.and_then(|owner| Some((self.records.chain(&owner)?, owner)));
+        let accounts = chain.map(|(chain, owner)| {
+            let accounts = chain.iter().map(|record| Arc::clone(&record.account));
+            (owner, accounts.collect())
+        });
+        accounts.into_iter().collect()
+    }
+
+    /// All Tenants, with their ledgers.
+    #[must_use]
+    pub fn records(&self) -> &Arc<Records> {
+        &self.records
     }
 
     /// The site in force.
@@ -116,6 +149,31 @@ impl World {
         let rooms = self.read();
         let facts = rooms.get(namespace)?.namespace.as_ref()?;
         site.namespace_owner(namespace, facts.owner_label.as_deref())
+    }
+
+    /// All namespaces that are somebody's, each with its owner.
+    #[must_use]
+    pub fn namespaces_by_owner(&self) -> Vec<(String, String)> {
+        let Some(site) = self.site() else {
+            return Vec::new();
+        };
+        let rooms = self.read();
+        let owned = rooms.iter().filter_map(|(name, room)| {
+            let label = room.namespace.as_ref()?.owner_label.as_deref();
+            Some((name.clone(), site.namespace_owner(name, label)?))
+        });
+        owned.collect()
+    }
+
+    /// A tenant and all below it, by their names.
+    #[must_use]
+    pub fn below(&self, name: &str) -> BTreeSet<String> {
+        let names = self.records.names().into_iter();
+        let is_below = |tenant: &String| {
+            let chain = self.records.chain(tenant);
+            chain.is_some_and(|chain| chain.iter().any(|record| record.account.name == name))
+        };
+        names.filter(is_below).chain([name.to_owned()]).collect()
     }
 
     /// Whether a namespace is known that belongs to this tenant.

@@ -369,6 +369,7 @@ async fn what_happened_is_counted() {
         world(),
         Stored::failing(),
         Arc::new(support::Claims(Ok(()))),
+        Arc::new(support::Charges),
         Arc::clone(&metrics),
         curious,
     );

@@ -26,7 +26,20 @@ pub const LABELLED: [Kind; 6] = [
 /// What else holds leases, or is made out of one.
 pub const HOLDERS: [Kind; 3] = [Kind::Cluster, Kind::IPAddress, Kind::IPAddressClaim];
 
+/// What is charged to a tenant, and is in none of the lists above.
+pub const CHARGED: [Kind; 5] = [
+    Kind::MachineDeployment,
+    Kind::MachinePool,
+    Kind::Metal3MachineTemplate,
+    Kind::OpenStackMachineTemplate,
+    Kind::VSphereMachineTemplate,
+];
+
 /// All that is watched, and read one by one.
 pub fn watched() -> impl Iterator<Item = Kind> {
-    COMPLETED.into_iter().chain(LABELLED).chain(HOLDERS)
+    COMPLETED
+        .into_iter()
+        .chain(LABELLED)
+        .chain(HOLDERS)
+        .chain(CHARGED)
 }

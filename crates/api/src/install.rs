@@ -55,6 +55,7 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
     objects.extend([
         json(rbac::service_account())?,
         json(rbac::cluster_role())?,
+        json(rbac::viewer_role())?,
         json(rbac::cluster_role_binding())?,
         json(rbac::role())?,
         json(rbac::role_binding())?,

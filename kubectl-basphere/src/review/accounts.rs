@@ -135,7 +135,11 @@ impl Accounts {
         match self.existing(world, tenant) {
             Ok(accounts) if accounts.is_empty() => {}
             Ok(accounts) => {
-                let is_counted = accounts.iter().all(|account| account.ledger.is_some());
+                let (site, now) = (&self.site, self.now);
+                let is_counted = accounts.iter().all(|account| {
+                    let is_group = account.name != tenant;
+                    account.ledger.is_some() || !account.is_limited(site, is_group, now)
+                });
                 let origin = if is_counted {
                     Origin::Ledgers
                 } else {

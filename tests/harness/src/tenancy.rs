@@ -53,6 +53,7 @@ fn tenant_role(crds: &Crds) -> Value {
     let mut rules = vec![
         json!({"apiGroups": [""], "resources": ["secrets", "configmaps", "events"], "verbs": ["*"]}),
         json!({"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["*"]}),
+        json!({"apiGroups": ["basphere.dev"], "resources": ["tenantquotas"], "verbs": ["get", "list", "watch"]}),
     ];
     for group in GROUPS {
         let mut resources = namespaced.get(group).cloned().unwrap_or_default();

@@ -12,12 +12,13 @@ mod election;
 mod events;
 mod holders;
 mod keep;
+mod ledgers;
 mod objects;
 mod pools;
 mod queue;
 mod repair;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use basphere_api::controllers::watched;
 use basphere_core::Kind;
@@ -39,6 +40,7 @@ use crate::world::{Note, World};
 use claims::{Claims, Waiting};
 use election::Candidate;
 use holders::ClusterHolders;
+use ledgers::Ledgers;
 use objects::{Id, Objects};
 use queue::{Queue, queue};
 use repair::Repair;
@@ -94,6 +96,8 @@ struct Queues {
     repairs: Queue<Id>,
     /// All pools are counted at once.
     pools: Queue<()>,
+    /// By the names of Tenants.
+    ledgers: Queue<String>,
 }
 
 fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet<()> {
@@ -110,11 +114,13 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
     let (claims, claim_requests) = queue();
     let (repairs, repair_requests) = queue();
     let (pools, pool_requests) = queue();
+    let (ledgers, ledger_requests) = queue();
     let queues = Queues {
         leases: leases.clone(),
         claims: claims.clone(),
         repairs: repairs.clone(),
         pools: pools.clone(),
+        ledgers: ledgers.clone(),
     };
     let holders = ClusterHolders {
         client: parts.client.clone(),
@@ -142,6 +148,14 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         teller: teller.clone(),
         waiting: waiting.clone(),
     };
+    let keeper_of_ledgers = Ledgers {
+        client: parts.client.clone(),
+        judge: Arc::clone(&parts.judge),
+        objects: Arc::clone(&objects),
+        teller: teller.clone(),
+        shown: Mutex::default(),
+    };
+    tasks.spawn(ledgers::keep(keeper_of_ledgers, (ledgers, ledger_requests)));
     let repair = Repair {
         client: parts.client.clone(),
         judge: Arc::clone(&parts.judge),
@@ -168,6 +182,7 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
         ));
     }
     let dispatcher = Dispatcher {
+        judge: Arc::clone(&parts.judge),
         world: Arc::clone(&parts.judge.world),
         objects,
         queues,
@@ -226,6 +241,7 @@ async fn hear(parts: Parts, kind: Kind, objects: Arc<Objects>, tell: UnboundedSe
 
 /// Puts whatever may have to be looked at into the queues.
 struct Dispatcher {
+    judge: Arc<Judge>,
     world: Arc<World>,
     objects: Arc<Objects>,
     queues: Queues,
@@ -277,6 +293,11 @@ impl Dispatcher {
             }
         }
         self.queues.pools.put(());
+        let owners = self.world.namespaces_by_owner().into_iter();
+        let owners = owners.map(|(_, owner)| owner);
+        for name in owners.chain(self.world.records().names()) {
+            self.queues.ledgers.put(name);
+        }
     }
 
     fn put_note(&self, note: Note) {
@@ -289,6 +310,16 @@ impl Dispatcher {
                 None
             }
             Note::Pools => Some(None),
+            Note::Tenant(name) => {
+                for name in ledgers::with_groups(&self.judge, name) {
+                    self.queues.ledgers.put(name);
+                }
+                return;
+            }
+            Note::Namespace(name) => {
+                self.put_namespace(&name);
+                return;
+            }
         };
         if let Some(pool) = freed {
             for claim in self.waiting.of(pool.as_deref()) {
@@ -298,6 +329,21 @@ impl Dispatcher {
         self.queues.pools.put(());
     }
 
+    /// Whose a namespace is now, and whose ledgers it stands in.
+    fn put_namespace(&self, namespace: &str) {
+        let owner = self.world.owner_of(namespace);
+        let records = self.world.records();
+        let has_it = |name: &String| {
+            let record = records.get(name);
+            let ledger = record.and_then(|record| record.account.ledger.clone());
+            ledger.is_some_and(|ledger| ledger.covers(namespace))
+        };
+        let covering = records.names().into_iter().filter(has_it);
+        for name in owner.into_iter().chain(covering) {
+            self.queues.ledgers.put(name);
+        }
+    }
+
     fn put_object(&self, id: &Id) {
         let ledger = self.world.book().ledger();
         for name in keep::concerned(&ledger, id) {
@@ -305,6 +351,9 @@ impl Dispatcher {
         }
         for claim in Claims::concerned(&self.objects, id) {
             self.queues.claims.put(claim);
+        }
+        for account in ledgers::concerned(&self.judge, id) {
+            self.queues.ledgers.put(account);
         }
         for object in repair::concerned(&self.objects, id) {
             self.queues.repairs.put(object);

@@ -14,14 +14,17 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use basphere_certs::{Authority, Inspected, Issued, Leaf, Usage, inspect};
 use basphere_core::ipam::{Claim, Listed, Selection};
+use basphere_core::quota::Account;
 use basphere_core::{Kind, Site, SiteSpec};
-use basphere_ipam::Failed;
+use basphere_ipam::accounts::{Order, Outcome};
+use basphere_ipam::{Failed, StoreError};
 use basphere_webhook::desk::Desk;
 use basphere_webhook::gate::{Decide, Gate};
 use basphere_webhook::metrics::Metrics;
 use basphere_webhook::reader::{ReadError, Reader};
 use basphere_webhook::readiness::Readiness;
 use basphere_webhook::router;
+use basphere_webhook::till::Till;
 use basphere_webhook::world::World;
 use futures::future::BoxFuture;
 use http_body_util::BodyExt;
@@ -170,12 +173,31 @@ impl Desk for Claims {
     }
 }
 
+/// Where nothing is limited.
+pub(crate) struct Charges;
+
+impl Till for Charges {
+    fn accounts<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: bool,
+    ) -> BoxFuture<'a, Result<Vec<Arc<Account>>, StoreError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn settle<'a>(&'a self, _: &'a str, _: Order) -> BoxFuture<'a, Outcome> {
+        Box::pin(async { Outcome::Done })
+    }
+}
+
 pub(crate) fn gate(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> Arc<Gate> {
     let reader = Arc::clone(reader);
     Arc::new(Gate::with_decide(
         Arc::clone(world),
         reader,
         Arc::new(Claims(Ok(()))),
+        Arc::new(Charges),
         Arc::new(Metrics::default()),
         decide,
     ))

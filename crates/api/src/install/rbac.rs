@@ -56,7 +56,7 @@ pub(super) fn cluster_role() -> ClusterRole {
         rule(
             &group,
             vec![TenantQuota::plural(&()).into_owned()],
-            &["create", "delete", "get", "list", "watch"],
+            &["create", "get", "patch"],
         ),
         rule(
             &group,
@@ -149,6 +149,29 @@ fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
         resources: Some(resources),
         verbs: verbs.iter().map(|&verb| verb.to_owned()).collect(),
         ..PolicyRule::default()
+    }
+}
+
+/// Whoever may look into a namespace may see what its tenant uses.
+pub(super) fn viewer_role() -> ClusterRole {
+    let mut metadata = cluster_wide();
+    metadata.name = Some("basphere-view".to_owned());
+    let roles = ["view", "edit", "admin"];
+    let aggregated = roles.map(|role| {
+        (
+            format!("{RBAC_GROUP}/aggregate-to-{role}"),
+            "true".to_owned(),
+        )
+    });
+    metadata.labels.get_or_insert_default().extend(aggregated);
+    ClusterRole {
+        metadata,
+        rules: Some(vec![rule(
+            &TenantQuota::group(&()),
+            vec![TenantQuota::plural(&()).into_owned()],
+            &["get", "list", "watch"],
+        )]),
+        aggregation_rule: None,
     }
 }
 

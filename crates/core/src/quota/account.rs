@@ -17,6 +17,13 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether anything is limited here at that time.
+    #[must_use]
+    pub fn is_limited(&self, site: &Site, is_group: bool, now: Timestamp) -> bool {
+        let (hard, soft) = self.limits(site, is_group, now);
+        !is_group || !hard.is_empty() || !soft.is_empty()
+    }
+
     /// The limits in force at that time, hard ones and those that warn. The site's default is a single
     /// tenant's; a group has those limits alone that an admin set.
     #[must_use]

@@ -123,7 +123,11 @@ pub fn report(site: &Site, accounts: &[Arc<Account>], now: Timestamp) -> Report 
         .iter()
         .flat_map(|group| lines(site, group, true, now));
     let lines = shared.chain(lines(site, own, false, now)).collect();
-    let all_counted = accounts.iter().all(|account| account.ledger.is_some());
+    // A group that limits nothing needs no ledger.
+    let is_counted = |account: &Account, is_group| {
+        account.ledger.is_some() || !account.is_limited(site, is_group, now)
+    };
+    let all_counted = groups.iter().all(|group| is_counted(group, true)) && is_counted(own, false);
     Report {
         tenant: own.name.clone(),
         counted: all_counted,
