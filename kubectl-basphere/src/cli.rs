@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ipam;
+mod quota;
 
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ pub(crate) use ipam::{
     Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
     SiteOptions,
 };
+pub(crate) use quota::{Quota, QuotaWhat};
 
 /// Clusters of this site, made and checked from the command line.
 #[derive(Debug, Parser)]
@@ -59,6 +61,7 @@ pub(crate) enum Color {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Review(Review),
+    Quota(Quota),
     Ipam(Ipam),
     Import(Import),
     Export(Export),
@@ -87,6 +90,10 @@ pub(crate) struct Review {
     /// Read the Site from this file, and contact no cluster at all.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) site: Option<PathBuf>,
+    /// With --site: take the objects of this file for those of the cluster, such as what
+    /// `kubectl get tenants,clusters -A -o yaml` writes. May be repeated.
+    #[arg(long, value_name = "FILE", requires = "site", value_hint = ValueHint::AnyPath)]
+    pub(crate) state: Vec<PathBuf>,
     /// Judge as if this user asked. Nobody is impersonated.
     #[arg(long = "as", value_name = "USER", value_hint = ValueHint::Username)]
     pub(crate) user: Option<String>,

@@ -9,7 +9,7 @@ use clap::Parser;
 
 use crate::cli::{Cli, Color, Export, ExportWhat, Import, ImportWhat, Verb};
 use crate::exit::{Exit, unless_closed};
-use crate::{export, import, ipam, review};
+use crate::{export, import, ipam, quota, review};
 
 /// Does what the arguments say.
 pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
     let mut talk = AutoStream::new(io::stderr(), color);
     let done = match &cli.verb {
         Verb::Review(options) => review::run(options, &cli.global, &mut out, &mut talk),
+        Verb::Quota(options) => quota::run(options, &cli.global, &mut out, &mut talk),
         Verb::Ipam(options) => ipam::run(options, &cli.global, &mut out, &mut talk),
         Verb::Import(Import {
             what: ImportWhat::Ipam(options),

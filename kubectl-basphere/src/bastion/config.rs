@@ -18,7 +18,8 @@ pub(crate) struct Config {
     pub(crate) templates: Templates,
     pub(crate) network: Network,
     pub(crate) management_cluster: ManagementCluster,
-    pub(crate) quotas: Value,
+    /// By user; `default` is everybody.
+    pub(crate) quotas: Map<String, Value>,
 }
 
 /// Where machines stand.
@@ -69,7 +70,8 @@ pub(crate) struct Specs {
     pub(crate) cluster_types: Map<String, Value>,
     pub(crate) cluster_node_specs: Map<String, Value>,
     pub(crate) defaults: Value,
-    pub(crate) cluster_quotas: Value,
+    /// By user; `default` is everybody.
+    pub(crate) cluster_quotas: Map<String, Value>,
 }
 
 /// A machine's size.

@@ -8,6 +8,7 @@ mod blocks;
 pub(crate) mod config;
 mod contest;
 mod lines;
+pub(crate) mod quotas;
 mod resource;
 pub(crate) mod site;
 #[cfg(test)]

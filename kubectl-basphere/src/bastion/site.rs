@@ -53,6 +53,7 @@ pub(crate) fn make(
     options: &SiteOptions,
     prefix: &str,
     pool: &str,
+    quotas: SiteQuotas,
 ) -> Result<Made> {
     let mut wanted = Wanted::default();
     let node_specs = node_specs(&specs.cluster_node_specs, &mut wanted)?;
@@ -79,7 +80,7 @@ pub(crate) fn make(
         node_specs,
         cluster_types,
         defaults,
-        quotas: SiteQuotas::default(),
+        quotas,
         kubernetes,
         cluster_network: ClusterNetwork {
             nodes: config.network.cidr.into_iter().collect(),

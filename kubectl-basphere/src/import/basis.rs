@@ -1,16 +1,17 @@
 //! What the lines are judged by: the pool and the namespaces' prefix, and the Site that comes along.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use basphere_api::crd::{AddressPool, SITE_NAME};
 use basphere_core::SiteSpec;
 use basphere_core::ipam::Pool;
+use basphere_core::quota::TenantSpec;
 use kube::api::Api;
-use serde_json::Value;
 
 use crate::bastion::config::{self, Config, Specs};
-use crate::bastion::site;
+use crate::bastion::{quotas, site};
 use crate::cli::{Global, ImportIpam};
 use crate::connection::Connection;
 
@@ -27,6 +28,10 @@ pub(super) struct Basis {
     pub(super) site: Option<SiteSpec>,
     /// Why there is no Site although there should be one.
     pub(super) no_site: Option<anyhow::Error>,
+    /// Limits of single users.
+    pub(super) tenants: BTreeMap<String, TenantSpec>,
+    /// What contradicts itself, and is left out.
+    pub(super) faults: Vec<String>,
     pub(super) notices: Vec<String>,
 }
 
@@ -56,6 +61,8 @@ impl Basis {
             prefix,
             site: None,
             no_site: None,
+            tenants: BTreeMap::new(),
+            faults: Vec::new(),
             notices: Vec::new(),
         };
         let specs = match &options.specs {
@@ -66,10 +73,26 @@ impl Basis {
                 Specs::default()
             }
         };
-        basis.note_quotas("config.yaml: quotas", &config.quotas);
-        basis.note_quotas("specs.yaml: cluster_quotas", &specs.cluster_quotas);
-        if options.specs.is_some() {
-            match site::make(&config, &specs, &options.site, &basis.prefix, name) {
+        if options.specs.is_none() && config.quotas.contains_key("default") {
+            let notice =
+                "config.yaml: quotas.default is left out, since there is no Site to say it";
+            basis.notices.push(notice.to_owned());
+        }
+        let quotas = quotas::read(&config, &specs, &basis.prefix)?;
+        basis.tenants = quotas.tenants;
+        basis.faults = quotas.faults;
+        if let (true, Some(contradiction)) = (options.specs.is_some(), &quotas.contradiction) {
+            basis.no_site = Some(anyhow!("no Site can be made: {contradiction}"));
+        } else if options.specs.is_some() {
+            let made = site::make(
+                &config,
+                &specs,
+                &options.site,
+                &basis.prefix,
+                name,
+                quotas.site,
+            );
+            match made {
                 Ok(made) => {
                     basis.site = Some(made.spec);
                     basis.notices.extend(made.notices);
@@ -78,14 +101,6 @@ impl Basis {
             }
         }
         Ok(basis)
-    }
-
-    fn note_quotas(&mut self, path: &str, quotas: &Value) {
-        if !quotas.is_null() {
-            self.notices.push(format!(
-                "{path} {quotas} is left out: there are no quotas yet"
-            ));
-        }
     }
 
     fn of_cluster(options: &ImportIpam, global: &Global) -> Result<Self> {
@@ -115,6 +130,8 @@ impl Basis {
             prefix,
             site: None,
             no_site: None,
+            tenants: BTreeMap::new(),
+            faults: Vec::new(),
             notices: Vec::new(),
         })
     }

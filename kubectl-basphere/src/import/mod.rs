@@ -3,6 +3,7 @@
 mod apply;
 mod basis;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use basphere_api::crd::{AddressLease, AddressPool, AddressPoolResource, SITE_NAME};
 use basphere_api::manifest::MAX_BYTES;
 use basphere_api::{Site, SiteResource, Tenant, TenantResource};
+use basphere_core::quota::TenantSpec;
 use serde_json::{Value, json};
 
 use crate::bastion::{self, Entry, Imported, Remarks};
@@ -39,6 +41,9 @@ pub(crate) fn run(
     for notice in &basis.notices {
         print_warning(notice, talk);
     }
+    for fault in &basis.faults {
+        print_error(&anyhow::Error::msg(fault.clone()), talk);
+    }
     if let Some(error) = &basis.no_site {
         print_error(error, talk);
     }
@@ -55,7 +60,7 @@ pub(crate) fn run(
         true
     };
     unless_closed(out.flush())?;
-    let is_whole = summarize(&imported, talk) && basis.no_site.is_none();
+    let is_whole = summarize(&imported, talk) && basis.no_site.is_none() && basis.faults.is_empty();
     Ok(if is_whole && is_applied {
         Exit::Ok
     } else {
@@ -121,7 +126,12 @@ impl Manifests {
             let spec = AddressPoolResource(basis.pool.spec().clone());
             AddressPool::new(basis.pool.name(), spec)
         });
-        let tenants: Result<_> = imported.tenants().into_iter().map(tenant).collect();
+        let mut names: BTreeSet<_> = imported.tenants().into_iter().collect();
+        names.extend(basis.tenants.keys().map(String::as_str));
+        let tenants = names
+            .into_iter()
+            .map(|name| tenant(name, basis.tenants.get(name)));
+        let tenants: Result<_> = tenants.collect();
         let entries = imported.blocks.iter().chain(&imported.addresses);
         Ok(Self {
             site: site.map(|spec| Site::new(SITE_NAME, SiteResource(spec))),
@@ -148,10 +158,13 @@ impl Manifests {
     }
 }
 
-/// A tenant of whom nothing but the name is known: what others say of it stays as it is.
-fn tenant(name: &str) -> Result<Value> {
+/// A tenant of whom nothing but the name is known, and maybe limits: what others say of it stays as it is.
+fn tenant(name: &str, known: Option<&TenantSpec>) -> Result<Value> {
     let mut tenant = serde_json::to_value(Tenant::new(name, TenantResource::default()))?;
     let spec = tenant.get_mut("spec").context("a Tenant has a spec")?;
-    *spec = json!({});
+    *spec = match known {
+        Some(known) => serde_json::to_value(known)?,
+        None => json!({}),
+    };
     Ok(tenant)
 }

@@ -17,6 +17,7 @@ use crate::exit::{Exit, unless_closed};
 use crate::yaml::yaml;
 
 pub(crate) use stock::{Stock, list};
+pub(crate) use table::table;
 
 /// Lists pools and leases, or draws a pool, to `out`.
 pub(crate) fn run(

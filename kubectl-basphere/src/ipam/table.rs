@@ -100,7 +100,7 @@ fn leases(stock: &Stock, is_wide: bool) -> Option<String> {
 }
 
 /// A table without lines, three blanks between its columns; nothing when it has no rows.
-fn table(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
+pub(crate) fn table(columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Option<String> {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(columns);
     table.add_rows(rows);

@@ -1,8 +1,11 @@
 //! What a review reads from the cluster. Nothing is ever written.
 
 use anyhow::{Context, Result};
-use basphere_api::crd::{AddressLease, AddressPool, SITE_NAME};
+use basphere_api::crd::{
+    AddressLease, AddressPool, SITE_NAME, TENANT_QUOTA_NAME, TenantQuota, TenantQuotaStatus,
+};
 use basphere_core::ipam::{Ledger, Pools};
+use basphere_core::quota::Report;
 use basphere_core::{Kind, NamespaceFacts, Requester, Site, Subject};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use k8s_openapi::api::core::v1::Namespace;
@@ -15,15 +18,15 @@ use crate::connection::{Connection, readable};
 use crate::offline;
 
 /// A cluster that is only read.
-pub(super) struct Cluster(Connection);
+pub(crate) struct Cluster(Connection);
 
 impl Cluster {
-    pub(super) fn connect(config: Kubeconfig, context: Option<String>) -> Result<Self> {
+    pub(crate) fn connect(config: Kubeconfig, context: Option<String>) -> Result<Self> {
         Connection::open(config, context).map(Self)
     }
 
     /// The Site in the cluster, checked as the server checks it.
-    pub(super) fn site(&self) -> Result<Site> {
+    pub(crate) fn site(&self) -> Result<Site> {
         let sites: Api<basphere_api::Site> = Api::all(self.0.client());
         let site = self.0.ask(sites.get(SITE_NAME)).with_context(|| {
             format!(
@@ -54,6 +57,21 @@ impl Cluster {
         let found = self.0.ask(namespaces.get_opt(name))?;
         let object = found.map(serde_json::to_value).transpose()?;
         Ok(object.map(|object| NamespaceFacts::from_object(&object)))
+    }
+
+    /// A Tenant as it is stored; `None` when there is none.
+    pub(super) fn tenant(&self, name: &str) -> Result<Option<Value>> {
+        let tenants: Api<basphere_api::Tenant> = Api::all(self.0.client());
+        let found = self.0.ask(tenants.get_opt(name))?;
+        Ok(found.map(serde_json::to_value).transpose()?)
+    }
+
+    /// What the TenantQuota of a namespace tells; `None` when it tells nothing.
+    pub(super) fn quota(&self, namespace: &str) -> Result<Option<Report>> {
+        let quotas: Api<TenantQuota> = Api::namespaced(self.0.client(), namespace);
+        let found = self.0.ask(quotas.get_opt(TENANT_QUOTA_NAME))?;
+        let status = found.and_then(|quota| quota.status);
+        Ok(status.map(|TenantQuotaStatus { report, .. }| report))
     }
 
     /// A document below `/openapi/v3`; `None` when there is none.

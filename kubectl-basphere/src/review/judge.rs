@@ -1,30 +1,32 @@
 //! Judges objects one after another, as the server does when a file is applied.
 
+mod asked;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
+use basphere_core::quota::{self, Charge};
 use basphere_core::{
-    Decision, Kind, Lookup, NamespaceFacts, Networks, Operation, Part, Phase, Request, Requester,
-    Site, Snapshot, Subject, Timestamp, decide,
+    Decision, Kind, Lookup, NamespaceFacts, Networks, Phase, Requester, Site, Subject, Timestamp,
+    decide,
 };
 use serde_json::{Value, json};
 
+use super::accounts::{Accounts, Origin};
 use super::addresses::Addresses;
 use super::apply::applied;
-use super::cluster::Cluster;
 use super::report::Item;
 use super::room::{Room, not_read};
 use super::schema::Schemas;
+use super::sent::{Sent, text, without_bookkeeping};
+use super::world::World;
 use crate::input::Source;
 
-/// What stands in for the random end of a generated name.
-const GENERATED: &str = "00000";
-
 /// Judges the objects of a stream.
-pub(super) struct Judge {
+pub(crate) struct Judge {
     site: Arc<Site>,
-    cluster: Option<Cluster>,
+    world: World,
     requester: Option<Requester>,
     /// The namespace that the command line names.
     namespace: Option<String>,
@@ -38,6 +40,10 @@ pub(super) struct Judge {
     knows_networks: bool,
     /// Pools and leases, for those who may read them.
     addresses: Option<Addresses>,
+    /// What tenants may ask for, and have asked for.
+    accounts: Accounts,
+    /// How many objects were judged.
+    count: usize,
     /// One time for all objects, so that they are judged alike.
     now: Timestamp,
     /// Namespaces that stand earlier in the stream.
@@ -45,24 +51,18 @@ pub(super) struct Judge {
     notices: Vec<String>,
 }
 
-/// One object on its way to the server.
-struct Sent {
-    subject: Subject,
-    namespace: String,
-    name: String,
-    object: Value,
-    stored: Option<Value>,
-}
-
 impl Judge {
-    pub(super) fn new(
+    pub(crate) fn new(
         site: Arc<Site>,
-        cluster: Option<Cluster>,
+        world: World,
         requester: Option<Requester>,
         namespace: Option<String>,
         of_context: Option<String>,
     ) -> Self {
+        let now = Timestamp::now();
         let mut judge = Self {
+            accounts: Accounts::new(Arc::clone(&site), now),
+            count: 0,
             site,
             requester,
             default_namespace: namespace
@@ -75,12 +75,12 @@ impl Judge {
             networks: Arc::default(),
             knows_networks: false,
             addresses: None,
-            now: Timestamp::now(),
+            now,
             written: BTreeMap::new(),
             notices: Vec::new(),
-            cluster,
+            world,
         };
-        if let (None, Some(cluster)) = (&judge.requester, &judge.cluster) {
+        if let (None, Some(cluster)) = (&judge.requester, judge.world.cluster()) {
             match cluster.requester() {
                 Ok(requester) => judge.requester = Some(requester),
                 Err(error) => judge.notices.push(format!(
@@ -89,14 +89,14 @@ impl Judge {
             }
         }
         judge.read_networks();
-        judge.addresses = judge.cluster.as_ref().and_then(Addresses::read);
+        judge.addresses = judge.world.cluster().and_then(Addresses::read);
         judge
     }
 
     /// Reads the networks of all Clusters, where the Site makes them differ.
     fn read_networks(&mut self) {
-        if let (Some(cluster), Some(_)) = (&self.cluster, &self.site.spec().cluster_network.unique)
-        {
+        let unique = &self.site.spec().cluster_network.unique;
+        if let (Some(cluster), Some(_)) = (self.world.cluster(), unique) {
             match cluster.list(None, Kind::Cluster) {
                 Ok(clusters) => {
                     self.networks = Arc::new(Networks::from_clusters(&clusters));
@@ -110,13 +110,18 @@ impl Judge {
     }
 
     /// What the user should know about how sure the result is.
-    pub(super) fn notices(&self) -> &[String] {
+    pub(crate) fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// What tenants may ask for, and have asked for.
+    pub(crate) fn accounts(&self) -> &Accounts {
+        &self.accounts
     }
 
     /// Judges one object, and takes note of it for those that follow. With the error, for a person,
     /// stands the place.
-    pub(super) fn review(&mut self, source: Source) -> (Item, Option<Error>) {
+    pub(crate) fn review(&mut self, source: Source) -> (Item, Option<Error>) {
         let Source { file, manifest } = source;
         let place = format!(
             "{file}: document {}, line {}",
@@ -141,9 +146,10 @@ impl Judge {
             needs_cluster: Vec::new(),
             object: None,
             sent: Value::Null,
+            needs: Vec::new(),
         };
         self.schemas
-            .read(self.cluster.as_ref(), &item.api_version, &mut self.notices);
+            .read(self.world.cluster(), &item.api_version, &mut self.notices);
         self.schemas.refuse_unknown_kind(&mut item);
         if !item.denials.is_empty() {
             (item.judged, item.allowed) = (true, false);
@@ -168,10 +174,11 @@ impl Judge {
 
     fn observe_namespace(&mut self, name: &str, object: &Value) {
         let facts = NamespaceFacts::from_object(object);
-        if let Some(room) = self.rooms.get_mut(name) {
-            room.facts = Some(facts.clone());
+        self.written.insert(name.to_owned(), facts.clone());
+        if let Some(mut room) = self.rooms.remove(name) {
+            room.facts = Some(facts);
+            self.settle(name, room);
         }
-        self.written.insert(name.to_owned(), facts);
     }
 
     /// What kubectl would send: with a namespace, and over what is stored.
@@ -188,12 +195,12 @@ impl Judge {
         {
             metadata.insert("namespace".to_owned(), json!(namespace));
         }
-        let stored = match &self.cluster {
-            Some(cluster) if !item.name.is_empty() => {
-                self.read_stored(cluster, subject, &namespace, &item.name)?
-            }
-            _ => None,
+        let stored = if item.name.is_empty() {
+            None
+        } else {
+            self.read_stored(subject, &namespace, &item.name)?
         };
+        self.count = self.count.saturating_add(1);
         let object = stored
             .as_ref()
             .map(|stored| applied(stored, &object))
@@ -204,18 +211,13 @@ impl Judge {
             name: item.name.clone(),
             object,
             stored,
+            before: self.count,
         })
     }
 
-    fn read_stored(
-        &self,
-        cluster: &Cluster,
-        subject: Subject,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Value>> {
+    fn read_stored(&self, subject: Subject, namespace: &str, name: &str) -> Result<Option<Value>> {
         let kind = subject.kind;
-        cluster
+        self.world
             .get(subject, namespace, name)
             .with_context(|| format!("cannot read {kind} {namespace}/{name}"))
     }
@@ -246,17 +248,25 @@ impl Judge {
             .unwrap_or_else(|| sent.object.clone());
         let is_complete = completed.is_allowed();
         item.take(completed);
+        let stored = sent.with_uid(sent.with_generated_name(object.clone()));
         if is_complete {
-            let object = with_generated_name(object.clone());
-            item.take(self.decide(&sent, Phase::Validate, object.clone()));
-            if item.denials.is_empty()
-                && let Some(room) = self.rooms.get_mut(&sent.namespace)
-            {
-                Arc::make_mut(&mut room.inventory).observe(sent.subject.kind, &object);
-                if sent.subject.kind == Kind::Cluster {
-                    Arc::make_mut(&mut self.networks).observe(&object);
-                }
-            }
+            let decision = self.decide(&sent, Phase::Validate, stored.clone());
+            self.charge(
+                &sent,
+                decision.charge.as_ref(),
+                &stored,
+                item,
+                decision.is_allowed(),
+            );
+            item.take(decision);
+        } else {
+            // What it would need is told of what is refused as well.
+            let (request, snapshot) = self.asked(&sent, Phase::Validate, stored.clone());
+            let charge = decide(&request, &snapshot).charge;
+            self.charge(&sent, charge.as_ref(), &stored, item, false);
+        }
+        if item.denials.is_empty() {
+            self.observe(&sent, &stored);
         }
         item.judged = true;
         item.allowed = item.denials.is_empty();
@@ -275,67 +285,53 @@ impl Judge {
         item.object = Some(without_bookkeeping(object));
     }
 
-    fn decide(&self, sent: &Sent, phase: Phase, object: Value) -> Decision {
-        let mut room = self.rooms.get(&sent.namespace).cloned().unwrap_or_default();
-        if self.knows_networks {
-            room.live.insert(Lookup::Networks);
+    /// Takes note of an object that would be stored.
+    fn observe(&mut self, sent: &Sent, object: &Value) {
+        let kind = sent.subject.kind;
+        if let Some(room) = self.rooms.get_mut(&sent.namespace) {
+            Arc::make_mut(&mut room.inventory).observe(kind, object);
+            if kind == Kind::Cluster {
+                Arc::make_mut(&mut self.networks).observe(object);
+            }
         }
-        let mut snapshot = Snapshot {
-            namespace: room.facts,
-            inventory: room.inventory,
-            networks: Arc::clone(&self.networks),
-            live: room.live,
-            ..Snapshot::of(Arc::clone(&self.site), self.now)
-        };
-        snapshot.accounts.insert(
-            self.owner_of(&sent.namespace, &snapshot).username,
-            Vec::new(),
-        );
-        let requester = self
-            .requester
-            .clone()
-            .unwrap_or_else(|| self.owner_of(&sent.namespace, &snapshot));
-        let request = Request {
-            phase,
-            operation: if sent.stored.is_some() {
-                Operation::Update
-            } else {
-                Operation::Create
-            },
-            subject: sent.subject,
-            namespace: sent.namespace.clone(),
-            // A generated name is not known yet while the object is completed.
-            name: if phase == Phase::Mutate {
-                sent.name.clone()
-            } else {
-                text(&object, "/metadata/name")
-            },
-            requester,
-            part: Part::Whole,
-            dry_run: false,
-            object: Some(object),
-            old_object: sent.stored.clone(),
-        };
-        match &self.addresses {
-            Some(addresses) => addresses.decide(&request, &mut snapshot),
-            None => decide(&request, &snapshot),
+        if kind == Kind::Tenant {
+            self.accounts.write_tenant(&sent.name, object);
         }
     }
 
-    /// The namespace's owner as a plain tenant.
-    fn owner_of(&self, namespace: &str, snapshot: &Snapshot) -> Requester {
-        let label = snapshot
-            .namespace
-            .as_ref()
-            .and_then(|facts| facts.owner_label.as_deref());
-        let username = self
-            .site
-            .namespace_owner(namespace, label)
-            .unwrap_or_default();
-        Requester {
-            username,
-            groups: vec!["system:authenticated".to_owned()],
+    /// Takes note of what an object asks for.
+    fn charge(
+        &mut self,
+        sent: &Sent,
+        charge: Option<&Charge>,
+        object: &Value,
+        item: &mut Item,
+        is_allowed: bool,
+    ) {
+        let Some(room) = self.rooms.get(&sent.namespace) else {
+            return;
+        };
+        let tenant = room.owner(&self.site, &sent.namespace);
+        if let Some(charge) = charge {
+            item.needs = self.accounts.weigh(&tenant, charge);
         }
+        let observed = quota::observe(&self.site, sent.subject.kind, object);
+        let is_stored = is_allowed && item.denials.is_empty();
+        self.accounts.book(&tenant, charge, observed, is_stored);
+    }
+
+    fn decide(&self, sent: &Sent, phase: Phase, object: Value) -> Decision {
+        let (request, mut snapshot) = self.asked(sent, phase, object);
+        let mut decision = match &self.addresses {
+            Some(addresses) => addresses.decide(&request, &mut snapshot),
+            None => decide(&request, &snapshot),
+        };
+        // Others, or objects that were not read, may have used more than is known here.
+        let tenant = self.tenant(&sent.namespace);
+        if decision.charge.is_some() && !self.is_sure_of(&tenant) {
+            decision.missed.insert(Lookup::Accounts(tenant));
+        }
+        decision
     }
 
     /// Reads what decisions look up in a namespace, once.
@@ -343,42 +339,29 @@ impl Judge {
         if self.rooms.contains_key(namespace) {
             return;
         }
-        let mut room = match &self.cluster {
-            Some(cluster) => Room::read(cluster, namespace, &mut self.notices),
-            // Whose the namespace is follows from its name, as far as that can be known.
-            None => Room::default(),
-        };
+        let mut room = Room::read(&self.world, &self.site, namespace, &mut self.notices);
+        // Whose the namespace is follows from its name, where nothing else tells it.
         if let Some(facts) = self.written.get(namespace) {
             room.facts = Some(facts.clone());
         }
+        self.settle(namespace, room);
+    }
+
+    /// Takes note of a namespace, and of its tenant's accounts.
+    fn settle(&mut self, namespace: &str, room: Room) {
+        let tenant = room.owner(&self.site, namespace);
+        self.accounts.enter(
+            &self.world,
+            (&tenant, namespace),
+            &room.observed,
+            &mut self.notices,
+        );
+        if self.world.cluster().is_some() && !tenant.is_empty() && !self.is_sure_of(&tenant) {
+            self.notices.push(match self.accounts.origin(&tenant) {
+                Some(Origin::Counted) => format!("nothing is counted for Tenant {tenant} yet: the objects of namespace {namespace} count"),
+                _ => format!("neither a Tenant {tenant} nor a TenantQuota of {namespace} can be read: the Site's default limits and the objects of {namespace} count"),
+            });
+        }
         self.rooms.insert(namespace.to_owned(), room);
     }
-}
-
-fn text(object: &Value, pointer: &str) -> String {
-    object
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The API server generates names between the two calls.
-fn with_generated_name(mut object: Value) -> Value {
-    let generate = text(&object, "/metadata/generateName");
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
-        && !generate.is_empty()
-        && !metadata.contains_key("name")
-    {
-        metadata.insert("name".to_owned(), json!(format!("{generate}{GENERATED}")));
-    }
-    object
-}
-
-/// What no person writes or reads is left out of what is shown.
-fn without_bookkeeping(mut object: Value) -> Value {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("managedFields");
-    }
-    object
 }

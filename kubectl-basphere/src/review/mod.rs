@@ -2,6 +2,7 @@
 //!
 //! No rule lives here: every verdict is `basphere_core::decide`'s.
 
+mod accounts;
 mod addresses;
 mod apply;
 mod cluster;
@@ -9,21 +10,28 @@ mod judge;
 mod report;
 mod room;
 mod schema;
+mod sent;
+mod state;
+mod surroundings;
 mod text;
+mod world;
 
 use std::io::Write;
-use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use basphere_core::Requester;
 
 use crate::cli::{Global, Output, Review};
 use crate::exit::{Exit, unless_closed};
+use crate::input;
 use crate::run::print_error;
 use crate::yaml::yaml;
-use crate::{input, offline};
 
-use cluster::Cluster;
+pub(crate) use accounts::{Accounts, Need, Origin};
+pub(crate) use report::Item;
+pub(crate) use room::Room;
+pub(crate) use surroundings::Surroundings;
+
 use judge::Judge;
 use report::Report;
 
@@ -74,31 +82,12 @@ pub(crate) fn run(
     Ok(exit)
 }
 
-/// Gathers what a judge needs: from files alone with `--site`, else from the cluster.
+/// A judge of what the arguments say.
 fn judge(options: &Review, global: &Global) -> Result<Judge> {
-    let kubeconfig = offline::kubeconfig(global)?;
-    let of_context = kubeconfig
-        .as_ref()
-        .and_then(|config| offline::context_namespace(config, global));
     let requester = options.user.clone().map(|username| {
         let mut groups = options.groups.clone();
         groups.push("system:authenticated".to_owned());
         Requester { username, groups }
     });
-    let (site, cluster) = match &options.site {
-        Some(path) => (offline::read_site(path)?, None),
-        None => {
-            let config = kubeconfig
-                .context("there is no kubeconfig; name one by --kubeconfig, or review offline with --site FILE")?;
-            let cluster = Cluster::connect(config, global.context.clone())?;
-            (cluster.site()?, Some(cluster))
-        }
-    };
-    Ok(Judge::new(
-        Arc::new(site),
-        cluster,
-        requester,
-        global.namespace.clone(),
-        of_context,
-    ))
+    Surroundings::find(options.site.as_deref(), &options.state, global)?.judge(requester, global)
 }

@@ -4,39 +4,44 @@ use basphere_core::{Decision, Finding, Kind, Lookup};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::accounts::Need;
+
 /// The result of a review.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     api_version: &'static str,
     kind: &'static str,
-    pub(super) allowed: bool,
+    pub(crate) allowed: bool,
     pub(super) items: Vec<Item>,
 }
 
 /// What became of one object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Item {
-    pub(super) file: String,
-    pub(super) document: usize,
-    pub(super) line: usize,
+pub(crate) struct Item {
+    pub(crate) file: String,
+    pub(crate) document: usize,
+    pub(crate) line: usize,
     pub(super) api_version: String,
-    pub(super) kind: String,
-    pub(super) namespace: Option<String>,
-    pub(super) name: String,
+    pub(crate) kind: String,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: String,
     pub(super) operation: &'static str,
     pub(super) judged: bool,
-    pub(super) allowed: bool,
+    pub(crate) allowed: bool,
     /// Why it could not be judged, though it should have been.
-    pub(super) error: Option<String>,
-    pub(super) denials: Vec<Said>,
-    pub(super) warnings: Vec<Said>,
+    pub(crate) error: Option<String>,
+    pub(crate) denials: Vec<Said>,
+    pub(crate) warnings: Vec<Said>,
     pub(super) needs_cluster: Vec<String>,
     pub(super) object: Option<Value>,
     /// The object as it reaches the server.
     #[serde(skip)]
     pub(super) sent: Value,
+    /// What it needs of what its tenant may have.
+    #[serde(skip)]
+    pub(crate) needs: Vec<Need>,
 }
 
 impl Report {
@@ -52,8 +57,8 @@ impl Report {
 
 /// A finding, and what only the cluster could tell of it.
 #[derive(Debug)]
-pub(super) struct Said {
-    pub(super) finding: Finding,
+pub(crate) struct Said {
+    pub(crate) finding: Finding,
     pub(super) needs_cluster: Vec<String>,
 }
 
@@ -99,12 +104,14 @@ fn kind_of(lookup: &Lookup) -> String {
         Lookup::Leases(_) => "AddressLease".to_owned(),
         Lookup::Object(kind, _) => kind.to_string(),
         Lookup::Pools => "AddressPool".to_owned(),
-        Lookup::Accounts(_) => "Tenant".to_owned(),
+        Lookup::Accounts(_) => TENANT.to_owned(),
     }
 }
 
 /// What a finding needs that depends on the namespace itself.
 pub(super) const NAMESPACE: &str = "Namespace";
+/// What a finding needs that depends on what a tenant uses and may use.
+pub(super) const TENANT: &str = "Tenant";
 /// What a finding needs that depends on the fields and kinds that the cluster serves.
 pub(super) const DEFINITION: &str = "CustomResourceDefinition";
 

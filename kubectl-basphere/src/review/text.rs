@@ -8,7 +8,7 @@ use similar::TextDiff;
 
 use crate::yaml::yaml;
 
-use super::report::{DEFINITION, Item, NAMESPACE, Report, Said};
+use super::report::{DEFINITION, Item, NAMESPACE, Report, Said, TENANT};
 
 const HEADING: Style = Style::new().bold();
 const ADDED: Style = colored(AnsiColor::Green);
@@ -100,32 +100,36 @@ fn write_unsure(item: &Item, out: &mut dyn Write) -> io::Result<()> {
 
 /// `Cluster, KubeadmControlPlane objects of namespace user-kim`; `None` when nothing is missing.
 ///
-/// Offline every namespace could have an owner label, which is told only where something is missing
-/// besides, or depends on it.
+/// Offline every namespace could have an owner label, and every tenant could use more or have other
+/// limits, which is told only where something is missing besides, or depends on it.
 fn objects(item: &Item) -> Option<String> {
     let namespace = item.namespace.as_deref().unwrap_or_default();
-    let needs = |kind: &str| item.needs_cluster.iter().any(|needed| needed == kind);
     let kinds: Vec<_> = item
         .needs_cluster
         .iter()
         .map(String::as_str)
-        .filter(|kind| ![NAMESPACE, DEFINITION].contains(kind))
+        .filter(|kind| ![NAMESPACE, TENANT, DEFINITION].contains(kind))
         .collect();
-    let depends = |said: &Said| said.needs_cluster.iter().any(|kind| kind == NAMESPACE);
-    let mut findings = item.denials.iter().chain(&item.warnings);
-    let owner = format!("whose namespace {namespace} is");
-    match (kinds.is_empty(), needs(NAMESPACE)) {
-        (true, true) => findings.any(depends).then_some(owner),
-        (true, false) => None,
-        (false, is_open) => {
-            let objects = format!("{} objects of namespace {namespace}", kinds.join(", "));
-            Some(if is_open {
-                format!("{objects}, and {owner}")
-            } else {
-                objects
-            })
-        }
-    }
+    let open = [
+        (NAMESPACE, format!("whose namespace {namespace} is")),
+        (TENANT, "what its tenant uses and may use".to_owned()),
+    ];
+    let depends = |on: &str| {
+        let mut findings = item.denials.iter().chain(&item.warnings);
+        findings.any(|said| said.needs_cluster.iter().any(|kind| kind == on))
+    };
+    let needs = |on: &str| item.needs_cluster.iter().any(|needed| needed == on);
+    let told = open
+        .into_iter()
+        .filter(|(kind, _)| needs(kind) && (!kinds.is_empty() || depends(kind)))
+        .map(|(_, text)| text);
+    let objects = format!("{} objects of namespace {namespace}", kinds.join(", "));
+    let parts: Vec<_> = Some(objects)
+        .filter(|_| !kinds.is_empty())
+        .into_iter()
+        .chain(told)
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", and "))
 }
 
 fn write_diff(item: &Item, out: &mut dyn Write) -> io::Result<()> {

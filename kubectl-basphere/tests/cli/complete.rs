@@ -20,7 +20,7 @@ fn verbs_flags_and_values_are_completed() {
     assert_eq!(
         complete(&[""]),
         [
-            "review", "ipam", "import", "export", "version", "help", ":4"
+            "review", "quota", "ipam", "import", "export", "version", "help", ":4"
         ]
     );
     assert_eq!(complete(&["rev"]), ["review", ":4"]);
@@ -33,6 +33,8 @@ fn verbs_flags_and_values_are_completed() {
     assert_eq!(complete(&["--color", "n"]), ["never", ":4"]);
     assert_eq!(complete(&["review", ""]), [":4"]);
     assert_eq!(complete(&["ipam", ""]), ["map", "help", ":4"]);
+    assert_eq!(complete(&["quota", "e"]), ["explain", ":4"]);
+    assert_eq!(complete(&["quota", "explain", "-o", "j"]), ["json", ":4"]);
     assert_eq!(complete(&["import", "i"]), ["ipam", ":4"]);
     assert_eq!(complete(&["ipam", "-o", "w"]), ["wide", ":4"]);
 }
@@ -41,6 +43,7 @@ fn verbs_flags_and_values_are_completed() {
 fn file_names_are_left_to_the_shell() {
     assert_eq!(complete(&["review", "-f", ""]), [":0"]);
     assert_eq!(complete(&["review", "--site", "dep"]), [":0"]);
+    assert_eq!(complete(&["quota", "--what-if", "-f", ""]), [":0"]);
     assert_eq!(complete(&["import", "ipam", "--leases", ""]), [":0"]);
 }
 

@@ -10,6 +10,10 @@ fn wrong_usage_is_2() {
         vec!["reviev", "-f", &file],
         vec!["review", "-f", &file, "-o", "xml"],
         vec!["review", "-f", &file, "--as-group", "x"],
+        vec!["review", "-f", &file, "--state", &file],
+        vec!["quota", "--what-if"],
+        vec!["quota", "-f", &file],
+        vec!["quota", "--state", &file],
         vec![],
     ] {
         let ran = run(&arguments);

@@ -222,11 +222,11 @@ fn the_text_says_what_only_the_cluster_could_tell_and_of_which_findings() {
     assert_eq!(
         said,
         [
-            "VSphereCluster, AddressPool objects of namespace user-kim, and whose namespace user-kim is",
+            "VSphereCluster, AddressPool objects of namespace user-kim, and whose namespace user-kim is, and what its tenant uses and may use",
             schema,
             "Cluster objects of namespace user-kim, and whose namespace user-kim is (BSP-W001)",
             schema,
-            "MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim, and whose namespace user-kim is (BSP-W002, BSP-W007)",
+            "MachineDeployment, MachinePool, MachineSet, KubeadmControlPlane objects of namespace user-kim, and whose namespace user-kim is, and what its tenant uses and may use (BSP-W002, BSP-W007)",
             schema,
         ]
     );

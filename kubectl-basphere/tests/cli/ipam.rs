@@ -6,19 +6,20 @@ use std::process::Command;
 use crate::program::{Ran, program, run, run_reading, run_with};
 
 /// A file of tests/bastion.
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bastion");
     path.join(name).display().to_string()
 }
 
 /// Runs the program in a folder of the bastion's files, so that messages name them as people do.
-fn in_folder(folder: &str, arguments: &[&str]) -> Ran {
+pub(crate) fn in_folder(folder: &str, arguments: &[&str]) -> Ran {
     let mut command = Command::new(program());
     command.current_dir(file(folder));
     run_with(command, arguments, "")
 }
 
-const FILES: [&str; 6] = [
+/// The verb and the files of both lists.
+pub(crate) const FILES: [&str; 6] = [
     "import",
     "ipam",
     "--allocations",
@@ -54,8 +55,6 @@ fn all_manifests_come_out_of_good_files() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     insta::assert_snapshot!("import", ran.out);
     insta::assert_snapshot!(ran.err, @r#"
-warning: config.yaml: quotas {"default":{"max_vms":10,"max_clusters":3,"max_ips":32}} is left out: there are no quotas yet
-warning: specs.yaml: cluster_quotas {"default":{"max_clusters":3,"max_nodes_per_cluster":10}} is left out: there are no quotas yet
 warning: Site: the files name no networks inside of clusters; spec.clusterNetwork.pods and services are empty
 warning: allocations.tsv:4: block 10.254.7.224/27 holds the broadcast address 10.254.7.255, which is never handed out: 31 of its 32 addresses may be
 blocks: 3, addresses: 6, tenants: 3, faulty lines: 0
@@ -71,7 +70,7 @@ fn every_faulty_line_is_listed_and_the_rest_is_printed() {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     insta::assert_snapshot!(ran.err, @r#"
 warning: no Site is made without --specs
-warning: config.yaml: quotas {"default":{"max_vms":10,"max_clusters":3,"max_ips":32}} is left out: there are no quotas yet
+warning: config.yaml: quotas.default is left out, since there is no Site to say it
 warning: allocations.tsv:4: block 10.254.7.224/27 holds the broadcast address 10.254.7.255, which is never handed out: 31 of its 32 addresses may be
 warning: allocations.tsv:5: choi has block 10.254.0.96/27 and no lease: deleting a user leaves the block behind, and purging one may drop leases of others
 error: allocations.tsv:6: block_start: 10.254.0.0/27 is the first block, which is kept back

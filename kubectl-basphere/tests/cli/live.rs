@@ -1,49 +1,9 @@
 //! A review against a cluster that does not let everything be read.
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use crate::program::{CLUSTER, Ran, example, program, run_with};
-
-/// An API server that knows the example Site and kim's namespace, serves Clusters as v1beta2 only,
-/// and shows nobody a MachineDeployment.
-fn serve(listener: &TcpListener) {
-    for stream in listener.incoming() {
-        let _ = answer(stream.unwrap());
-    }
-}
-
-fn answer(stream: TcpStream) -> std::io::Result<()> {
-    let mut reader = BufReader::new(&stream);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut length = 0;
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header)?;
-        if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if header.trim().is_empty() {
-            break;
-        }
-    }
-    reader.read_exact(&mut vec![0; length])?;
-    let (code, body) = reply(&path);
-    write!(
-        &stream,
-        "HTTP/1.1 {code} x\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn status(code: u16, reason: &str, message: &str) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message})
-}
+use crate::program::{CLUSTER, Ran, example};
+use crate::server::{run_against, status};
 
 /// The schemas of a CAPV that is newer than the one this plugin was made for.
 fn published() -> Value {
@@ -58,8 +18,9 @@ fn published() -> Value {
     }}}})
 }
 
+/// What an API server answers that knows the example Site and kim's namespace, serves Clusters as v1beta2
+/// only, and shows nobody a MachineDeployment.
 fn reply(path: &str) -> (u16, String) {
-    let (path, _) = path.split_once('?').unwrap_or((path, ""));
     let (code, body) = match path {
         "/openapi/v3/apis/infrastructure.cluster.x-k8s.io/v1beta2" => (200, published()),
         "/openapi/v3/apis/cluster.x-k8s.io/v1beta3" => (404, status(404, "NotFound", "not found")),
@@ -96,34 +57,7 @@ fn reply(path: &str) -> (u16, String) {
 }
 
 fn review(manifest: &str, output: &str) -> Ran {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || serve(&listener));
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    let config = json!({
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "a",
-        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a", "namespace": "user-kim"}}],
-        "clusters": [{"name": "a", "cluster": {"server": format!("http://{address}")}}],
-        "users": [{"name": "a", "user": {}}],
-    });
-    std::fs::write(&kubeconfig, config.to_string()).unwrap();
-    let kubeconfig = kubeconfig.to_str().unwrap();
-    run_with(
-        Command::new(program()),
-        &[
-            "review",
-            "--kubeconfig",
-            kubeconfig,
-            "-f",
-            "-",
-            "-o",
-            output,
-        ],
-        manifest,
-    )
+    run_against(reply, &["review", "-f", "-", "-o", output], manifest)
 }
 
 #[test]
@@ -229,7 +163,7 @@ fn without_the_clusters_schemas_those_of_the_plugin_count_and_that_is_said() {
     );
     assert!(
         ran.out
-            .contains("denied: spec.pausd: Invalid value: true: unknown field; nearest: paused [BSP-F002]\nsure only with the cluster: AddressPool objects of namespace user-kim\nsure only with the cluster: which kinds and fields it has"),
+            .contains("denied: spec.pausd: Invalid value: true: unknown field; nearest: paused [BSP-F002]\nsure only with the cluster: AddressPool objects of namespace user-kim, and what its tenant uses and may use\nsure only with the cluster: which kinds and fields it has"),
         "{}",
         ran.out
     );

@@ -14,4 +14,6 @@ mod ipam;
 mod live;
 mod mixed;
 mod program;
+mod quota;
 mod review;
+mod server;

@@ -218,8 +218,11 @@ fn a_namespace_of_the_file_tells_its_owner() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let item = &json(&ran)["items"][1];
     assert_eq!(item["object"]["metadata"]["labels"]["owner"], "kim");
-    // Which range its load balancers get, only the cluster knows.
-    assert_eq!(item["needsCluster"], serde_json::json!(["AddressPool"]));
+    // Which range its load balancers get, and what kim has, only the cluster knows.
+    assert_eq!(
+        item["needsCluster"],
+        serde_json::json!(["AddressPool", "Tenant"])
+    );
 }
 
 #[test]

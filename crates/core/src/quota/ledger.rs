@@ -25,6 +25,10 @@ pub struct Ledger {
     pub namespaces: BTreeSet<String>,
     /// The objects, by UID.
     pub entries: BTreeMap<String, Entry>,
+    /// What is used besides by objects that may not be read, such as those of others in the same group.
+    /// It is never stored: whoever keeps a ledger knows all its objects.
+    #[serde(skip)]
+    pub beside: Amounts,
 }
 
 /// An object as it is stored.
@@ -129,7 +133,7 @@ impl Ledger {
                 }
             }
         }
-        let mut all = Amounts::default();
+        let mut all = self.beside.clone();
         for (mut amounts, made) in accounts.into_values() {
             amounts.raise_to(&made);
             all.add_all(&amounts);

@@ -82,6 +82,28 @@ impl Measure {
         }
     }
 
+    /// What a field of [`super::Limits`] limits, and which of those that it limits one by one; nothing for
+    /// other fields.
+    #[must_use]
+    pub fn read(field: &str, which: Option<&str>) -> Option<Self> {
+        let which = which.unwrap_or_default();
+        let all = [
+            Self::Clusters,
+            Self::ClustersOf(which.to_owned()),
+            Self::NodesOf(which.to_owned()),
+            Self::Nodes,
+            Self::ControlPlaneNodes,
+            Self::NodePools,
+            Self::Vcpus,
+            Self::MemoryMib,
+            Self::DiskGib,
+            Self::Gpus,
+            Self::Addresses,
+            Self::LoadBalancerRanges,
+        ];
+        all.into_iter().find(|measure| measure.field() == field)
+    }
+
     /// The key under which a status shows it: the field, and behind a slash which.
     #[must_use]
     pub fn key(&self) -> String {

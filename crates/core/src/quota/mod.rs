@@ -28,6 +28,6 @@ pub use ledger::{Ledger, Observed, Suspect};
 pub use limits::{Limits, Override, SiteQuotas, TenantSpec};
 pub use measure::{Amounts, Measure};
 pub use read::{CHARGED, is_charged, observe};
-pub use report::{Holder, Line, Report, Set, report};
+pub use report::{Holder, Limited, Line, Report, Set, report};
 pub(crate) use tenants::{complete as complete_tenant, judge as judge_tenant};
 pub use verdict::{Charge, Excess, Fits, Verdict, Wants, judge};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Amounts, Ledger, Measure, Override};
+use super::{Account, Amounts, Ledger, Limits, Measure, Override};
 use crate::site::Site;
 
 /// What a tenant uses and may use.
@@ -18,12 +18,29 @@ pub struct Report {
     pub tenant: String,
     /// Whether everything is counted; until then nothing may grow.
     pub counted: bool,
+    /// The limits in force: those of the groups that the tenant belongs to first, its own last.
+    pub accounts: Vec<Limited>,
     /// What is used of each measure: of the groups that the tenant belongs to first, its own last.
     pub lines: Vec<Line>,
     /// Who holds it, the largest first.
     pub holders: Vec<Holder>,
     /// The machines that rollouts may add for a while; they are not charged.
     pub surge: u64,
+}
+
+/// The limits of a Tenant that are in force, also of what nobody uses yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limited {
+    /// The Tenant whose limits they are.
+    pub account: String,
+    /// Whether others share them.
+    pub shared: bool,
+    /// The limits.
+    pub limits: Limits,
+    /// What draws a warning when it is exceeded.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
+    pub soft: Limits,
 }
 
 /// How much of one measure is used.
@@ -92,14 +109,29 @@ pub fn report(site: &Site, accounts: &[Arc<Account>], now: Timestamp) -> Report 
     let Some((own, groups)) = accounts.split_last() else {
         return Report::default();
     };
+    let limited = |account: &Account, is_group: bool| {
+        let (limits, soft) = account.limits(site, is_group, now);
+        Limited {
+            account: account.name.clone(),
+            shared: is_group,
+            limits,
+            soft,
+        }
+    };
+    let limits_of_groups = groups.iter().map(|group| limited(group, true));
     let shared = groups
         .iter()
         .flat_map(|group| lines(site, group, true, now));
     let lines = shared.chain(lines(site, own, false, now)).collect();
-    let all_counted = accounts.iter().all(|account| account.ledger.is_some());
+    // A group that limits nothing needs no ledger.
+    let is_counted = |account: &Account, is_group| {
+        account.ledger.is_some() || !account.is_limited(site, is_group, now)
+    };
+    let all_counted = groups.iter().all(|group| is_counted(group, true)) && is_counted(own, false);
     Report {
         tenant: own.name.clone(),
         counted: all_counted,
+        accounts: limits_of_groups.chain([limited(own, false)]).collect(),
         lines,
         holders: own.ledger.as_ref().map(holders).unwrap_or_default(),
         surge: own.ledger.as_ref().map_or(0, Ledger::surge),
