@@ -126,6 +126,7 @@ codes! {
     QuotaOverrun = "BSP-Q017", Class::Warning, "More is used than the tenant may have; it is let in, as an admin or a controller brings it.";
     TenantFaulty = "BSP-Q018", INVALID, "A Tenant contradicts itself, or stands above itself.";
     TenantInUse = "BSP-Q019", Class::Forbidden, "A Tenant that uses something is deleted.";
+    LedgerFull = "BSP-Q020", Class::Forbidden, "More objects are counted than a ledger may hold; templates that nobody refers to count as well.";
     ChangedWhileDeleting = "BSP-D001", Class::Forbidden, "The spec or owner of an object that is being deleted is changed.";
     TypeAssumed = "BSP-W001", Class::Warning, "The Cluster is not known yet, so the site's default type was taken.";
     SpecAssumed = "BSP-W002", Class::Warning, "Nothing links to the template yet, or its Cluster is not known, so the site's default node spec was taken.";

@@ -70,6 +70,8 @@ impl Limits {
             Measure::Gpus => self.gpus,
             Measure::Addresses => self.addresses,
             Measure::LoadBalancerRanges => self.load_balancer_ranges,
+            // A ledger holds no more, whoever sets what.
+            Measure::Objects => None,
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Measure {
     Addresses,
     /// Ranges of addresses.
     LoadBalancerRanges,
+    /// Objects that a ledger knows of.
+    Objects,
 }
 
 impl Measure {
@@ -51,6 +53,7 @@ impl Measure {
             Self::Gpus => Code::GpusExceeded,
             Self::Addresses => Code::AddressQuotaExceeded,
             Self::LoadBalancerRanges => Code::LoadBalancerRangesExceeded,
+            Self::Objects => Code::LedgerFull,
         }
     }
 
@@ -70,6 +73,7 @@ impl Measure {
             Self::Gpus => "gpus",
             Self::Addresses => "addresses",
             Self::LoadBalancerRanges => "loadBalancerRanges",
+            Self::Objects => "objects",
         }
     }
 
@@ -132,6 +136,7 @@ impl fmt::Display for Measure {
             Self::Gpus => f.write_str("GPUs"),
             Self::Addresses => f.write_str("addresses"),
             Self::LoadBalancerRanges => f.write_str("load-balancer ranges"),
+            Self::Objects => f.write_str("counted objects"),
         }
     }
 }

@@ -190,12 +190,40 @@ pub fn judge(
     let grown = after.used().beyond(&before);
     let own = next.of_entry(&charge.uid);
     let excess = |limits: &Limits| excess(limits, &grown, &before, &own, &each);
+    let full = full(ledger, charge);
     Verdict {
-        exceeded: excess(limits.0),
+        exceeded: excess(limits.0).into_iter().chain(full).collect(),
         warned: excess(limits.1),
         grows: !grown.is_empty(),
         ledger: after,
     }
+}
+
+/// So many objects of one namespace a ledger may know of, templates included: a Tenant is stored as one
+/// object, and one namespace must not fill the ledger of a whole group.
+const MOST_OBJECTS: usize = 1000;
+/// So many of all namespaces.
+const MOST_OBJECTS_IN_ALL: usize = 3000;
+
+/// Whether there is no room for one more object.
+fn full(ledger: &Ledger, charge: &Charge) -> Option<Excess> {
+    if ledger.entries.contains_key(&charge.uid) {
+        return None;
+    }
+    let all = ledger.entries.len();
+    let is_here = |entry: &&Entry| entry.namespace == charge.namespace;
+    let here = ledger.entries.values().filter(is_here).count();
+    let (used, limit) = match all >= MOST_OBJECTS_IN_ALL {
+        true => (all, MOST_OBJECTS_IN_ALL),
+        false => (here, MOST_OBJECTS),
+    };
+    (used >= limit).then(|| Excess {
+        measure: Measure::Objects,
+        requested: 1,
+        used: used as u64,
+        limit: limit as u64,
+        fits: Fits::More(0),
+    })
 }
 
 /// What one machine of the object comes to; nothing when the object has no number of machines.

@@ -1,7 +1,9 @@
 //! Limits: the site's, a tenant's own, those of groups, soft ones, and those that end.
 
-use basphere_core::Kind::{Cluster, MachineDeployment};
-use basphere_core::quota::{Limits, Measure, Override};
+use basphere_core::Kind::{Cluster, MachineDeployment, VSphereMachineTemplate};
+use basphere_core::quota::{
+    Ask, Charge, Ledger, Limits, Measure, Observed, Override, Wants, judge, refusals,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -208,4 +210,53 @@ fn no_machine_is_larger_than_the_largest_node_spec() {
         top["spec"]["topology"]["controlPlane"]["replicas"] = json!(3)
     });
     assert_eq!(denials(&other), [], "another group grows");
+}
+
+#[test]
+fn a_ledger_has_room_for_so_many_objects_and_no_more() {
+    let template = |number: usize| Observed {
+        kind: VSphereMachineTemplate,
+        namespace: "user-kim".to_owned(),
+        name: format!("t-{number}"),
+        uid: format!("uid-{number}"),
+        resource_version: "1".to_owned(),
+        ask: Ask::default(),
+        is_made: false,
+    };
+    let mut ledger = Ledger::default();
+    (0..999).for_each(|number| ledger.see(&template(number)));
+    let charge = |number: usize| Charge {
+        tenant: "kim".to_owned(),
+        kind: VSphereMachineTemplate,
+        namespace: "user-kim".to_owned(),
+        name: format!("t-{number}"),
+        uid: format!("uid-{number}"),
+        stored: None,
+        wants: Wants::All(Box::default()),
+        path: "spec.template.spec".to_owned(),
+        is_forced: false,
+    };
+    let none = Limits::default();
+    let exceeded = |ledger: &Ledger, number: usize| {
+        let charge = charge(number);
+        let verdict = judge(ledger, (&none, &none), &charge, Timestamp::UNIX_EPOCH);
+        let findings = refusals("kim", &charge, &verdict.exceeded);
+        findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(exceeded(&ledger, 999), [""; 0]);
+    ledger.see(&template(999));
+    assert_eq!(
+        exceeded(&ledger, 1000),
+        [
+            "spec.template.spec: Forbidden: quota kim: counted objects requested +1, used 1000, limit 1000, \
+             exceeded by 1; none is left [BSP-Q020]; kubectl basphere quota explain"
+        ]
+    );
+    assert_eq!(exceeded(&ledger, 7), [""; 0], "one that is known");
+    let mut other = ledger.clone();
+    other
+        .entries
+        .values_mut()
+        .for_each(|entry| "user-lee".clone_into(&mut entry.namespace));
+    assert_eq!(exceeded(&other, 1000), [""; 0], "another's objects");
 }
