@@ -217,7 +217,7 @@ fn full(ledger: &Ledger, charge: &Charge) -> Option<Excess> {
         true => (all, MOST_OBJECTS_IN_ALL),
         false => (here, MOST_OBJECTS),
     };
-    (used >= limit).then(|| Excess {
+    (used >= limit).then_some(Excess {
         measure: Measure::Objects,
         requested: 1,
         used: used as u64,
