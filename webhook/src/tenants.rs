@@ -40,7 +40,10 @@ pub(crate) async fn keep_tenants(client: Client, world: Arc<World>, synced: Flag
                     world.records().put(record);
                     world.tell(Note::Tenant(name));
                     let parent = before.and_then(|before| before.parent);
-                    tell_left(&world, parent.filter(|parent| now.parent.as_ref() != Some(parent)));
+                    tell_left(
+                        &world,
+                        parent.filter(|parent| now.parent.as_ref() != Some(parent)),
+                    );
                 }
                 Change::Gone(_, name, _) => {
                     let before = shown.remove(&name);

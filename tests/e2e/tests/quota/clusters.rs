@@ -10,6 +10,7 @@ use crate::renter::{PATIENCE, Renter, ensure_says};
 
 both_versions!(
     a_fourth_cluster_is_refused_until_another_is_deleted,
+    a_tenant_whose_name_no_object_may_have_is_charged_as_well,
     a_namesake_of_a_deleted_cluster_is_charged_by_itself,
     over_quota_the_same_files_and_smaller_ones_pass,
     a_dry_run_is_judged_and_writes_nothing,
@@ -43,6 +44,21 @@ fn a_fourth_cluster_is_refused_until_another_is_deleted(renter: &Renter<'_>) -> 
     renter.create_soon(&renter.cluster("d"))?;
     let said = renter.create_refused(&renter.cluster("e"))?;
     ensure_says(&said, &fourth(renter))
+}
+
+fn a_tenant_whose_name_no_object_may_have_is_charged_as_well(renter: &Renter<'_>) -> Result<()> {
+    let odd = Renter::of_an_odd_name(renter.sandbox)?;
+    for name in ["a", "b", "c"] {
+        odd.create(&odd.cluster(name))?;
+    }
+    let said = odd.create_refused(&odd.cluster("d"))?;
+    ensure_says(
+        &said,
+        "clusters requested +1, used 3, limit 3, exceeded by 1",
+    )?;
+    let name = basphere_core::quota::account_name(&odd.name);
+    odd.run(&["delete", "cluster/b", "cluster/c"], &Value::Null)?;
+    odd.wait_for(&name, "clusters", "1/3")
 }
 
 fn a_namesake_of_a_deleted_cluster_is_charged_by_itself(renter: &Renter<'_>) -> Result<()> {
@@ -84,7 +100,10 @@ fn over_quota_the_same_files_and_smaller_ones_pass(renter: &Renter<'_>) -> Resul
 
     let said = renter.run(&apply, &files(6))?;
     ensure!(!said.contains("BSP-Q"), "{said}");
-    renter.run(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &files(6))?;
+    renter.run(
+        &["apply", "--server-side", "--force-conflicts", "-f", "-"],
+        &files(6),
+    )?;
     renter.run(&["label", "cluster/a", "team=x"], &Value::Null)?;
     renter.run(&apply, &files(5))?;
     let said = renter.refused(&apply, &files(7))?;
@@ -135,50 +154,42 @@ fn every_limit_that_is_exceeded_is_told_at_once(renter: &Renter<'_>) -> Result<(
     Ok(())
 }
 
-/// Somebody else's policy refuses what has been charged; nothing of it is ever stored.
+/// Somebody else's webhook refuses what has been charged; nothing of it is ever stored. A policy would be
+/// asked before us, and what it refuses is never charged.
 fn what_is_refused_afterwards_comes_back(renter: &Renter<'_>) -> Result<()> {
-    const MESSAGE: &str = "no cluster of this name";
+    const MESSAGE: &str = "failed calling webhook \"refusing.example.org\"";
     let name = format!("refusing-{}", renter.name);
-    let policy = json!({
+    let refusing = json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicy",
+        "kind": "ValidatingWebhookConfiguration",
         "metadata": {"name": name},
-        "spec": {
-            "matchConstraints": {"resourceRules": [{
+        "webhooks": [{
+            "name": "refusing.example.org",
+            // Nobody listens there.
+            "clientConfig": {"url": "https://127.0.0.1:1/"},
+            "rules": [{
                 "apiGroups": ["cluster.x-k8s.io"], "apiVersions": ["*"],
                 "operations": ["CREATE"], "resources": ["clusters"],
-            }]},
-            "validations": [{
-                "expression": format!(
-                    "request.namespace != '{}' || object.metadata.name != 'refused'",
-                    renter.namespace
-                ),
-                "message": MESSAGE,
             }],
-        },
-    });
-    let binding = json!({
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": name},
-        "spec": {"policyName": name, "validationActions": ["Deny"]},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": renter.namespace}},
+            "matchConditions": [{
+                "name": "refused", "expression": "object.metadata.name == 'refused'",
+            }],
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }],
     });
     renter.limit_own(&json!({"clusters": 1}))?;
-    renter.admin(&["create", "-f", "-"], &policy)?;
-    renter.admin(&["create", "-f", "-"], &binding)?;
+    renter.admin(&["create", "-f", "-"], &refusing)?;
     let dry = ["create", "--dry-run=server", "-f", "-"];
-    wait::until("the policy is in force", PATIENCE, || {
-        let outcome = renter.run_as(
-            renter.sandbox.admin(),
-            &dry,
-            &renter.cluster("refused"),
-        )?;
+    wait::until("the other webhook is asked", PATIENCE, || {
+        let admin = renter.sandbox.admin();
+        let outcome = renter.run_as(admin, &dry, &renter.cluster("refused"))?;
         Ok(outcome.stderr.contains(MESSAGE).then_some(()))
     })?;
     let refused = renter.create_refused(&renter.cluster("refused"))?;
     ensure_says(&refused, MESSAGE)?;
-    let charged = renter.tenant(&renter.name)?;
-    let status = &charged["status"];
+    let status = &renter.tenant(&renter.name)?["status"];
     ensure!(status["summary"]["clusters"] == "1/1", "{status:#}");
     let said = renter.create_refused(&renter.cluster("good"))?;
     ensure_says(
@@ -187,9 +198,7 @@ fn what_is_refused_afterwards_comes_back(renter: &Renter<'_>) -> Result<()> {
     )?;
     renter.wait_for(&renter.name, "clusters", "0/1")?;
     renter.create(&renter.cluster("good"))?;
-    let names = ["delete", "validatingadmissionpolicybinding", &name];
-    renter.admin(&names, &Value::Null)?;
-    let names = ["delete", "validatingadmissionpolicy", &name];
+    let names = ["delete", "validatingwebhookconfiguration", &name];
     renter.admin(&names, &Value::Null).map(drop)
 }
 

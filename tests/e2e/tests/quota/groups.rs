@@ -36,12 +36,16 @@ fn two_tenants_share_what_their_group_may_have(renter: &Renter<'_>) -> Result<()
     let said = other.create_refused(&other.cluster("b"))?;
     ensure_says(
         &said,
-        &format!("spec: Forbidden: quota {group}: clusters requested +1, used 3, limit 3, exceeded by 1; none is left [BSP-Q001]"),
+        &format!(
+            "spec: Forbidden: quota {group}: clusters requested +1, used 3, limit 3, exceeded by 1; none is left [BSP-Q001]"
+        ),
     )?;
     let said = other.create_refused(&other.deployment("workers", "a", 3))?;
     ensure_says(
         &said,
-        &format!("quota {group}: nodes requested +3, used 4, limit 6, exceeded by 1; at most 2 replicas fit [BSP-Q003]"),
+        &format!(
+            "quota {group}: nodes requested +3, used 4, limit 6, exceeded by 1; at most 2 replicas fit [BSP-Q003]"
+        ),
     )?;
     // What the group refused is not charged to the tenant either.
     other.create(&other.deployment("workers", "a", 2))?;
@@ -60,7 +64,9 @@ fn a_tenant_that_joins_brings_what_it_has(renter: &Renter<'_>) -> Result<()> {
     let said = renter.create_refused(&renter.deployment("more", "a", 2))?;
     ensure_says(
         &said,
-        &format!("quota {group}: nodes requested +2, used 4, limit 5, exceeded by 1; at most 1 replica fits [BSP-Q003]"),
+        &format!(
+            "quota {group}: nodes requested +2, used 4, limit 5, exceeded by 1; at most 1 replica fits [BSP-Q003]"
+        ),
     )?;
     renter.wait_for(&group, "nodes", "4/5")
 }

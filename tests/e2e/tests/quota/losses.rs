@@ -92,6 +92,14 @@ fn a_lost_ledger_is_counted_again_before_anything_grows(renter: &Renter<'_>) -> 
     renter.settle()?;
     renter.write_status(&renter.name, &json!({}))?;
     let object = "machinedeployments/workers";
+    let r = renter.run_as(
+        renter.user(),
+        &["scale", object, "--replicas=5"],
+        &Value::Null,
+    )?;
+    eprintln!(
+        std::fs::read_to_string(renter.sandbox.webhook_log())?
+    );
     let said = renter.refused(&["scale", object, "--replicas=5"], &Value::Null)?;
     ensure_says(&said, "(ServiceUnavailable)")?;
     let waiting = format!(

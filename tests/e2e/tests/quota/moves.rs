@@ -12,9 +12,7 @@ both_versions!(
     a_tenant_in_use_is_not_deleted,
 );
 
-fn a_namespace_that_is_given_to_another_takes_its_objects_along(
-    renter: &Renter<'_>,
-) -> Result<()> {
+fn a_namespace_that_is_given_to_another_takes_its_objects_along(renter: &Renter<'_>) -> Result<()> {
     let other = Renter::on(renter.sandbox)?;
     for name in ["a", "b"] {
         renter.create(&renter.cluster(name))?;
@@ -65,11 +63,7 @@ fn a_namespace_that_is_made_again_begins_with_nothing(renter: &Renter<'_>) -> Re
     let path = format!("/api/v1/namespaces/{second}/finalize");
     renter.admin(&["replace", "--raw", &path, "-f", "-"], &finalize)?;
     wait::until("the namespace is gone", PATIENCE, || {
-        let outcome = renter.run_as(
-            renter.sandbox.admin(),
-            &["get", &namespace],
-            &Value::Null,
-        )?;
+        let outcome = renter.run_as(renter.sandbox.admin(), &["get", &namespace], &Value::Null)?;
         Ok(outcome.stderr.contains("NotFound").then_some(()))
     })?;
     renter.wait_for(&renter.name, "clusters", "0/3")?;

@@ -27,12 +27,7 @@ impl Renter<'_> {
     }
 
     pub(crate) fn cluster(&self, name: &str) -> Value {
-        self.object(
-            "cluster.x-k8s.io",
-            "Cluster",
-            name,
-            json!({"paused": true}),
-        )
+        self.object("cluster.x-k8s.io", "Cluster", name, json!({"paused": true}))
     }
 
     /// A Cluster that refers to its control plane, `<name>-control-plane`.

@@ -87,8 +87,19 @@ fn shorten(sandbox: &Sandbox) -> Result<()> {
 impl<'a> Renter<'a> {
     /// A tenant of a name that nobody had before, with a namespace.
     pub(crate) fn on(sandbox: &'a Sandbox) -> Result<Self> {
-        let name = format!("tenant-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        let namespace = format!("of-{name}");
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::named(sandbox, format!("tenant-{number}"), number)
+    }
+
+    /// A tenant whose name no object may have.
+    pub(crate) fn of_an_odd_name(sandbox: &'a Sandbox) -> Result<Self> {
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self::named(sandbox, format!("Tenant_{number}"), number)
+    }
+
+    /// A tenant of such a name.
+    fn named(sandbox: &'a Sandbox, name: String, number: usize) -> Result<Self> {
+        let namespace = format!("of-tenant-{number}");
         let user = sandbox
             .control_plane()
             .user_in(&namespace, &name, &["basphere:tenants"])?;
@@ -110,7 +121,8 @@ impl<'a> Renter<'a> {
             }},
             binding(namespace, &self.name),
         ]});
-        self.admin(&["create", "-f", "-"], &list).map(drop)
+        let create = ["create", "-f", "-", "--namespace", namespace];
+        self.admin(&create, &list).map(drop)
     }
 
     pub(crate) fn version(&self) -> &'static str {
@@ -122,12 +134,7 @@ impl<'a> Renter<'a> {
     }
 
     /// Runs kubectl as somebody, in the tenant's namespace.
-    pub(crate) fn run_as(
-        &self,
-        user: &User,
-        arguments: &[&str],
-        stdin: &Value,
-    ) -> Result<Outcome> {
+    pub(crate) fn run_as(&self, user: &User, arguments: &[&str], stdin: &Value) -> Result<Outcome> {
         let mut command = self.sandbox.kubectl(user)?;
         command.args(arguments);
         if !arguments.contains(&"--namespace") && !arguments.contains(&"--raw") {

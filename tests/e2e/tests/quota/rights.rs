@@ -38,7 +38,10 @@ fn a_tenant_reads_what_it_uses_and_nobody_elses(renter: &Renter<'_>) -> Result<(
     let all = renter.refused(&["get", "tq", "--all-namespaces"], &Value::Null)?;
     ensure_says(&all, "Forbidden")?;
     let tenant = format!("tenant/{}", other.name);
-    ensure_says(&renter.refused(&["get", &tenant], &Value::Null)?, "Forbidden")
+    ensure_says(
+        &renter.refused(&["get", &tenant], &Value::Null)?,
+        "Forbidden",
+    )
 }
 
 fn a_tenant_writes_neither_its_limits_nor_its_use(renter: &Renter<'_>) -> Result<()> {

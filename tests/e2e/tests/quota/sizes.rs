@@ -30,9 +30,7 @@ fn a_template_that_comes_first_gives_the_size(renter: &Renter<'_>) -> Result<()>
     renter.wait_for(&renter.name, "memoryMiB", "32768/100000")
 }
 
-fn a_template_that_comes_later_is_charged_for_what_refers_to_it(
-    renter: &Renter<'_>,
-) -> Result<()> {
+fn a_template_that_comes_later_is_charged_for_what_refers_to_it(renter: &Renter<'_>) -> Result<()> {
     renter.limit_own(&json!({"vcpus": 16}))?;
     renter.create(&renter.cluster("demo"))?;
     renter.create(&renter.deployment("workers", "demo", 5))?;
@@ -49,9 +47,7 @@ fn a_template_that_comes_later_is_charged_for_what_refers_to_it(
 }
 
 /// Each alone fits. Whichever is first, the other is charged with it.
-fn template_and_deployment_at_the_same_moment_are_both_charged(
-    renter: &Renter<'_>,
-) -> Result<()> {
+fn template_and_deployment_at_the_same_moment_are_both_charged(renter: &Renter<'_>) -> Result<()> {
     renter.limit_own(&json!({"vcpus": 16}))?;
     renter.create(&renter.cluster("demo"))?;
     for round in 0..5 {
@@ -74,9 +70,16 @@ fn template_and_deployment_at_the_same_moment_are_both_charged(
             "{admitted:?} {refused:?}"
         );
         for said in refused.into_iter().filter_map(Result::err) {
-            ensure_says(&format!("{said:#}"), "vCPUs requested +20, used 0, limit 16")?;
+            ensure_says(
+                &format!("{said:#}"),
+                "vCPUs requested +20, used 0, limit 16",
+            )?;
         }
-        let names = ["delete", "machinedeployment,vspheremachinetemplate", "--all"];
+        let names = [
+            "delete",
+            "machinedeployment,vspheremachinetemplate",
+            "--all",
+        ];
         renter.run(&names, &Value::Null)?;
         renter.wait_for(&renter.name, "nodes", "0/-")?;
     }
@@ -92,9 +95,18 @@ fn another_template_is_charged_again(renter: &Renter<'_>) -> Result<()> {
     renter.create(&renter.deployment("workers", "demo", 4))?;
     let larger = json!({"spec": {"template": {"spec": {"infrastructureRef": {"name": "larger"}}}}});
     let larger = larger.to_string();
-    let arguments = ["patch", "machinedeployment/workers", "--type=merge", "-p", &larger];
+    let arguments = [
+        "patch",
+        "machinedeployment/workers",
+        "--type=merge",
+        "-p",
+        &larger,
+    ];
     let said = renter.refused(&arguments, &Value::Null)?;
-    ensure_says(&said, "vCPUs requested +24, used 8, limit 16, exceeded by 16; at most 2 replicas fit [BSP-Q005]")?;
+    ensure_says(
+        &said,
+        "vCPUs requested +24, used 8, limit 16, exceeded by 16; at most 2 replicas fit [BSP-Q005]",
+    )?;
     renter.run(
         &["scale", "machinedeployment/workers", "--replicas=2"],
         &Value::Null,
@@ -114,5 +126,7 @@ fn a_larger_machine_than_the_largest_is_refused(renter: &Renter<'_>) -> Result<(
             renter.name
         ),
     )?;
-    renter.create(&renter.template("workers", "medium")).map(drop)
+    renter
+        .create(&renter.template("workers", "medium"))
+        .map(drop)
 }
