@@ -71,10 +71,13 @@ impl<S: Store> Registrar<S> {
         };
         let mut written = Vec::new();
         for claim in claims {
-            let lease = self.write(claim).await?;
-            match lease.spec.purpose {
-                Purpose::Block => self.open(claim, lease, pools).await?,
-                _ => written.push((claim, lease)),
+            match (claim, claim.lease().spec.purpose) {
+                // It is reserved, and known as it is stored.
+                (Claim::Replace(block), Purpose::Block) => {
+                    self.open(claim, block.clone(), pools).await?;
+                }
+                (_, Purpose::Block) => self.open(claim, self.write(claim).await?, pools).await?,
+                _ => written.push((claim, self.write(claim).await?)),
             }
         }
         self.confirm(&written, pools).await
@@ -121,8 +124,8 @@ impl<S: Store> Registrar<S> {
         }
     }
 
-    /// Lets a tenant use its new block, or gives it back when there are too many: other replicas may
-    /// have made one, too. Nobody uses a block before that.
+    /// Lets a tenant use a block that is reserved for it, or gives a new one back when there are too many:
+    /// other replicas may have made one, too. Nobody uses a block before that.
     async fn open(&self, claim: &Claim, block: Lease, pools: &Pools) -> Result<(), Failed> {
         self.confirm(&[(claim, block.clone())], pools).await?;
         let since = block.spec.since;
@@ -135,7 +138,11 @@ impl<S: Store> Registrar<S> {
     /// what must not stand. Whoever relies on a lease that somebody else has made has written it
     /// since, so that it is not given back.
     async fn confirm(&self, written: &[(&Claim, Lease)], pools: &Pools) -> Result<(), Failed> {
-        let claims: Vec<_> = written.iter().map(|(claim, _)| (*claim).clone()).collect();
+        let claims = written.iter().map(|(claim, lease)| match claim {
+            Claim::Create(_) => Claim::Create(lease.clone()),
+            Claim::Replace(_) => Claim::Replace(lease.clone()),
+        });
+        let claims: Vec<_> = claims.collect();
         let selections = to_confirm(&claims);
         for selection in &selections {
             self.learn(selection).await.map_err(Failed::Store)?;

@@ -77,10 +77,10 @@ pub(crate) async fn work<K, E, F>(
     let mut active: HashSet<K> = HashSet::new();
     let mut failures: HashMap<K, u32> = HashMap::new();
     loop {
+        // What is held comes out again in no order, so that nothing is taken out that cannot be worked on at
+        // once: with more to do than can be done, some keys would wait for ever.
         let is_full = active.len() >= at_once;
-        let mut next = waiting
-            .as_mut()
-            .hold_unless(|key| !is_full && !active.contains(key));
+        let mut next = waiting.as_mut().hold_unless(|key| !active.contains(key));
         tokio::select! {
             Some((key, outcome)) = running.next(), if !running.is_empty() => {
                 active.remove(&key);
@@ -99,7 +99,7 @@ pub(crate) async fn work<K, E, F>(
                     }
                 }
             }
-            key = next.next() => {
+            key = next.next(), if !is_full => {
                 // We hold a sender ourselves, so that the stream does not end.
                 let Some(key) = key else { return };
                 active.insert(key.clone());
@@ -146,6 +146,33 @@ mod tests {
         done.sort_unstable();
         assert_eq!(done, ["a", "b", "c"], "asked for twice, done once");
         assert_eq!(most.get(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_more_to_do_than_can_be_done_each_key_has_its_turn() {
+        let (sender, requests) = queue();
+        for key in 0..50 {
+            sender.put(key);
+        }
+        let turns = RefCell::new(HashMap::new());
+        let run = |key: i32| {
+            *turns.borrow_mut().entry(key).or_insert(0) += 1;
+            let sender = &sender;
+            async move {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                // Somebody asks for it again and again.
+                sender.put(key);
+                Ok::<_, String>(None)
+            }
+        };
+        let working = work((sender.clone(), requests), 2, run);
+        let _ = tokio::time::timeout(Duration::from_secs(100), working).await;
+        let turns = turns.into_inner();
+        assert_eq!(turns.len(), 50, "{turns:?}");
+        assert!(
+            turns.values().all(|turns| (3..=5).contains(turns)),
+            "{turns:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,7 +16,7 @@ use crate::inventory::Facts;
 use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
 use crate::json::{field_path, is_unset, text_at};
 use crate::site::Trust;
-use crate::{Code, Finding, Kind};
+use crate::{Code, Finding, Kind, Phase};
 
 pub(super) const HOST: &str = "/spec/controlPlaneEndpoint/host";
 const PORT: &str = "/spec/controlPlaneEndpoint/port";
@@ -133,16 +133,26 @@ impl<'a> Claimant<'a> {
                 desk.take_over(&self.before, &asker);
                 take(context, desk, pool, address, &asker)
             })
-            .map_err(|refusal| self.unless_rival(refusal))
+            .map_err(|refusal| self.unless_rival(context, refusal))
     }
 
-    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between:
-    /// the next attempt takes that.
-    fn unless_rival(&self, refusal: Refusal) -> Refusal {
+    /// An object that was let in before its Cluster was stored may meet what the Cluster got in between. One
+    /// that is judged without a Cluster had its address a moment ago, when it was completed; since then the
+    /// Cluster has come and taken it over, or a namesake of the Cluster has gone. The next attempt finds out.
+    fn unless_rival(&self, context: &Context<'_>, refusal: Refusal) -> Refusal {
+        let is_alone = self.holder.kind != Kind::Cluster.as_str();
+        let is_late = is_alone && context.is_create() && context.request.phase == Phase::Validate;
+        let is_unknown_cluster = |by: &Holder| {
+            by.kind == Kind::Cluster.as_str()
+                && by.namespace == self.holder.namespace
+                && context.cluster(&by.name).is_none()
+        };
         match &refusal {
             Refusal::Held { by: Some(by) } if self.before.iter().any(|it| it.is(by)) => {
                 Refusal::Rival
             }
+            Refusal::Held { by: Some(by) } if is_late && is_unknown_cluster(by) => Refusal::Rival,
+            Refusal::Cooling { is_own: true } if is_late => Refusal::Rival,
             _ => refusal,
         }
     }

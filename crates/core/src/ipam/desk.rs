@@ -124,9 +124,10 @@ impl<'a> Desk<'a> {
             return Ok(lease.slot);
         }
         self.check_unbound(asker)?;
-        let slot = self
-            .free_slot(SlotKind::Range, pool, |from| pool.next_range(from))
-            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Range))?;
+        let slot = match self.free_slot(SlotKind::Range, pool, |from| pool.next_range(from)) {
+            Some(slot) => slot,
+            None => self.none_left(pool, asker, SlotKind::Range)?,
+        };
         let lease = self.lease(pool, slot.clone(), asker, State::Reserved);
         self.claim(Claim::Create(lease));
         Ok(slot)
@@ -279,6 +280,12 @@ impl<'a> Desk<'a> {
             annotations: lease.annotations.clone(),
             ..fresh
         }
+    }
+
+    /// Has this decision made again once it shows whether that lease, which another request is asking for,
+    /// is stored: a claim of it cannot be carried out.
+    fn wait_for(&mut self, noted: &Lease, asker: &Asker<'_>) {
+        self.claim(Claim::Replace(self.over(noted, asker, State::Reserved)));
     }
 
     fn claim(&mut self, claim: Claim) {

@@ -281,6 +281,12 @@ impl Lease {
         self.resource_version == NOTED
     }
 
+    /// Whether another request of this process is asking for it, and nothing is stored in its place.
+    #[must_use]
+    pub fn may_not_be_stored(&self) -> bool {
+        self.is_noted() && self.uid.is_empty()
+    }
+
     /// The same, in another state from now on.
     #[must_use]
     pub fn into_state(mut self, state: State, now: Timestamp) -> Self {

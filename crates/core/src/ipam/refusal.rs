@@ -46,7 +46,7 @@ pub enum Refusal {
         /// The tenant's blocks.
         blocks: Vec<String>,
     },
-    /// What stood for the Cluster has it, and the Cluster has got another meanwhile.
+    /// Another object of the cluster has got it, or another one, meanwhile.
     Rival,
     /// Machines that were refused elsewhere have reserved enough.
     ReservedInVain {
@@ -128,7 +128,7 @@ impl fmt::Display for Refusal {
                 }
             }
             Self::Held { by: Some(holder) } => write!(f, "{holder} has this address"),
-            Self::Rival => f.write_str("the cluster got another address at the same moment"),
+            Self::Rival => f.write_str("the cluster's address has changed at the same moment"),
             Self::Held { by: None } => f.write_str("another tenant has this address"),
             Self::Cooling { is_own: true } => {
                 f.write_str("its last holder has only just gone, and neighbours still know it")

@@ -128,7 +128,12 @@ pub fn capacity(pool: &Pool, ledger: &Ledger, tenant: &str) -> Capacity {
     // Others' addresses are in others' blocks.
     capacity.others = 0;
     let mut own = 0;
-    for block in leases(pool, ledger, SlotKind::Block).filter(|block| block.spec.tenant == tenant) {
+    // One that is not open yet it may still get, like those that are nobody's; it may be one too many.
+    let is_own = |block: &&Lease| block.spec.tenant == tenant;
+    let is_open = |block: &&Lease| block.spec.state != State::Reserved;
+    for block in
+        leases(pool, ledger, SlotKind::Block).filter(|block| is_own(block) && is_open(block))
+    {
         capacity.blocks += 1;
         own += pool.size_within(block.slot.span);
     }
@@ -141,7 +146,7 @@ pub fn capacity(pool: &Pool, ledger: &Ledger, tenant: &str) -> Capacity {
             break;
         };
         let taken = ledger.overlapping(SlotKind::Block, &pool.spec().domain, block.span);
-        if taken.is_none() {
+        if taken.is_none_or(|block| is_own(&block) && !is_open(&block)) {
             capacity.further_blocks += 1;
             further += pool.size_within(block.span);
         }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Ask, Group, Observed, Size, Template};
+use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
@@ -89,7 +90,7 @@ fn of_machines(object: &Value) -> Ask {
     Ask {
         cluster: facts.cluster,
         replicas: replicas.unwrap_or(1),
-        most: most(object.pointer("/metadata/annotations")),
+        most: most(object),
         surge: facts.demand.surge,
         template: facts.infrastructure_ref.map(template),
         group,
@@ -111,12 +112,6 @@ fn group_name(object: &Value) -> String {
         .get(keys::TOPOLOGY_DEPLOYMENT)
         .or_else(|| labels.get(keys::TOPOLOGY_POOL));
     name.copied().unwrap_or_default().to_owned()
-}
-
-/// So many machines the autoscaler may make.
-fn most(annotations: Option<&Value>) -> Option<u64> {
-    let written = annotations?.get(keys::AUTOSCALER_MOST)?;
-    written.as_str()?.trim().parse().ok()
 }
 
 fn of_cluster(site: &Site, object: &Value) -> Ask {
@@ -154,8 +149,8 @@ fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<G
         Group {
             name: name.to_owned(),
             replicas,
-            most: most(group.pointer("/metadata/annotations")),
-            surge: crate::addresses::surge(Some(group), replicas),
+            most: most(group),
+            surge: surge(Some(group), replicas),
             size: size(group, otherwise),
         }
     };

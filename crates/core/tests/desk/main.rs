@@ -7,5 +7,6 @@
 )]
 
 mod any;
+mod meanwhile;
 mod named;
 mod world;

@@ -118,6 +118,16 @@ impl World {
     }
 
     pub(crate) fn put_block(&mut self, pool: &Pool, address: &str, tenant: &'static str) {
+        self.put_block_in(State::Bound, pool, address, tenant);
+    }
+
+    pub(crate) fn put_block_in(
+        &mut self,
+        state: State,
+        pool: &Pool,
+        address: &str,
+        tenant: &'static str,
+    ) -> Lease {
         let slot = pool.block_of(address.parse().unwrap()).unwrap();
         let asker = Asker {
             tenant,
@@ -130,7 +140,15 @@ impl World {
             wanted: None,
             purpose: Purpose::Block,
         };
-        self.put(slot, &asker, State::Bound);
+        self.put(slot, &asker, state)
+    }
+
+    /// What another review of this process is asking for; nobody knows yet whether it will be stored.
+    pub(crate) fn note(&mut self, slot: Slot, asker: &Asker<'_>) {
+        let mut lease = self.put(slot, asker, State::Reserved);
+        lease.uid.clear();
+        lease.note();
+        self.ledger.put(lease);
     }
 
     /// All addresses of a pool that nobody has yet become other machines' of kim's.

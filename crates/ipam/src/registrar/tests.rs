@@ -43,6 +43,12 @@ fn create(purpose: Purpose, text: &str) -> Vec<Claim> {
     vec![Claim::Create(lease(purpose, text))]
 }
 
+/// What is claimed to open a block that is reserved, and known.
+fn open(registrar: &Registrar<Arc<Table>>, block: &Lease) -> Vec<Claim> {
+    registrar.book().observe(block.clone());
+    vec![Claim::Replace(block.clone())]
+}
+
 fn registrar() -> (Arc<Table>, Registrar<Arc<Table>>) {
     let table = Arc::new(Table::default());
     let registrar = Registrar::new(Arc::clone(&table), Arc::default());
@@ -147,4 +153,61 @@ fn a_block_too_many_is_given_back_and_never_opened() {
     assert_eq!(outcome, Err(Failed::Overtaken));
     assert_eq!(table.addresses(), ["10.0.0.16/29", "10.0.0.8/29"]);
     assert_eq!(table.log().last().unwrap(), "10.0.0.24/29 Reserved");
+}
+
+#[test]
+fn a_block_that_was_left_half_open_is_opened() {
+    let (table, registrar) = registrar();
+    let half = table.put(&lease(Purpose::Block, "10.0.0.8/29"));
+    let outcome = alone(&registrar, &open(&registrar, &half));
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(table.log(), ["10.0.0.8/29 Reserved", "10.0.0.8/29 Bound"]);
+}
+
+#[test]
+fn of_blocks_that_were_left_half_open_the_oldest_ones_may_be_opened() {
+    let (table, registrar) = registrar();
+    let blocks = ["10.0.0.24/29", "10.0.0.16/29", "10.0.0.8/29"];
+    let [first, second, third] = blocks.map(|block| table.put(&lease(Purpose::Block, block)));
+    assert_eq!(
+        alone(&registrar, &open(&registrar, &third)),
+        Err(Failed::Overtaken)
+    );
+    for block in [second, first] {
+        assert_eq!(alone(&registrar, &open(&registrar, &block)), Ok(()));
+    }
+    let outcome = alone(&registrar, &open(&registrar, &third));
+    assert_eq!(outcome, Err(Failed::Overtaken), "there are two");
+    assert_eq!(
+        table.log()[3..],
+        ["10.0.0.16/29 Bound", "10.0.0.24/29 Bound"]
+    );
+}
+
+#[test]
+fn who_reserves_the_last_block_later_gives_way_and_only_that_one() {
+    let (table, registrar) = registrar();
+    table.put(&lease(Purpose::Block, "10.0.0.8/29"));
+    let pools = pools();
+    let claims = create(Purpose::Block, "10.0.0.24/29");
+    let mut asking = pin!(registrar.carry_out(&claims, &pools));
+    while !table.log().contains(&"10.0.0.24/29 Reserved".to_owned()) {
+        assert_eq!(poll(&mut asking, 1), None);
+    }
+    table.put(&lease(Purpose::Block, "10.0.0.16/29"));
+    assert_eq!(poll(&mut asking, 9), Some(Ok(())));
+    assert_eq!(table.log().last().unwrap(), "10.0.0.24/29 Bound");
+}
+
+#[test]
+fn a_block_that_another_process_opens_at_the_same_moment_is_opened_once() {
+    let (table, registrar) = registrar();
+    let half = table.put(&lease(Purpose::Block, "10.0.0.8/29"));
+    let claims = open(&registrar, &half);
+    table.put(&half.into_state(State::Bound, Timestamp::UNIX_EPOCH));
+    assert_eq!(alone(&registrar, &claims), Ok(()));
+    assert_eq!(table.log(), ["10.0.0.8/29 Reserved", "10.0.0.8/29 Bound"]);
+    let ledger = registrar.book().ledger();
+    let known = ledger.iter().map(|lease| lease.spec.state);
+    assert_eq!(known.collect::<Vec<_>>(), [State::Bound]);
 }

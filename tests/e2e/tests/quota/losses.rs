@@ -92,14 +92,10 @@ fn a_lost_ledger_is_counted_again_before_anything_grows(renter: &Renter<'_>) -> 
     renter.settle()?;
     renter.write_status(&renter.name, &json!({}))?;
     let object = "machinedeployments/workers";
-    let r = renter.run_as(
-        renter.user(),
-        &["scale", object, "--replicas=5"],
-        &Value::Null,
-    )?;
-    eprintln!(
-        std::fs::read_to_string(renter.sandbox.webhook_log())?
-    );
+    std::fs::write("/tmp/wt-e2e-dbg1.json", renter.tenant(&renter.name)?.to_string())?;
+    let r = renter.run_as(renter.user(), &["scale", object, "--replicas=5"], &Value::Null)?;
+    std::fs::write("/tmp/wt-e2e-dbg2.json", format!("{r:?} {}", renter.tenant(&renter.name)?))?;
+    std::fs::copy(renter.sandbox.webhook_log(), "/tmp/wt-e2e-dbg.log")?;
     let said = renter.refused(&["scale", object, "--replicas=5"], &Value::Null)?;
     ensure_says(&said, "(ServiceUnavailable)")?;
     let waiting = format!(

@@ -204,13 +204,16 @@ impl<'a> Actor<'a> {
     async fn delete_cluster(&mut self) -> Result<()> {
         let index = self.random.usize(0..self.clusters.len());
         let cluster = self.clusters.swap_remove(index);
+        let mut is_gone = true;
         if let Some((set, _)) = &cluster.set {
             let asked = self.asked(Kind::MachineSet, set);
-            self.requests
+            let outcome = self
+                .requests
                 .delete(self.capi(), Kind::MachineSet, &asked)
                 .await?;
+            is_gone = matches!(outcome, Outcome::Done(_) | Outcome::Absent);
         }
-        if self.delete_parts(&cluster.name).await? {
+        if self.delete_parts(&cluster.name).await? && is_gone {
             self.gone = Some(cluster.name);
         }
         Ok(())
@@ -230,7 +233,7 @@ impl<'a> Actor<'a> {
                 .requests
                 .delete(&self.tenant.client, kind, &asked)
                 .await?;
-            are_gone &= !matches!(outcome, Outcome::Unknown);
+            are_gone &= matches!(outcome, Outcome::Done(_) | Outcome::Absent);
         }
         Ok(are_gone)
     }

@@ -213,7 +213,7 @@ fn disturb(
     Ok(())
 }
 
-/// Waits until every lease is bound, and every machine has an address.
+/// Waits until every lease is bound, and every machine has an address that may get a VM.
 fn settle(site: &Site) -> Result<()> {
     let delays = DELAYS.grace + DELAYS.grace.max(DELAYS.reuse_after);
     let patience = Duration::try_from(delays)? + MARGIN;
@@ -231,9 +231,13 @@ fn settle(site: &Site) -> Result<()> {
         patience,
         || {
             let leases = lines("addresslease", "{.spec.state}")?;
-            let machines = lines("vspheremachine", "{.spec.network.devices[*].ipAddrs}")?;
+            let fields = "{.metadata.deletionTimestamp} {.spec.network.devices[*].ipAddrs}";
+            let machines = lines("vspheremachine", fields)?;
             let open = leases.lines().filter(|line| !line.ends_with(" Bound"));
-            let bare = machines.lines().filter(|line| !line.ends_with(']'));
+            let is_leaving = |line: &str| line.split(' ').nth(1).is_some_and(|at| !at.is_empty());
+            let bare = machines
+                .lines()
+                .filter(|line| !line.ends_with(']') && !is_leaving(line));
             left = open.chain(bare).map(str::to_owned).collect();
             Ok(left.is_empty().then_some(()))
         },

@@ -1,5 +1,6 @@
 //! The objects that clients make, as tenants and Cluster API's controllers write them.
 
+use basphere_harness::ApiVersion;
 use serde_json::{Value, json};
 
 /// A machine with this label is refused by a policy that is none of ours, after it has got an address.
@@ -70,14 +71,29 @@ fn object(kind: Kind, version: &str, name: &str, spec: Value) -> Value {
     })
 }
 
-fn reference(kind: Kind, name: &str) -> Value {
-    json!({"apiGroup": kind.group(), "kind": kind.kind(), "name": name})
+/// Where v1beta1 names a version, v1beta2 names the group alone.
+fn reference(version: &str, group: &str, kind: &str, name: &str) -> Value {
+    if is_old(version) {
+        json!({"apiVersion": format!("{group}/{version}"), "kind": kind, "name": name})
+    } else {
+        json!({"apiGroup": group, "kind": kind, "name": name})
+    }
+}
+
+fn template(version: &str, name: &str) -> Value {
+    let group = Kind::VSphereMachine.group();
+    reference(version, group, "VSphereMachineTemplate", name)
+}
+
+fn is_old(version: &str) -> bool {
+    version == ApiVersion::V1Beta1.as_str()
 }
 
 pub(crate) fn cluster(version: &str, name: &str) -> Value {
+    let part = |kind: Kind| reference(version, kind.group(), kind.kind(), &kind.name_of(name));
     let spec = json!({
-        "controlPlaneRef": reference(Kind::ControlPlane, &Kind::ControlPlane.name_of(name)),
-        "infrastructureRef": reference(Kind::VSphereCluster, name),
+        "controlPlaneRef": part(Kind::ControlPlane),
+        "infrastructureRef": part(Kind::VSphereCluster),
     });
     object(Kind::Cluster, version, name, spec)
 }
@@ -92,16 +108,16 @@ pub(crate) fn vsphere_cluster(version: &str, name: &str, host: Option<&str>) -> 
 
 pub(crate) fn control_plane(version: &str, cluster: &str) -> Value {
     let registration = json!({"nodeRegistration": {"name": "{{ local_hostname }}"}});
-    let template = json!({
-        "apiGroup": Kind::VSphereMachine.group(),
-        "kind": "VSphereMachineTemplate",
-        "name": Kind::ControlPlane.name_of(cluster),
-    });
+    let name = Kind::ControlPlane.name_of(cluster);
+    let template = json!({"infrastructureRef": template(version, &name)});
+    let template = match is_old(version) {
+        true => template,
+        false => json!({"spec": template}),
+    };
     let spec = json!({
         "kubeadmConfigSpec": {"initConfiguration": registration, "joinConfiguration": registration},
-        "machineTemplate": {"spec": {"infrastructureRef": template}},
+        "machineTemplate": template,
     });
-    let name = Kind::ControlPlane.name_of(cluster);
     object(Kind::ControlPlane, version, &name, spec)
 }
 
@@ -112,6 +128,8 @@ pub(crate) fn machine_set(version: &str, cluster: &str, replicas: usize) -> Valu
         "cluster.x-k8s.io/deployment-name": Kind::MachineSet.name_of(cluster),
     });
     let name = Kind::MachineSet.name_of(cluster);
+    let group = "bootstrap.cluster.x-k8s.io";
+    let bootstrap = reference(version, group, "KubeadmConfigTemplate", &name);
     let spec = json!({
         "clusterName": cluster,
         "replicas": replicas,
@@ -119,18 +137,14 @@ pub(crate) fn machine_set(version: &str, cluster: &str, replicas: usize) -> Valu
         "template": {"metadata": {"labels": labels}, "spec": {
             "clusterName": cluster,
             "version": "v1.28.0",
-            "bootstrap": {"configRef": {
-                "apiGroup": "bootstrap.cluster.x-k8s.io", "kind": "KubeadmConfigTemplate", "name": name,
-            }},
-            "infrastructureRef": {
-                "apiGroup": Kind::VSphereMachine.group(), "kind": "VSphereMachineTemplate", "name": name,
-            },
+            "bootstrap": {"configRef": bootstrap},
+            "infrastructureRef": template(version, &name),
         }},
     });
     let mut set = object(Kind::MachineSet, version, &name, spec);
     set["metadata"]["labels"] = labels;
     set["metadata"]["ownerReferences"] = json!([{
-        "apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "MachineDeployment",
+        "apiVersion": format!("cluster.x-k8s.io/{version}"), "kind": "MachineDeployment",
         "name": name, "uid": format!("deployment-{name}"),
     }]);
     set

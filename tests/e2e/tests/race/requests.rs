@@ -25,10 +25,10 @@ const BUSY: [&str; 2] = ["BSP-R004", "BSP-R006"];
 pub(crate) enum Outcome {
     /// Stored, or deleted.
     Done(Value),
-    /// Refused; nothing was stored.
-    Refused,
-    /// No answer, or one that does not tell whether it was done.
-    Unknown,
+    /// There is no such object.
+    Absent,
+    /// Refused, or not answered: then nobody knows whether it was done.
+    Failed,
 }
 
 /// When something was killed: from then until it was whole again.
@@ -237,7 +237,13 @@ impl Tally {
         if !is_excused {
             let Asked { kind, name, .. } = asked;
             let what = format!("{kind} {name}: {status} {message}");
-            match codes.iter().all(|code| BUSY.contains(&code.as_str())) && status == 503 {
+            // The API server ran out of time on its own, or the gate says to try again.
+            let is_busy = match status {
+                503 => codes.iter().all(|code| BUSY.contains(&code.as_str())),
+                504 => codes.is_empty(),
+                _ => false,
+            };
+            match is_busy {
                 true => self.busy.push(what),
                 false => self.unexpected.push(what),
             }
@@ -257,9 +263,8 @@ impl Tally {
         };
         *self.answers.entry(format!("{answer}{suffix}")).or_default() += 1;
         match status {
-            400..=499 if status != 408 => Outcome::Refused,
-            500 | 503 if !codes.is_empty() => Outcome::Refused,
-            _ => Outcome::Unknown,
+            404 => Outcome::Absent,
+            _ => Outcome::Failed,
         }
     }
 }

@@ -103,6 +103,8 @@ pub(crate) struct State {
     pub(crate) leases: BTreeMap<String, Lease>,
     /// What each stored object carries, by resource and name.
     carriers: BTreeMap<(String, String), Vec<(IpAddr, Holder)>>,
+    /// Objects that are being deleted.
+    leaving: BTreeSet<(String, String)>,
     /// Who carries each address, and how often.
     carried: BTreeMap<IpAddr, BTreeMap<Holder, usize>>,
     /// Each endpoint's addresses, of which there should be one.
@@ -142,6 +144,11 @@ impl State {
             more(&mut self.carried, *address, holder.clone());
             more(&mut self.endpoints, holder.clone(), *address);
             touched.insert(*address);
+        }
+        self.leaving.remove(&key);
+        let deleted = |object: &Value| object.pointer("/metadata/deletionTimestamp").is_some();
+        if change.object.as_ref().is_some_and(deleted) {
+            self.leaving.insert(key.clone());
         }
         if let Some(after) = after {
             self.carriers.insert(key, after);
@@ -184,12 +191,12 @@ impl State {
             .flat_map(BTreeMap::keys)
     }
 
-    /// Machines that carry no address.
+    /// Machines that carry no address, but for those that get no VM any more.
     pub(crate) fn without_address(&self) -> impl Iterator<Item = &str> {
         let machines = self
             .carriers
             .iter()
-            .filter(|((resource, _), _)| resource == Kind::VSphereMachine.path());
+            .filter(|(key, _)| key.0 == Kind::VSphereMachine.path() && !self.leaving.contains(key));
         machines
             .filter(|(_, carried)| carried.is_empty())
             .map(|((_, name), _)| name.as_str())

@@ -18,7 +18,7 @@ impl Desk<'_> {
                 .offered()
                 .iter()
                 .find_map(|span| self.ledger.gap(domain, *span));
-            return free.ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address));
+            return free.map_or_else(|| self.no_address(pool, asker), Ok);
         }
         let blocks = self.blocks(pool, asker.tenant);
         let in_block = |block: &Slot| {
@@ -32,18 +32,48 @@ impl Desk<'_> {
         // A block is not taken because of an old list of the own ones.
         self.sight
             .is_live(&Selection::Tenant(asker.tenant.to_owned()));
-        let may_grow = pool
-            .spec()
-            .blocks_per_tenant
-            .is_none_or(|most| blocks.len() < most as usize);
-        let block = may_grow
-            .then(|| self.free_slot(SlotKind::Block, pool, |from| pool.next_block(from)))
-            .flatten()
-            .ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        let first =
-            in_block(&block).ok_or_else(|| self.exhausted(pool, asker, SlotKind::Address))?;
-        self.claim_block(pool, block, asker.tenant);
-        Ok(first)
+        if !may_grow(pool, &blocks) {
+            return self.no_address(pool, asker);
+        }
+        let half_open = self.half_open(pool, asker.tenant);
+        let half_open = half_open
+            .into_iter()
+            .find_map(|lease| Some((in_block(&lease.slot)?, lease)));
+        if let Some((first, lease)) = half_open {
+            self.claim(Claim::Replace(lease));
+            return Ok(first);
+        }
+        let block = self.free_slot(SlotKind::Block, pool, |from| pool.next_block(from));
+        match block.and_then(|block| Some((in_block(&block)?, block))) {
+            Some((first, block)) => {
+                self.claim_block(pool, block, asker.tenant);
+                Ok(first)
+            }
+            None => self.no_address(pool, asker),
+        }
+    }
+
+    fn no_address(&mut self, pool: &Pool, asker: &Asker<'_>) -> Result<IpAddr, Refusal> {
+        let slot = self.none_left(pool, asker, SlotKind::Address)?;
+        Ok(slot.span.first())
+    }
+
+    /// The blocks that are reserved for a tenant, but not opened yet, the oldest first. Another request may be
+    /// about to open them, or has ended before it could; whoever needs a block opens the oldest one of
+    /// these, so that they do not become more and more, and of several askers one gets on.
+    fn half_open(&self, pool: &Pool, tenant: &str) -> Vec<Lease> {
+        let mut found: Vec<_> = self
+            .ledger
+            .of_tenant(tenant)
+            .filter(|lease| lease.slot.kind == SlotKind::Block)
+            .filter(|lease| lease.spec.pool == pool.name())
+            .filter(|lease| lease.spec.state == State::Reserved)
+            .filter(|lease| !lease.resource_version.is_empty())
+            .cloned()
+            .collect();
+        // What is only being asked for is waited for when nothing else is there.
+        found.sort_by_key(|lease| lease.revision().unwrap_or(u64::MAX));
+        found
     }
 
     /// The blocks that a tenant has of a pool, the lowest first.
@@ -86,6 +116,12 @@ impl Desk<'_> {
             .overlapping(SlotKind::Block, &pool.spec().domain, block.span);
         if blocks.is_empty() && taken.is_none() {
             self.claim_block(pool, block, asker.tenant);
+            return Ok(());
+        }
+        let mut half_open = self.half_open(pool, asker.tenant).into_iter();
+        let own = half_open.find(|lease| lease.slot == block && may_grow(pool, &blocks));
+        if let Some(own) = own {
+            self.claim(Claim::Replace(own));
             return Ok(());
         }
         Err(Refusal::OutsideBlocks {
@@ -144,8 +180,33 @@ impl Desk<'_> {
         }
     }
 
+    /// Nothing is left. What other requests of this process are asking for may not be stored after all, so
+    /// that nobody is refused because of it: the claim waits until that shows, and all is decided again.
+    pub(super) fn none_left(
+        &mut self,
+        pool: &Pool,
+        asker: &Asker<'_>,
+        kind: SlotKind,
+    ) -> Result<Slot, Refusal> {
+        let is_near =
+            |lease: &&Lease| pool.spec().block_size.is_none() || lease.spec.tenant == asker.tenant;
+        let domain = &pool.spec().domain;
+        let own = self.ledger.of_kind(kind, domain).filter(is_near);
+        let unsure = own
+            .chain(self.ledger.of_kind(SlotKind::Block, domain))
+            .find(|lease| lease.spec.pool == pool.name() && lease.may_not_be_stored())
+            .cloned();
+        match unsure {
+            Some(lease) => {
+                self.wait_for(&lease, asker);
+                Ok(lease.slot)
+            }
+            None => Err(self.exhausted(pool, asker, kind)),
+        }
+    }
+
     /// Why nothing is left. Nobody is refused for what only a cache says.
-    pub(super) fn exhausted(&self, pool: &Pool, asker: &Asker<'_>, kind: SlotKind) -> Refusal {
+    fn exhausted(&self, pool: &Pool, asker: &Asker<'_>, kind: SlotKind) -> Refusal {
         let of_tenant = Selection::Tenant(asker.tenant.to_owned());
         self.sight.is_live(&of_tenant);
         let of_all = match (kind, pool.spec().block_size) {
@@ -170,4 +231,10 @@ impl Desk<'_> {
             reuse_after: pool.spec().reuse_after,
         }
     }
+}
+
+/// Whether a tenant with these blocks may get one more.
+fn may_grow(pool: &Pool, blocks: &[Slot]) -> bool {
+    let most = pool.spec().blocks_per_tenant;
+    most.is_none_or(|most| blocks.len() < most as usize)
 }

@@ -20,9 +20,9 @@ impl Desk<'_> {
     /// Makes a stored lease the asker's, when it is the asker's to have.
     pub(super) fn adopt(&mut self, lease: &Lease, asker: &Asker<'_>) -> Result<(), Refusal> {
         let is_ours = lease.spec.holder.is(&asker.holder);
-        // Whether it will be stored shows in a moment: the claim waits for that, and is decided again.
+        // Whether it will be stored shows in a moment.
         if lease.is_noted() {
-            self.claim(Claim::Replace(self.over(lease, asker, State::Reserved)));
+            self.wait_for(lease, asker);
             return Ok(());
         }
         match lease.spec.state {
@@ -127,8 +127,9 @@ impl Desk<'_> {
             .cloned()
     }
 
-    /// Refusals by anyone must not eat a tenant's addresses.
-    pub(super) fn check_unbound(&self, asker: &Asker<'_>) -> Result<(), Refusal> {
+    /// Refusals by anyone must not eat a tenant's addresses. Nobody is refused because of what may not be
+    /// stored after all; that is waited for.
+    pub(super) fn check_unbound(&mut self, asker: &Asker<'_>) -> Result<(), Refusal> {
         // Nobody was ever seen to carry it.
         let is_vain = |lease: &&Lease| {
             lease.spec.state == State::Reserved
@@ -136,22 +137,31 @@ impl Desk<'_> {
                 && lease.spec.purpose == asker.purpose
         };
         let is_bound = |lease: &&Lease| lease.spec.state == State::Bound;
-        let (owner, unbound, lacks) = match &asker.owner {
+        let (owner, vain, lacks): (_, Vec<&Lease>, _) = match &asker.owner {
             Some(owner) => {
                 let leases = || self.ledger.of_owner(&owner.uid);
                 let bound = holders(leases().filter(is_bound), asker);
                 let lacks = asker.wanted.unwrap_or(1).saturating_sub(bound);
                 let name = format!("{} {}", owner.kind, owner.name);
-                (name, holders(leases().filter(is_vain), asker), lacks)
+                (name, leases().filter(is_vain).collect(), lacks)
             }
             None => {
                 let leases = self.ledger.of_tenant(asker.tenant).filter(is_vain);
                 let alone = leases.filter(|lease| lease.spec.owner.is_none());
                 let name = format!("tenant {}", asker.tenant);
-                (name, holders(alone, asker), TENANT_RESERVATIONS)
+                (name, alone.collect(), TENANT_RESERVATIONS)
             }
         };
-        if unbound < lacks + SPARE_RESERVATIONS {
+        let most = lacks + SPARE_RESERVATIONS;
+        if holders(vain.iter().copied(), asker) < most {
+            return Ok(());
+        }
+        let is_unsure = |lease: &&&Lease| lease.may_not_be_stored();
+        let stored = vain.iter().filter(|lease| !is_unsure(lease)).copied();
+        let unbound = holders(stored, asker);
+        let unsure = vain.iter().find(is_unsure).map(|lease| (*lease).clone());
+        if let Some(unsure) = unsure.filter(|_| unbound < most) {
+            self.wait_for(&unsure, asker);
             return Ok(());
         }
         self.sight

@@ -1,6 +1,9 @@
 //! The addresses of API servers.
 
-use basphere_core::Kind;
+use std::sync::Arc;
+
+use basphere_core::ipam::State;
+use basphere_core::{Kind, Phase, decide};
 use serde_json::{Value, json};
 
 use super::{cluster, control_plane, infrastructure};
@@ -171,10 +174,7 @@ fn a_pool_that_is_not_there_is_an_operators_fault_and_passes_later() {
 #[test]
 fn a_dry_run_shows_an_address_and_leaves_none_behind() {
     let world = World::new();
-    let mut request = world.request(
-        basphere_core::Phase::Mutate,
-        &infrastructure("demo", json!({})),
-    );
+    let mut request = world.request(Phase::Mutate, &infrastructure("demo", json!({})));
     request.dry_run = true;
     let decision = world.decide(&request);
     let object = decision.object.expect("an object");
@@ -189,7 +189,43 @@ fn a_dry_run_shows_an_address_and_leaves_none_behind() {
     for claim in theirs.claims {
         world.ledger.borrow_mut().put(claim.lease().clone());
     }
-    let mut request = world.request(basphere_core::Phase::Validate, &object);
+    let mut request = world.request(Phase::Validate, &object);
     request.dry_run = true;
     assert_eq!(denials(&world.decide(&request)), []);
+}
+
+#[test]
+fn what_a_cluster_took_over_a_moment_ago_is_no_strangers() {
+    let mut world = World::new();
+    world.apply_all(&[cluster("demo")]);
+    let admitted = world.admit(&named("demo", "10.254.0.32"));
+    let infrastructure = admitted.object.unwrap();
+    let held = "10.254.0.32 Cluster user-kim/demo".to_owned();
+    assert!(world.leased().contains(&held), "{:?}", world.leased());
+    // All Clusters were read before this one was stored, and its lease afterwards.
+    let request = world.request(Phase::Validate, &infrastructure);
+    let path = "spec.controlPlaneEndpoint.host";
+    let mut old = world.snapshot();
+    old.inventory = Arc::default();
+    let decision = decide(&request, &old);
+    let retry = [("BSP-R006", path)];
+    assert_eq!(denials(&decision), retry, "to be tried again");
+    // Its namesake went between completing and judging.
+    let mut ledger = world.ledger.borrow().clone();
+    let mut lease = ledger
+        .iter()
+        .find(|lease| lease.spec.address == "10.254.0.32")
+        .cloned();
+    let mut lease = lease.take().unwrap();
+    lease.spec.state = State::Releasing;
+    ledger.put(lease);
+    old.ledger = ledger;
+    assert_eq!(denials(&decide(&request, &old)), retry, "it cools");
+    let request = world.request(Phase::Mutate, &infrastructure);
+    let refused = [("BSP-I003", path)];
+    assert_eq!(
+        denials(&decide(&request, &old)),
+        refused,
+        "who writes it is told"
+    );
 }
