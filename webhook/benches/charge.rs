@@ -29,7 +29,7 @@ use futures::{StreamExt, stream};
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 
 /// So many objects a ledger holds meanwhile.
@@ -144,8 +144,9 @@ impl Bench {
         tenant["status"]["summary"]["clusters"] = number.to_string().into();
         let object = serde_json::from_value(tenant.clone()).unwrap();
         let name = tenant["metadata"]["name"].as_str().unwrap();
-        let written = api.replace_status(name, &PostParams::default(), &object);
-        *tenant = serde_json::to_value(written.await.unwrap()).unwrap();
+        let parameters = PostParams::default();
+        let written = api.replace_status(name, &parameters, &object).await;
+        *tenant = serde_json::to_value(written.unwrap()).unwrap();
         tenant["metadata"]
             .as_object_mut()
             .unwrap()
