@@ -58,7 +58,7 @@ impl Ledgers {
             return Ok(None);
         };
         let grace = site.spec().addresses.reservation_grace;
-        let members = world.below(name);
+        let members = self.members(&site, name);
         let namespaces: BTreeMap<String, String> = world
             .namespaces_by_tenant()
             .into_iter()
@@ -76,6 +76,18 @@ impl Ledgers {
         let again = is_waiting.then(|| after(Timestamp::now(), grace));
         let due = self.due(name, grace);
         Ok([due, again, shown].into_iter().flatten().min())
+    }
+
+    /// The tenants whose requests are charged here: a group that limits nothing is never charged, and what
+    /// it held of others is dropped, so that it is counted anew when it limits something again.
+    fn members(&self, site: &Site, name: &str) -> BTreeSet<String> {
+        let world = &self.judge.world;
+        let record = world.records().get(name);
+        let now = Timestamp::now();
+        match record.is_some_and(|record| record.account.is_limited(site, true, now)) {
+            true => world.below(name),
+            false => BTreeSet::from([name.to_owned()]),
+        }
     }
 
     /// When the account is worth another look: a request is certainly dead by then, or a limit expires.

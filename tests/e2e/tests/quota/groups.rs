@@ -10,6 +10,7 @@ both_versions!(
     a_tenant_that_joins_brings_what_it_has,
     a_tenant_that_leaves_takes_what_it_has,
     the_root_of_a_tree_binds_all,
+    a_group_that_limits_nothing_counts_nobody,
 );
 
 impl Renter<'_> {
@@ -83,6 +84,29 @@ fn a_tenant_that_leaves_takes_what_it_has(renter: &Renter<'_>) -> Result<()> {
     other.create(&other.cluster("a"))?;
     other.create(&other.deployment("workers", "a", 5))?;
     renter.wait_for(&renter.name, "nodes", "4/-")
+}
+
+fn a_group_that_limits_nothing_counts_nobody(renter: &Renter<'_>) -> Result<()> {
+    let group = renter.group(&json!({"nodes": 5}), &[&renter.name])?;
+    renter.create(&renter.cluster("a"))?;
+    renter.create(&renter.deployment("workers", "a", 4))?;
+    renter.wait_for(&group, "nodes", "4/5")?;
+    renter.limit(&group, &json!({"displayName": "no limits"}))?;
+    renter.wait_for(&group, "nodes", "0/-")?;
+    // What is not charged is not told of as drift either.
+    renter.create(&renter.deployment("more", "a", 4))?;
+    renter.settle()?;
+    renter.wait_for(&group, "nodes", "0/-")?;
+    let quotas = json!([{"limits": {"nodes": 9}, "reason": "one department"}]);
+    renter.limit(&group, &json!({"quotas": quotas}))?;
+    let said = renter.create_refused(&renter.deployment("most", "a", 2))?;
+    ensure_says(
+        &said,
+        &format!(
+            "quota {group}: nodes requested +2, used 8, limit 9, exceeded by 1; at most 1 replica fits [BSP-Q003]"
+        ),
+    )?;
+    renter.wait_for(&group, "nodes", "8/9")
 }
 
 fn the_root_of_a_tree_binds_all(renter: &Renter<'_>) -> Result<()> {
