@@ -1,6 +1,6 @@
 //! Where requests are charged: ledgers stand in the status of Tenants at the API server, and nowhere else.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use basphere_core::quota::{Account, Amounts, CHARGED, Measure, Observed, observe};
@@ -10,6 +10,7 @@ use basphere_ipam::accounts::{Cashier, Order, Outcome, Record, Tenants};
 use futures::future::{BoxFuture, try_join_all};
 use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +37,9 @@ pub trait Till: Send + Sync + 'static {
 
     /// Has an order written into the ledger of an account.
     fn settle<'a>(&'a self, account: &'a str, order: Order) -> BoxFuture<'a, Outcome>;
+
+    /// Has what the status of an account says in short written anew.
+    fn refresh<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
 type Waiting = (Order, oneshot::Sender<Outcome>);
@@ -149,6 +153,10 @@ impl Till for KubeTill {
             })
         })
     }
+
+    fn refresh<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.cashier.refresh(account))
+    }
 }
 
 /// Tenants at the API server. They are read as plain objects: one that cannot be read in full still has
@@ -175,6 +183,10 @@ pub(crate) fn record(object: &DynamicObject) -> Record {
         uid: object.uid().unwrap_or_default(),
         resource_version: object.resource_version().unwrap_or_default(),
         opened: object.annotations().get(OPENED).cloned(),
+        summary: value
+            .pointer("/status/summary")
+            .and_then(|summary| BTreeMap::deserialize(summary).ok())
+            .unwrap_or_default(),
     }
 }
 
@@ -214,10 +226,10 @@ impl Tenants for KubeTenants {
 
     async fn write(&self, wanted: &Record) -> Result<Record, StoreError> {
         let resource = ApiResource::erase::<basphere_api::Tenant>(&());
-        let summary = self
-            .world
-            .site()
-            .map(|site| summary(&site, &wanted.account, Timestamp::now()));
+        let summary = self.world.site().map(|site| {
+            let is_group = self.world.is_group(&wanted.account.name);
+            summary(&site, &wanted.account, is_group, Timestamp::now())
+        });
         let status = json!({"summary": summary, "ledger": wanted.account.ledger});
         let mut tenant = DynamicObject::new(&wanted.account.name, &resource)
             .data(json!({"spec": wanted.account.spec, "status": status}));
@@ -268,7 +280,12 @@ fn clone_failure(error: &kube::Error) -> StoreError {
 }
 
 /// What is used and what is the limit of what a table shows, such as `2/3`.
-pub(crate) fn summary(site: &Site, account: &Arc<Account>, now: Timestamp) -> Value {
+pub(crate) fn summary(
+    site: &Site,
+    account: &Account,
+    is_group: bool,
+    now: Timestamp,
+) -> BTreeMap<String, String> {
     let shown = [
         Measure::Clusters,
         Measure::Nodes,
@@ -279,7 +296,7 @@ pub(crate) fn summary(site: &Site, account: &Arc<Account>, now: Timestamp) -> Va
     ];
     let used = account.ledger.as_ref().map(|ledger| ledger.used());
     let used: Amounts = used.unwrap_or_default();
-    let (hard, _) = account.limits(site, false, now);
+    let (hard, _) = account.limits(site, is_group, now);
     shown
         .iter()
         .map(|measure| {
@@ -287,8 +304,7 @@ pub(crate) fn summary(site: &Site, account: &Arc<Account>, now: Timestamp) -> Va
                 .of(measure)
                 .map_or("-".to_owned(), |limit| limit.to_string());
             let text = format!("{}/{limit}", used.of(measure));
-            (measure.field().to_owned(), Value::from(text))
+            (measure.field().to_owned(), text)
         })
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+        .collect()
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use basphere_core::ipam::Pools;
-use basphere_core::quota::Account;
+use basphere_core::quota::{Account, account_name};
 use basphere_core::{Inventory, Kind, NamespaceFacts, Site, Snapshot, Timestamp};
 use basphere_ipam::Book;
 use basphere_ipam::accounts::Records;
@@ -90,11 +90,12 @@ impl World {
     ) -> BTreeMap<String, Vec<Arc<Account>>> {
         let facts = room.and_then(|room| room.namespace.as_ref());
         let label = facts.and_then(|facts| facts.owner_label.as_deref());
-        let owner = site.namespace_owner(namespace, label);
-        let chain = owner.and_then(|owner| Some((self.records.chain(&owner)?, owner)));
-        let accounts = chain.map(|(chain, owner)| {
+        let tenant = site.namespace_owner(namespace, label);
+        let tenant = tenant.map(|owner| account_name(&owner));
+        let chain = tenant.and_then(|tenant| Some((self.records.chain(&tenant)?, tenant)));
+        let accounts = chain.map(|(chain, tenant)| {
             let accounts = chain.iter().map(|record| Arc::clone(&record.account));
-            (owner, accounts.collect())
+            (tenant, accounts.collect())
         });
         accounts.into_iter().collect()
     }
@@ -151,16 +152,23 @@ impl World {
         site.namespace_owner(namespace, facts.owner_label.as_deref())
     }
 
-    /// All namespaces that are somebody's, each with its owner.
+    /// The name of the Tenant that a namespace is charged at.
     #[must_use]
-    pub fn namespaces_by_owner(&self) -> Vec<(String, String)> {
+    pub fn tenant_of(&self, namespace: &str) -> Option<String> {
+        self.owner_of(namespace).map(|owner| account_name(&owner))
+    }
+
+    /// All namespaces that are charged, each with the name of its Tenant.
+    #[must_use]
+    pub fn namespaces_by_tenant(&self) -> Vec<(String, String)> {
         let Some(site) = self.site() else {
             return Vec::new();
         };
         let rooms = self.read();
         let owned = rooms.iter().filter_map(|(name, room)| {
             let label = room.namespace.as_ref()?.owner_label.as_deref();
-            Some((name.clone(), site.namespace_owner(name, label)?))
+            let owner = site.namespace_owner(name, label)?;
+            Some((name.clone(), account_name(&owner)))
         });
         owned.collect()
     }
@@ -174,6 +182,16 @@ impl World {
             chain.is_some_and(|chain| chain.iter().any(|record| record.account.name == name))
         };
         names.filter(is_below).chain([name.to_owned()]).collect()
+    }
+
+    /// Whether a Tenant is nothing but a group of others.
+    #[must_use]
+    pub fn is_group(&self, name: &str) -> bool {
+        let has_own = || {
+            let namespaces = self.namespaces_by_tenant();
+            namespaces.iter().any(|(_, tenant)| tenant == name)
+        };
+        self.records.has_below(name) && !has_own()
     }
 
     /// Whether a namespace is known that belongs to this tenant.

@@ -175,6 +175,7 @@ fn crds_are_yaml_documents() {
         [
             "sites.basphere.dev",
             "tenants.basphere.dev",
+            "tenantquotas.basphere.dev",
             "addresspools.basphere.dev",
             "addressleases.basphere.dev"
         ]

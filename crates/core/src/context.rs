@@ -13,7 +13,7 @@ use crate::ipam::{
     Claim, Desk, Holder, Lease, Ledger, Pool, Pools, Selection, Sight, Slot, SlotKind,
 };
 use crate::json::{is_unset, labels, text_at};
-use crate::quota::Account;
+use crate::quota::{Account, account_name};
 use crate::site::{Site, Trust};
 use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys};
 
@@ -208,10 +208,10 @@ impl<'a> Context<'a> {
 
     /// The accounts that the namespace's owner is charged at; nothing while they are not known.
     pub(crate) fn accounts(&self) -> Option<&'a [Arc<Account>]> {
-        let owner = self.namespace_owner()?;
-        let found = self.snapshot.accounts.get(&owner);
+        let tenant = account_name(&self.namespace_owner()?);
+        let found = self.snapshot.accounts.get(&tenant);
         if found.is_none() {
-            self.miss(Lookup::Accounts(owner));
+            self.miss(Lookup::Accounts(tenant));
         }
         found.map(Vec::as_slice)
     }
@@ -219,7 +219,7 @@ impl<'a> Context<'a> {
     /// Reads those accounts live.
     pub(crate) fn miss_accounts(&self) {
         if let Some(owner) = self.namespace_owner() {
-            self.miss(Lookup::Accounts(owner));
+            self.miss(Lookup::Accounts(account_name(&owner)));
         }
     }
 

@@ -38,6 +38,7 @@ pub fn sandbox(api_version: ApiVersion) -> Result<&'static Sandbox> {
 fn start(options: &SandboxOptions) -> Result<Sandbox> {
     let sandbox = Sandbox::start(options)?;
     give_blocks(&sandbox)?;
+    raise_limits(&sandbox)?;
     Ok(sandbox)
 }
 
@@ -77,6 +78,18 @@ fn give_blocks(sandbox: &Sandbox) -> Result<()> {
     let mut command = sandbox.kubectl(sandbox.admin())?;
     command.args(["create", "-f", "-"]);
     run(&mut command, &list.to_string())?.stdout().map(drop)
+}
+
+/// All tests of a process make kim's clusters, far more than the site's default allows.
+fn raise_limits(sandbox: &Sandbox) -> Result<()> {
+    let quotas = json!([{
+        "limits": {"clusters": 1000, "nodesPerCluster": 1000},
+        "reason": "many tests share kim",
+    }]);
+    let patch = json!({"spec": {"quotas": quotas}}).to_string();
+    let mut command = sandbox.kubectl(sandbox.admin())?;
+    command.args(["patch", "tenant/kim", "--type=merge", "-p", &patch]);
+    run(&mut command, "")?.stdout().map(drop)
 }
 
 /// From the top of the last block down, since addresses are given from the bottom of the first one.

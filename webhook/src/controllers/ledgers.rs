@@ -58,9 +58,9 @@ impl Ledgers {
             return Ok(None);
         };
         let grace = site.spec().addresses.reservation_grace;
-        let members = world.below(name);
+        let members = self.members(&site, name);
         let namespaces: BTreeMap<String, String> = world
-            .namespaces_by_owner()
+            .namespaces_by_tenant()
             .into_iter()
             .filter(|(_, owner)| members.contains(owner))
             .collect();
@@ -68,23 +68,53 @@ impl Ledgers {
         let Some(record) = world.records().get(name) else {
             return Ok(None);
         };
-        let due = match &record.account.ledger {
-            Some(ledger) => {
-                self.book(&site, name, ledger, &namespaces, grace).await?;
-                self.due(name, grace)
-            }
-            None => None,
-        };
+        if let Some(ledger) = &record.account.ledger {
+            self.book(&site, name, ledger, &namespaces, grace).await?;
+        }
+        self.refresh(&site, name).await?;
         let shown = self.show(&site, name, &namespaces).await?;
         let again = is_waiting.then(|| after(Timestamp::now(), grace));
+        let due = self.due(name, grace);
         Ok([due, again, shown].into_iter().flatten().min())
     }
 
-    /// When the next request of an account cannot be alive any more. What is overdue waits for a watch.
+    /// The tenants whose requests are charged here: a group that limits nothing is never charged, and what
+    /// it held of others is dropped, so that it is counted anew when it limits something again.
+    fn members(&self, site: &Site, name: &str) -> BTreeSet<String> {
+        let world = &self.judge.world;
+        let record = world.records().get(name);
+        let now = Timestamp::now();
+        match record.is_some_and(|record| record.account.is_limited(site, true, now)) {
+            true => world.below(name),
+            false => BTreeSet::from([name.to_owned()]),
+        }
+    }
+
+    /// When the account is worth another look: a request is certainly dead by then, or a limit expires.
     fn due(&self, name: &str, grace: Delay) -> Option<Timestamp> {
         let record = self.judge.world.records().get(name)?;
-        let due = record.account.ledger.as_ref()?.due(grace.duration())?;
-        Some(due.max(after(Timestamp::now(), BETWEEN)))
+        let account = &record.account;
+        let ledger = account.ledger.as_ref();
+        let dead = ledger.and_then(|ledger| ledger.due(grace.duration()));
+        let now = Timestamp::now();
+        // What is overdue waits for a watch.
+        let dead = dead.map(|dead| dead.max(after(now, BETWEEN)));
+        let expiries = account.spec.quotas.iter().filter_map(|set| set.expires);
+        expiries.filter(|expires| *expires > now).chain(dead).min()
+    }
+
+    /// Has the Tenant say what it uses of the limits that count now, when others were written down.
+    async fn refresh(&self, site: &Site, name: &str) -> Result<()> {
+        let world = &self.judge.world;
+        let Some(record) = world.records().get(name) else {
+            return Ok(());
+        };
+        let is_group = world.is_group(name);
+        let wanted = summary(site, &record.account, is_group, Timestamp::now());
+        if record.account.ledger.is_some() && record.summary != wanted {
+            self.judge.till.refresh(name).await?;
+        }
+        Ok(())
     }
 
     /// Counts the namespaces that are not in the ledger yet; whether some must wait.
@@ -240,7 +270,8 @@ impl Ledgers {
         let now = Timestamp::now();
         let mut status = serde_json::to_value(report(site, &accounts, now))?;
         if let (Some(fields), Some(own)) = (status.as_object_mut(), accounts.last()) {
-            fields.insert("summary".to_owned(), summary(site, own, now));
+            let summary = serde_json::to_value(summary(site, own, false, now))?;
+            fields.insert("summary".to_owned(), summary);
         }
         let world = &self.judge.world;
         self.lock()
@@ -306,8 +337,8 @@ pub(crate) fn concerned(judge: &Judge, id: &Id) -> Vec<String> {
     if !is_charged(id.kind) {
         return Vec::new();
     }
-    let owner = judge.world.owner_of(&id.namespace);
-    owner.map_or_else(Vec::new, |owner| with_groups(judge, owner))
+    let tenant = judge.world.tenant_of(&id.namespace);
+    tenant.map_or_else(Vec::new, |tenant| with_groups(judge, tenant))
 }
 
 /// A Tenant, and those above it.

@@ -293,9 +293,9 @@ impl Dispatcher {
             }
         }
         self.queues.pools.put(());
-        let owners = self.world.namespaces_by_owner().into_iter();
-        let owners = owners.map(|(_, owner)| owner);
-        for name in owners.chain(self.world.records().names()) {
+        let tenants = self.world.namespaces_by_tenant().into_iter();
+        let tenants = tenants.map(|(_, tenant)| tenant);
+        for name in tenants.chain(self.world.records().names()) {
             self.queues.ledgers.put(name);
         }
     }
@@ -331,15 +331,15 @@ impl Dispatcher {
 
     /// Whose a namespace is now, and whose ledgers it stands in.
     fn put_namespace(&self, namespace: &str) {
-        let owner = self.world.owner_of(namespace);
+        let tenant = self.world.tenant_of(namespace);
         let records = self.world.records();
         let has_it = |name: &String| {
             let record = records.get(name);
-            let ledger = record.and_then(|record| record.account.ledger.clone());
+            let ledger = record.as_ref().and_then(|it| it.account.ledger.as_ref());
             ledger.is_some_and(|ledger| ledger.covers(namespace))
         };
         let covering = records.names().into_iter().filter(has_it);
-        for name in owner.into_iter().chain(covering) {
+        for name in tenant.into_iter().chain(covering) {
             self.queues.ledgers.put(name);
         }
     }

@@ -118,6 +118,8 @@ pub(crate) fn of_repairs() -> BTreeSet<Right> {
     let leases = ["create", "delete", "get", "list", "update"];
     add("basphere.dev", "addressleases", &leases);
     add("events.k8s.io", "events", &["create", "patch"]);
+    // What is applied is created when it is not there: the log shows a patch.
+    add("basphere.dev", "tenantquotas", &["create"]);
     rights
 }
 

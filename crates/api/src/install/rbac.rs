@@ -56,7 +56,7 @@ pub(super) fn cluster_role() -> ClusterRole {
         rule(
             &group,
             vec![TenantQuota::plural(&()).into_owned()],
-            &["create", "get", "patch"],
+            &["create", "patch"],
         ),
         rule(
             &group,

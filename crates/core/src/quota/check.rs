@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::read::{ask, is_charged, is_made, of_node_spec};
 use super::verdict::{Charge, Excess, Fits, Wants, judge};
-use super::{Account, Ledger, largest};
+use super::{Account, Ledger, account_name, largest};
 use crate::context::Context;
 use crate::json::{field_path, text_at, token};
 use crate::site::Trust;
@@ -167,7 +167,7 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
     };
     let name = Some(request.name.clone()).filter(|name| !name.is_empty());
     Some(Charge {
-        tenant: context.namespace_owner()?,
+        tenant: account_name(&context.namespace_owner()?),
         kind,
         namespace: request.namespace.clone(),
         name: name.unwrap_or_else(|| text("/metadata/name")),

@@ -19,7 +19,7 @@ mod report;
 mod tenants;
 mod verdict;
 
-pub use account::Account;
+pub use account::{Account, account_name};
 pub use ask::{Ask, Group, Size, Template};
 pub(crate) use check::check;
 pub use check::{not_ready, refusals};

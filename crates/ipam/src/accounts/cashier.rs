@@ -86,6 +86,25 @@ impl<T: Tenants> Cashier<T> {
         Ok(Some(Arc::new(record)))
     }
 
+    /// Writes a Tenant with the ledger that is known, so that what its status says in short is of today.
+    ///
+    /// # Errors
+    /// When the API server does not answer, or refuses.
+    pub async fn refresh(&self, name: &str) -> Result<(), StoreError> {
+        let Some(record) = self.records.get(name) else {
+            return Ok(());
+        };
+        match self.tenants.write(&record).await {
+            Ok(written) => {
+                self.records.put(written);
+                Ok(())
+            }
+            // Whoever was faster has written that, too.
+            Err(StoreError::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Settles orders of one account in their order, with one write for all that may be had.
     ///
     /// Who was refused over what was read live stays refused when the write fails; all others are decided

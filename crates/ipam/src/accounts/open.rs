@@ -51,7 +51,8 @@ impl<T: Tenants> Cashier<T> {
         }
         let mut accounts = Vec::new();
         for (level, mut record) in chain.into_iter().enumerate() {
-            let is_asked = level == 0 || !record.account.spec.quotas.is_empty();
+            let (hard, soft) = record.account.spec.limits(now);
+            let is_asked = level == 0 || !hard.is_empty() || !soft.is_empty();
             if let Some(namespace) = namespace.filter(|_| is_asked) {
                 record = self.cover(record, namespace, is_dry, now, grace).await?;
             }

@@ -18,6 +18,8 @@ pub struct Record {
     pub resource_version: String,
     /// The UID of the Tenant of this name that a ledger was opened for, whether it is still there or not.
     pub opened: Option<String>,
+    /// What its status says in short, for people.
+    pub summary: BTreeMap<String, String>,
 }
 
 /// Where Tenants are stored. Each call but the last is one request, and none is answered by a cache.
@@ -83,6 +85,16 @@ impl Records {
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.lock().keys().cloned().collect()
+    }
+
+    /// Whether a Tenant stands below that one.
+    #[must_use]
+    pub fn has_below(&self, name: &str) -> bool {
+        let records = self.lock();
+        let mut parents = records
+            .values()
+            .map(|record| record.account.spec.parent.as_deref());
+        parents.any(|parent| parent == Some(name))
     }
 
     /// A tenant and the groups above it, the root first; `None` when the tenant is not known.
