@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use basphere_core::quota::{Account, Amounts, CHARGED, Measure, Observed, observe};
 use basphere_core::{Site, Timestamp};
@@ -24,6 +25,8 @@ use crate::world::World;
 pub const OPENED: &str = "basphere.dev/ledger-of";
 /// So many orders are settled with one write.
 const BATCH: usize = 256;
+/// A write that took longer than this is no measure for a pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
 /// Where requests are charged.
 pub trait Till: Send + Sync + 'static {
@@ -111,6 +114,7 @@ async fn work(
         if waiting.is_empty() {
             continue;
         }
+        let started = Instant::now();
         let outcomes = match world.site() {
             Some(site) => {
                 let now = Timestamp::now();
@@ -121,6 +125,12 @@ async fn work(
         metrics.quota.settled(&outcomes);
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             let _ = answer.send(outcome);
+        }
+        if !orders.is_empty() {
+            // Another process that was slower must read before it writes again, and would be slower each
+            // time: it is left a moment. Whoever waits here meanwhile shares the next write.
+            let most = started.elapsed().min(LONGEST_PAUSE).mul_f64(3.0);
+            tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
         }
     }
 }

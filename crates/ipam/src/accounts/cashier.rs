@@ -11,8 +11,8 @@ use basphere_core::site::Site;
 use super::records::{Record, Records, Tenants};
 use crate::StoreError;
 
-/// So often others may be faster.
-const ATTEMPTS: usize = 16;
+/// So often others may be faster. Each time one of them has written all that was waiting for it.
+const ATTEMPTS: usize = 64;
 
 /// Something to be written into one ledger.
 #[derive(Clone, Debug)]
