@@ -14,6 +14,8 @@ use crate::Kind;
 /// All that is charged to one limit; it stands in the status of a Tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+// Nobody owns a part of it, so that the API server need not keep account of every field.
+#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
 pub struct Ledger {
     /// The UID of the Tenant that it was made for: a restored one is another.
     pub of: String,
