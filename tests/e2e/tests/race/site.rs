@@ -25,6 +25,8 @@ const BLOCK: u8 = 27;
 const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 254, 0, 0);
 const NETWORK_PREFIX: u8 = 21;
 
+/// Addresses are raced for here; whoever gets none is told so by no quota.
+const UNLIMITED: u32 = 1_000_000;
 /// Longer than any request lives, see [`API_SERVER`].
 const GRACE_SECONDS: i64 = 7;
 const REUSE_SECONDS: i64 = 2;
@@ -124,8 +126,10 @@ impl Site {
     /// Delays as short as a test needs them, and pools that do not run dry before blocks do.
     fn shorten(&self) -> Result<()> {
         let reuse_after = format!("{REUSE_SECONDS}s");
-        let site =
-            json!({"spec": {"addresses": {"reservationGrace": format!("{GRACE_SECONDS}s")}}});
+        let site = json!({"spec": {
+            "addresses": {"reservationGrace": format!("{GRACE_SECONDS}s")},
+            "quotas": {"default": {"clusters": UNLIMITED, "nodesPerCluster": UNLIMITED}},
+        }});
         let nodes = json!({"spec": {
             "reuseAfter": reuse_after, "blockSize": BLOCK, "blocksPerTenant": BLOCKS_PER_TENANT,
         }});
