@@ -31,9 +31,9 @@ use refusals::claims;
 use state::State;
 
 /// The refusals that history must bear out.
-const JUDGED: [&str; 13] = [
-    "BSP-Q001", "BSP-Q002", "BSP-Q003", "BSP-Q004", "BSP-Q005", "BSP-Q006", "BSP-Q007", "BSP-Q008",
-    "BSP-Q009", "BSP-Q010", "BSP-Q011", "BSP-Q012", "BSP-Q013",
+const JUDGED: [&str; 14] = [
+    "BSP-D001", "BSP-Q001", "BSP-Q002", "BSP-Q003", "BSP-Q004", "BSP-Q005", "BSP-Q006", "BSP-Q007",
+    "BSP-Q008", "BSP-Q009", "BSP-Q010", "BSP-Q011", "BSP-Q012", "BSP-Q013",
 ];
 /// What is charged.
 const CHARGED: [Kind; 4] = [

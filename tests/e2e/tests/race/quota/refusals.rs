@@ -6,6 +6,8 @@ use crate::refusals::{Refusal, Said};
 /// What a refusal says begins with this.
 const BEGIN: &str = "quota ";
 const LARGEST: &str = "largest node spec requested";
+/// What is being deleted is not changed any more.
+const LEAVING: &str = "BSP-D001";
 
 /// One limit that a refusal says would be exceeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +21,13 @@ pub(super) struct Claim {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Limit {
-    Amount { requested: u64, limit: u64 },
+    Amount {
+        requested: u64,
+        limit: u64,
+    },
     NodeSpec(String),
+    /// The name of an object that is being deleted; its kind is what is measured.
+    Leaving(String),
 }
 
 impl Said for Claim {
@@ -45,14 +52,29 @@ impl Claim {
                     && account.used(&self.measure) + requested > *limit
             }
             Limit::NodeSpec(name) => account.largest.as_ref() == Some(name),
+            Limit::Leaving(name) => state.is_leaving(&self.account, &self.measure, name),
         }
     }
 }
 
 /// All that a refusal says; nothing when it does not say which limit.
 pub(super) fn claims(refusal: &Refusal) -> Vec<Claim> {
+    let asked = &refusal.asked;
+    let leaving = (refusal.code == LEAVING).then(|| Claim {
+        account: asked.tenant.clone(),
+        measure: asked.kind.clone(),
+        said: Limit::Leaving(asked.name.clone()),
+        revisions: refusal.revisions,
+        words: words(refusal),
+    });
     let parts = refusal.message.split(BEGIN).skip(1);
-    parts.filter_map(|part| claim(refusal, part)).collect()
+    let parts = parts.filter_map(|part| claim(refusal, part));
+    leaving.into_iter().chain(parts).collect()
+}
+
+fn words(refusal: &Refusal) -> String {
+    let asked = &refusal.asked;
+    format!("{} {}: {}", asked.kind, asked.name, refusal.message)
 }
 
 /// Such as `kim: nodes requested +3, used 8, limit 10, exceeded by 1; …`.
@@ -79,9 +101,6 @@ fn claim(refusal: &Refusal, part: &str) -> Option<Claim> {
         measure: measure.to_owned(),
         said,
         revisions: refusal.revisions,
-        words: format!(
-            "{} {}: {}",
-            refusal.asked.kind, refusal.asked.name, refusal.message
-        ),
+        words: words(refusal),
     })
 }

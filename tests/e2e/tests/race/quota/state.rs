@@ -1,6 +1,6 @@
 //! What is stored at one revision, as far as quotas are concerned: objects, limits and ledgers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -101,6 +101,8 @@ pub(super) struct State {
     uids: BTreeMap<(String, String), String>,
     /// Templates that were deleted while machines were made of them.
     ghosts: BTreeMap<String, Thing>,
+    /// The kinds and names of objects that are being deleted.
+    leaving: BTreeSet<(String, String)>,
 }
 
 /// What a change concerns.
@@ -129,6 +131,12 @@ impl State {
         match (uid, object) {
             (Some(uid), Some(object)) => {
                 let thing = Thing::of_object(object);
+                let place_of_kind = (thing.kind.clone(), key.to_owned());
+                if object.pointer("/metadata/deletionTimestamp").is_some() {
+                    self.leaving.insert(place_of_kind);
+                } else {
+                    self.leaving.remove(&place_of_kind);
+                }
                 self.ghosts.retain(|_, ghost| {
                     (&ghost.namespace, &ghost.name) != (&thing.namespace, &thing.name)
                         || !thing.is_template()
@@ -145,6 +153,12 @@ impl State {
             .retain(|_, ghost| things.values().any(|thing| thing.refers_to(ghost)));
         let namespace = key.split('/').next().unwrap_or_default();
         Touched::Object(tenant_of(namespace).to_owned())
+    }
+
+    /// Whether an object is being deleted.
+    pub(super) fn is_leaving(&self, tenant: &str, kind: &str, name: &str) -> bool {
+        let key = format!("{NAMESPACE}{tenant}/{name}");
+        self.leaving.contains(&(kind.to_owned(), key))
     }
 
     /// An account and all above it.
