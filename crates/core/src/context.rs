@@ -223,10 +223,14 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The accounts of a tenant by its name, read live.
+    /// The accounts of a tenant by its name, read live; none at all of a tenant that does not exist, and
+    /// nothing while that is not certain.
     pub(crate) fn accounts_of(&self, tenant: &str) -> Option<&'a [Arc<Account>]> {
-        self.miss(Lookup::Accounts(tenant.to_owned()));
-        self.snapshot.accounts.get(tenant).map(Vec::as_slice)
+        let lookup = Lookup::Accounts(tenant.to_owned());
+        let is_live = self.snapshot.live.contains(&lookup);
+        self.miss(lookup);
+        let found = self.snapshot.accounts.get(tenant).map(Vec::as_slice);
+        found.or(is_live.then_some(&[]))
     }
 
     /// Another object than that of the request.

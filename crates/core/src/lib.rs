@@ -62,6 +62,9 @@ pub mod keys {
     pub const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
     /// Annotation of Cluster API's autoscaler: so many machines it may make of a group.
     pub const AUTOSCALER_MOST: &str = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size";
+    /// Annotation of Cluster API's autoscaler: so many machines it leaves a group at the least.
+    pub const AUTOSCALER_LEAST: &str =
+        "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size";
     /// Label of Cluster API: the MachineDeployment of a topology that an object was made of.
     pub const TOPOLOGY_DEPLOYMENT: &str = "topology.cluster.x-k8s.io/deployment-name";
     /// Label of Cluster API: the MachinePool of a topology that an object was made of.

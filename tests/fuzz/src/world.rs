@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use basphere_core::ipam::Pools;
+use basphere_core::quota::{Account, Ledger, Observed, observe};
 use basphere_core::{
     Decision, Inventory, Kind, Lookup, NamespaceFacts, Request, Site, SiteSpec, Snapshot, Subject,
     Timestamp, decide,
@@ -36,16 +37,58 @@ fn snapshot(stored: &[Value]) -> Snapshot {
     }
 }
 
+/// The example cluster as it is charged. Reading it takes longer than deciding.
+static STORED: LazyLock<Vec<Observed>> = LazyLock::new(|| {
+    let site = &SNAPSHOTS[0].site;
+    let objects = cluster().into_iter().enumerate();
+    objects
+        .filter_map(|(index, mut object)| {
+            let text = |field: &str| object[field].as_str().unwrap_or_default();
+            let subject = Subject::parse_manifest(text("apiVersion"), text("kind"))?;
+            object["metadata"]["uid"] = Value::from(format!("uid-{index}"));
+            observe(site, subject.kind, &object)
+        })
+        .collect()
+});
+
+/// A tenant that has the example cluster in this namespace, and the default limits.
+fn account(tenant: &str, namespace: &str) -> Account {
+    let mut ledger = Ledger {
+        namespaces: [namespace.to_owned()].into(),
+        ..Ledger::default()
+    };
+    for observed in STORED.iter() {
+        ledger.see(&Observed {
+            namespace: namespace.to_owned(),
+            ..observed.clone()
+        });
+    }
+    Account {
+        name: tenant.to_owned(),
+        ledger: Some(ledger),
+        ..Account::default()
+    }
+}
+
 /// Decides over a snapshot in which no lease and no other object is; what is asked of them one by one
 /// is answered so.
 #[must_use]
-pub fn certainly(request: &Request, snapshot: &Snapshot) -> Decision {
+pub(crate) fn certainly(request: &Request, snapshot: &Snapshot) -> Decision {
     let mut snapshot = snapshot.clone();
     loop {
         let decision = decide(request, &snapshot);
         let before = snapshot.live.len();
         for lookup in &decision.missed {
-            if matches!(lookup, Lookup::Leases(_) | Lookup::Object(..)) {
+            if let Lookup::Accounts(tenant) = lookup {
+                let account = account(tenant, &request.namespace);
+                snapshot
+                    .accounts
+                    .insert(tenant.clone(), vec![Arc::new(account)]);
+            }
+            if matches!(
+                lookup,
+                Lookup::Leases(_) | Lookup::Object(..) | Lookup::Accounts(_)
+            ) {
                 snapshot.live.insert(lookup.clone());
             }
         }

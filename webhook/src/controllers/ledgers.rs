@@ -2,7 +2,7 @@
 //! added, and tenants are shown what they use.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use basphere_api::crd::TENANT_QUOTA_NAME;
@@ -25,6 +25,10 @@ use crate::till::summary;
 
 /// So many accounts are worked on at once.
 const AT_ONCE: usize = 4;
+/// People do not read faster: between two writes of what a tenant is shown.
+const BETWEEN: Delay = Delay::seconds(1);
+/// Somebody may have removed what was shown; it is written again now and then.
+const FRESH: Delay = Delay::seconds(5 * 60);
 
 /// Keeps ledgers.
 pub(crate) struct Ledgers {
@@ -32,9 +36,11 @@ pub(crate) struct Ledgers {
     pub(crate) judge: Arc<Judge>,
     pub(crate) objects: Arc<Objects>,
     pub(crate) teller: Teller,
-    /// What each namespace was shown last.
-    pub(crate) shown: Mutex<BTreeMap<String, Value>>,
+    pub(crate) shown: Mutex<Shown>,
 }
+
+/// What each namespace was shown last, and when.
+pub(crate) type Shown = BTreeMap<String, (Value, Timestamp)>;
 
 /// Works on accounts, by the names of their Tenants, for ever.
 pub(crate) async fn keep(ledgers: Ledgers, queue: (Queue<String>, Requests<String>)) {
@@ -75,9 +81,9 @@ impl Ledgers {
             }
             None => None,
         };
-        self.show(&site, name, &namespaces).await?;
+        let shown = self.show(&site, name, &namespaces).await?;
         let again = is_waiting.then(|| after(Timestamp::now(), grace));
-        Ok([due, again].into_iter().flatten().min())
+        Ok([due, again, shown].into_iter().flatten().min())
     }
 
     /// Counts the namespaces that are not in the ledger yet; whether some must wait.
@@ -215,15 +221,16 @@ impl Ledgers {
         });
     }
 
-    /// Shows the tenant of each namespace what it uses.
+    /// Shows the tenant of each namespace what it uses; when to show it again, if something was shown only
+    /// just now.
     async fn show(
         &self,
         site: &Site,
         name: &str,
         namespaces: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    ) -> Result<Option<Timestamp>> {
         let Some(chain) = self.judge.world.records().chain(name) else {
-            return Ok(());
+            return Ok(None);
         };
         let accounts: Vec<Arc<Account>> = chain
             .iter()
@@ -234,22 +241,29 @@ impl Ledgers {
         if let (Some(fields), Some(own)) = (status.as_object_mut(), accounts.last()) {
             fields.insert("summary".to_owned(), summary(site, own, now));
         }
+        let world = &self.judge.world;
+        self.lock()
+            .retain(|namespace, _| world.owner_of(namespace).is_some());
         let own = namespaces.iter().filter(|(_, owner)| *owner == name);
+        let mut again = None;
         for (namespace, _) in own {
-            if self.was_shown(namespace).as_ref() != Some(&status) {
-                self.write(namespace, &status).await?;
-                self.lock().insert(namespace.clone(), status.clone());
+            let shown = self.lock().get(namespace).cloned();
+            let next = shown.as_ref().map(|(_, since)| after(*since, BETWEEN));
+            match shown {
+                Some((shown, since)) if shown == status && now < after(since, FRESH) => {}
+                Some(_) if next.is_some_and(|next| now < next) => again = next,
+                _ => {
+                    self.write(namespace, &status).await?;
+                    let shown = (status.clone(), now);
+                    self.lock().insert(namespace.clone(), shown);
+                }
             }
         }
-        Ok(())
-    }
-
-    fn was_shown(&self, namespace: &str) -> Option<Value> {
-        self.lock().get(namespace).cloned()
+        Ok(again)
     }
 
     // No writer leaves it half changed, so what a panicking thread left behind is good.
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+    fn lock(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -267,13 +281,16 @@ impl Ledgers {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let empty = Patch::Apply(object(json!({"spec": {}})));
         let full = Patch::Apply(object(json!({"status": status})));
-        let made = api.patch(TENANT_QUOTA_NAME, &parameters, &empty).await;
-        let written = match made {
-            Ok(_) => {
-                api.patch_status(TENANT_QUOTA_NAME, &parameters, &full)
-                    .await
+        let show = || api.patch_status(TENANT_QUOTA_NAME, &parameters, &full);
+        let written = match show().await {
+            // It is not there yet.
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                match api.patch(TENANT_QUOTA_NAME, &parameters, &empty).await {
+                    Ok(_) => show().await,
+                    failed => failed,
+                }
             }
-            failed => failed,
+            written => written,
         };
         match written {
             // The namespace is being deleted, or gone.

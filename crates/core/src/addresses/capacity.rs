@@ -15,7 +15,7 @@ use crate::inventory::Facts;
 use crate::ipam::{Capacity, Pool, Purpose, State, capacity};
 use crate::json::{is_unset, text_at};
 use crate::site::{NetworkAddresses, Trust};
-use crate::{Code, Kind};
+use crate::{Code, Kind, keys};
 
 /// The machines that an object asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,9 @@ pub(crate) fn demand(object: &Value) -> Demand {
     {
         return of_topology(topology);
     }
-    let Some(machines) = object.pointer("/spec/replicas").and_then(Value::as_u64) else {
+    let most = most(object);
+    let written = object.pointer("/spec/replicas").and_then(Value::as_u64);
+    let Some(machines) = written.max(most) else {
         return Demand::default();
     };
     let surge = match text_at(object, "/kind") {
@@ -64,8 +66,18 @@ pub(crate) fn demand(object: &Value) -> Demand {
     Demand { machines, surge }
 }
 
+/// So many machines the autoscaler may make of a group.
+pub(crate) fn most(object: &Value) -> Option<u64> {
+    let annotations = object.pointer("/metadata/annotations")?;
+    let written = annotations.get(keys::AUTOSCALER_MOST)?.as_str()?;
+    written.trim().parse().ok()
+}
+
 fn of_topology(topology: &Value) -> Demand {
-    let replicas = |group: &Value| group.get("replicas").and_then(Value::as_u64).unwrap_or(1);
+    let replicas = |group: &Value| {
+        let written = group.get("replicas").and_then(Value::as_u64).unwrap_or(1);
+        written.max(most(group).unwrap_or_default())
+    };
     let control_plane = topology.get("controlPlane").map_or(1, replicas);
     let mut all = Demand {
         machines: control_plane,
@@ -78,6 +90,13 @@ fn of_topology(topology: &Value) -> Demand {
         let machines = replicas(group);
         let surge = surge(Some(group), machines);
         all = all.and(Demand { machines, surge });
+    }
+    let pools = topology
+        .pointer("/workers/machinePools")
+        .and_then(Value::as_array);
+    for pool in pools.into_iter().flatten() {
+        let machines = replicas(pool);
+        all = all.and(Demand { machines, surge: 0 });
     }
     all
 }

@@ -27,7 +27,7 @@ use crate::json::{field_path, text_at};
 use crate::site::{NetworkAddresses, OpenStackCloud};
 use crate::{Code, Finding, Kind, ownership};
 
-pub(crate) use capacity::{Demand, demand, surge};
+pub(crate) use capacity::{Demand, demand, most, surge};
 pub(crate) use endpoint::makes_its_own;
 pub use kube_vip::address_in as kube_vip_address;
 pub(crate) use kube_vip::is_written_here as is_kube_vip_ours;

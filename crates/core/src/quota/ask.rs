@@ -1,6 +1,8 @@
 //! What one object asks for, in a form that is counted without looking at any other object but the
 //! templates in the same ledger.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +70,7 @@ fn is_false(said: &bool) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Group {
-    /// The name of the group; empty for the control plane.
+    /// The list that it stands in and its name, `machineDeployments/workers`; empty for the control plane.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// So many machines.
@@ -130,12 +132,12 @@ impl Size {
     }
 }
 
-/// So many machines of a size, in a cluster (namespace and name) when it is known.
+/// So many machines of a size, in these clusters (namespace and name).
 pub(super) fn machines(
     count: u64,
     is_control_plane: bool,
     size: Option<Size>,
-    cluster: Option<String>,
+    clusters: impl IntoIterator<Item = String>,
 ) -> Amounts {
     let size = size.unwrap_or_default();
     let of = |each: u64| each.saturating_mul(count);
@@ -152,7 +154,7 @@ pub(super) fn machines(
     if is_control_plane {
         amounts.add(Measure::ControlPlaneNodes, count);
     }
-    if let Some(cluster) = cluster {
+    for cluster in clusters {
         amounts.add(Measure::NodesOf(cluster), count);
     }
     amounts
@@ -166,20 +168,52 @@ impl Ask {
     }
 
     /// Whether this asks for nothing that the other does not ask for, whatever the sizes of templates.
+    /// Surge is never charged, and does not count.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        let is_less = self.count() <= other.count() && self.surge <= other.surge;
+        let is_less = self.count() <= other.count()
+            && is_no_larger(self.size, other.size)
+            && self.has_range <= other.has_range
+            && (self.cluster_type.is_none() || self.cluster_type == other.cluster_type)
+            && self.groups.iter().all(|group| {
+                let (count, size) = Group::all(&self.groups, &group.name);
+                let (most, largest) = Group::all(&other.groups, &group.name);
+                count <= most && is_no_larger(size, largest)
+            });
+        let has_groups = |ask: &Self| -> BTreeSet<String> {
+            ask.groups.iter().map(|group| group.name.clone()).collect()
+        };
         let same = Self {
             replicas: other.replicas,
             most: other.most,
             surge: other.surge,
+            size: other.size,
+            has_range: other.has_range,
+            cluster_type: other.cluster_type.clone(),
+            groups: other.groups.clone(),
             ..self.clone()
         };
-        is_less && same == *other
+        is_less && has_groups(self).is_subset(&has_groups(other)) && same == *other
     }
 }
 
+fn is_no_larger(size: Option<Size>, other: Option<Size>) -> bool {
+    size.unwrap_or_default().fits(other.unwrap_or_default())
+}
+
 impl Group {
+    /// So many machines all groups of a name have together, and the largest size of them.
+    fn all(groups: &[Self], name: &str) -> (u64, Option<Size>) {
+        let named = groups.iter().filter(|group| group.name == name);
+        named.fold((0, None), |(count, size), group| {
+            let larger = match (size, group.size) {
+                (Some(size), Some(other)) => Some(Size::max(size, other)),
+                (size, other) => size.or(other),
+            };
+            (count.saturating_add(group.count()), larger)
+        })
+    }
+
     /// So many machines count.
     #[must_use]
     pub fn count(&self) -> u64 {

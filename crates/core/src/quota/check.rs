@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use super::read::{ask, is_charged, is_made, of_node_spec, size};
+use super::read::{ask, is_charged, is_made, of_node_spec};
 use super::verdict::{Charge, Excess, Fits, Wants, judge};
-use super::{Account, Ledger, Size};
+use super::{Account, Ledger, largest};
 use crate::context::Context;
 use crate::json::{field_path, text_at, token};
 use crate::site::Trust;
 use crate::{Code, Finding, Kind, Part, keys};
 
 const REPLICAS: &str = "/spec/replicas";
-const ASK_FOR_MORE: &str = "kubectl basphere quota explain";
+pub(super) const ASK_FOR_MORE: &str = "kubectl basphere quota explain";
 
 /// Checks what an object asks for against the limits of its tenant and of all groups above it. The charge
 /// is what must be booked before an allowed request is answered.
@@ -32,7 +32,11 @@ pub(crate) fn check(context: &Context<'_>, object: &Value) -> (Vec<Finding>, Opt
         let is_group = index + 1 < accounts.len();
         let judged = at(context, account, is_group, &charge, object);
         is_charged |= judged.1;
-        findings.extend(judged.0);
+        for finding in judged.0 {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
     }
     if charge.is_forced {
         findings = findings.into_iter().map(flagged).collect();
@@ -54,12 +58,8 @@ fn at(
     if let Some(name) = &limits.0.largest_node_spec
         && let Some(largest) = site.node_spec(name)
     {
-        findings.extend(too_large(
-            context,
-            account,
-            (name, of_node_spec(largest)),
-            object,
-        ));
+        let spec = (name.as_str(), of_node_spec(largest));
+        findings.extend(largest::check(context, account, spec, charge, object));
     }
     if !account.is_limited(site, is_group, context.now()) {
         return (findings, false);
@@ -77,8 +77,8 @@ fn at(
         return (findings, true);
     };
     // It may have been charged by itself before it was made somebody's.
-    let is_made = is_made(context.kind(), object) && charge.stored.is_some();
-    if is_made && !ledger.entries.contains_key(&charge.uid) {
+    if !ledger.entries.contains_key(&charge.uid) && is_of_maker(context, charge) {
+        findings.extend(grown_by_hand(context, charge));
         return (findings, false);
     }
     let verdict = judge(ledger, (&limits.0, &limits.1), charge, context.now());
@@ -95,15 +95,34 @@ fn at(
     (findings, verdict.ledger != *ledger)
 }
 
-/// Whether the ledger knows what a number alone is written of. A MachineSet that a MachineDeployment made
-/// is that one's.
+/// Whether the ledger knows what a number alone is written of, or its maker.
 fn is_known(context: &Context<'_>, ledger: &Ledger, charge: &Charge) -> bool {
     let is_number = matches!(charge.wants, Wants::Replicas(_));
-    let is_made = || {
-        let scaled = context.scaled();
-        charge.kind == Kind::MachineSet && scaled.is_some_and(|scaled| scaled.is_of_deployment)
-    };
-    !is_number || ledger.entries.contains_key(&charge.uid) || is_made()
+    !is_number || ledger.entries.contains_key(&charge.uid) || is_of_maker(context, charge)
+}
+
+/// Whether a stored object was made of another one that is charged instead.
+fn is_of_maker(context: &Context<'_>, charge: &Charge) -> bool {
+    match (context.request.part, &context.request.old_object) {
+        (Part::Whole, Some(old)) => is_made(charge.kind, old),
+        (Part::Whole, None) => false,
+        (Part::Scale, _) => {
+            let scaled = context.scaled();
+            charge.kind == Kind::MachineSet && scaled.is_some_and(|scaled| scaled.is_of_deployment)
+        }
+    }
+}
+
+/// A MachineSet is charged with its MachineDeployment, and asks for what that one says. Whoever pauses the
+/// deployment and lets its MachineSet grow would have machines that nobody counts.
+fn grown_by_hand(context: &Context<'_>, charge: &Charge) -> Option<Finding> {
+    let is_by_hand = context.trust() == Trust::Person && charge.kind == Kind::MachineSet;
+    is_by_hand.then(|| {
+        let message = "its MachineDeployment sets what a MachineSet asks for";
+        let path = charge.path.as_str();
+        Finding::new(Code::FieldOfControllers, path, Value::Null, message)
+            .hint("scale the MachineDeployment")
+    })
 }
 
 /// What is said while what a tenant uses is not counted.
@@ -120,22 +139,22 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
     let text = |pointer: &str| text_at(object, pointer).unwrap_or_default().to_owned();
     let is_controller = context.trust() == Trust::Controller;
     let wants = |object: &Value| match request.part {
-        Part::Scale => object
-            .pointer(REPLICAS)
-            .map_or(Some(0), Value::as_u64)
-            .map(Wants::Replicas),
+        Part::Scale => match object.pointer(REPLICAS).unwrap_or(&Value::Null) {
+            Value::Null => Some(Wants::Replicas(0)),
+            number => number.as_u64().map(Wants::Replicas),
+        },
         Part::Whole => Some(Wants::All(Box::new(ask(site, kind, object)))),
     };
     let old = request.old_object.as_ref();
     // What a controller makes of something is charged there; what people write proves nothing.
-    if is_made(kind, object) && is_controller && old.is_none() {
+    let is_trusted = is_controller || context.is_adoption();
+    if is_made(kind, object) && is_trusted && old.is_none() {
         return None;
     }
     let mut after = wants(object)?;
     if let Wants::All(ask) = &mut after
-        && !is_controller
+        && !is_trusted
         && old.is_none()
-        && !context.is_adoption()
     {
         ask.group = None;
     }
@@ -152,7 +171,9 @@ fn charge(context: &Context<'_>, object: &Value) -> Option<Charge> {
         kind,
         namespace: request.namespace.clone(),
         name: name.unwrap_or_else(|| text("/metadata/name")),
-        uid: text("/metadata/uid"),
+        uid: old
+            .and_then(|old| text_at(old, "/metadata/uid"))
+            .map_or_else(|| text("/metadata/uid"), str::to_owned),
         stored,
         path: path(kind, &after, object),
         wants: after,
@@ -233,58 +254,4 @@ fn flagged(finding: Finding) -> Finding {
     }
     let message = format!("let in, although {} ({})", finding.message, finding.code);
     Finding::new(Code::QuotaOverrun, finding.path, finding.value, message)
-}
-
-/// Machines that are larger than the largest that the tenant may have.
-fn too_large(
-    context: &Context<'_>,
-    account: &Account,
-    (name, largest): (&str, Size),
-    object: &Value,
-) -> Vec<Finding> {
-    let site = context.site();
-    let kind = context.kind();
-    let old = context.request.old_object.as_ref();
-    let sizes = |object: &Value| -> Vec<(String, Size)> {
-        if kind == Kind::Cluster {
-            let groups = ask(site, kind, object).groups.into_iter();
-            return groups
-                .filter_map(|group| Some((group.name, group.size?)))
-                .collect();
-        }
-        let size = size(site, kind, object);
-        size.map(|size| (String::new(), size)).into_iter().collect()
-    };
-    let before = old.map(sizes).unwrap_or_default();
-    let larger = sizes(object)
-        .into_iter()
-        .filter(|group| !group.1.fits(largest) && !before.contains(group));
-    larger
-        .map(|(_, size)| {
-            let path = match kind {
-                Kind::Cluster => "spec.topology",
-                _ => "spec.template.spec",
-            };
-            let message = format!(
-                "quota {}: largest node spec requested {}, limit {name} ({})",
-                account.name,
-                in_words(size),
-                in_words(largest)
-            );
-            Finding::new(Code::NodeSpecTooLarge, path, Value::Null, message)
-                .hint(format!("set {}: {name}", keys::NODE_SPEC))
-                .command(ASK_FOR_MORE)
-        })
-        .collect()
-}
-
-fn in_words(size: Size) -> String {
-    let mut text = format!(
-        "{} CPUs, {} MiB, {} GiB",
-        size.cpus, size.memory_mib, size.disk_gib
-    );
-    if size.gpus > 0 {
-        text.push_str(&format!(", {} GPUs", size.gpus));
-    }
-    text
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ask::machines;
+use super::entry::is_newer;
 use super::{Amounts, Ask, Entry, Measure, Size, Template};
 use crate::Kind;
 
@@ -116,15 +117,23 @@ impl Ledger {
     fn count<'a>(&'a self, asks: impl Fn(&'a Entry) -> Vec<&'a Ask>) -> Amounts {
         let sizes = self.sizes();
         let clusters = self.clusters();
-        let mut accounts: BTreeMap<Account, Amounts> = BTreeMap::new();
+        // What a Cluster's topology wants of a group, and what is made of it.
+        let mut accounts: BTreeMap<Account, (Amounts, Amounts)> = BTreeMap::new();
         for (uid, entry) in &self.entries {
             let asks = asks(entry).into_iter();
             for (account, amounts) in count_entry(uid, entry, asks, &sizes, &clusters) {
-                accounts.entry(account).or_default().raise_to(&amounts);
+                let (wanted, made) = accounts.entry(account).or_default();
+                match entry.kind {
+                    Kind::Cluster => wanted.raise_to(&amounts),
+                    _ => made.add_all(&amounts),
+                }
             }
         }
         let mut all = Amounts::default();
-        accounts.values().for_each(|amounts| all.add_all(amounts));
+        for (mut amounts, made) in accounts.into_values() {
+            amounts.raise_to(&made);
+            all.add_all(&amounts);
+        }
         all
     }
 
@@ -145,18 +154,23 @@ impl Ledger {
         sizes
     }
 
-    /// The Cluster of each control plane that a Cluster refers to.
+    /// The Clusters that refer to each control plane.
     fn clusters(&self) -> Clusters<'_> {
-        let clusters = self
-            .entries
-            .values()
-            .filter(|entry| entry.kind == Kind::Cluster);
+        let mut clusters = Clusters::new();
+        for entry in self.entries.values() {
+            for name in entry.asks().filter_map(|ask| ask.control_plane.as_deref()) {
+                let key = (entry.namespace.as_str(), name);
+                clusters.entry(key).or_default().insert(&entry.name);
+            }
+        }
         clusters
-            .flat_map(|entry| {
-                let names = entry.asks().filter_map(|ask| ask.control_plane.as_deref());
-                names.map(|name| ((entry.namespace.as_str(), name), entry.name.as_str()))
-            })
-            .collect()
+    }
+
+    /// The size of the machines that are made of the template that is asked for, as far as it is known.
+    pub(super) fn size_of(&self, namespace: &str, ask: &Ask) -> Option<Size> {
+        let template = ask.template.as_ref()?;
+        let key = (namespace, template.kind.as_str(), template.name.as_str());
+        self.sizes().get(&key).copied()
     }
 
     /// Takes note of a stored object.
@@ -238,16 +252,19 @@ impl Ledger {
     }
 
     /// Takes out requests over a version that is still the stored one, when they cannot be alive any more,
-    /// such as one that another webhook refused.
+    /// such as one that another webhook refused. Those over a version that was not seen yet stay until it
+    /// is: what became of them is not known.
     pub fn expire(&mut self, now: Timestamp, grace: SignedDuration) {
         for entry in self
             .entries
             .values_mut()
             .filter(|entry| entry.stored.is_some())
         {
-            entry
-                .pending
-                .retain(|pending| now.duration_since(pending.since) < grace);
+            let seen = entry.seen.clone();
+            entry.pending.retain(|pending| {
+                let is_alive = now.duration_since(pending.since) < grace;
+                is_alive || is_newer(&pending.over, &seen)
+            });
         }
     }
 
@@ -290,7 +307,7 @@ fn as_template(entry: &Entry) -> Template {
 /// By namespace, kind and name.
 type Sizes<'a> = BTreeMap<(&'a str, &'a str, &'a str), Size>;
 /// By the namespace and name of the control plane.
-type Clusters<'a> = BTreeMap<(&'a str, &'a str), &'a str>;
+type Clusters<'a> = BTreeMap<(&'a str, &'a str), BTreeSet<&'a str>>;
 
 /// The most that an object may come to, under each account that it counts for.
 fn count_entry<'a>(
@@ -302,7 +319,11 @@ fn count_entry<'a>(
 ) -> BTreeMap<Account, Amounts> {
     let mut accounts: BTreeMap<Account, Amounts> = BTreeMap::new();
     for ask in asks {
+        let mut of_ask: BTreeMap<Account, Amounts> = BTreeMap::new();
         for (account, amounts) in count(uid, entry, ask, sizes, clusters) {
+            of_ask.entry(account).or_default().add_all(&amounts);
+        }
+        for (account, amounts) in of_ask {
             accounts.entry(account).or_default().raise_to(&amounts);
         }
     }
@@ -345,10 +366,15 @@ fn count(
                 let key = (namespace, template.kind.as_str(), template.name.as_str());
                 sizes.get(&key).copied()
             });
-            let referred = clusters.get(&(namespace, entry.name.as_str()));
-            let by_reference = referred.filter(|_| entry.kind == Kind::KubeadmControlPlane);
-            let cluster = ask.cluster.as_deref().or(by_reference.copied());
-            let mut amounts = machines(ask.count(), is_control_plane, size, cluster.map(path));
+            // Cluster API follows the Cluster's reference, whatever a label of the control plane says.
+            let referring = clusters
+                .get(&(namespace, entry.name.as_str()))
+                .filter(|_| entry.kind == Kind::KubeadmControlPlane);
+            let named: BTreeSet<&str> = ask.cluster.as_deref().into_iter().collect();
+            let clusters = referring.unwrap_or(&named);
+            let cluster = named.first().or_else(|| clusters.first()).copied();
+            let paths = clusters.iter().map(|cluster| path(cluster));
+            let mut amounts = machines(ask.count(), is_control_plane, size, paths);
             let is_pool = !is_control_plane && entry.kind != Kind::Machine;
             amounts.add(Measure::NodePools, u64::from(is_pool));
             let account = match (&ask.group, cluster) {

@@ -10,6 +10,7 @@ mod account;
 mod ask;
 mod check;
 mod entry;
+mod largest;
 mod ledger;
 mod limits;
 mod measure;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Ask, Group, Observed, Size, Template};
+use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
@@ -56,7 +57,11 @@ pub(super) fn is_made(kind: Kind, object: &Value) -> bool {
     };
     let is_owner = |owner: &Value| {
         let kind = text_at(owner, "/kind");
-        owners.iter().any(|wanted| kind == Some(wanted.as_str()))
+        let version = text_at(owner, "/apiVersion").unwrap_or_default();
+        let group = version.split_once('/').map(|(group, _)| group);
+        // Garbage collection removes what names an owner of these groups that is not there.
+        let is_it = |wanted: &Kind| (kind, group) == (Some(wanted.as_str()), Some(wanted.group()));
+        owners.iter().any(is_it)
     };
     owner_refs(object).any(is_owner)
 }
@@ -76,25 +81,35 @@ pub(super) fn ask(site: &Site, kind: Kind, object: &Value) -> Ask {
             is_control_plane: labels(object).contains_key(keys::CONTROL_PLANE),
             ..of_machines(object)
         },
-        _ => of_machines(object),
+        _ => Ask {
+            group: group_of(kind, object),
+            ..of_machines(object)
+        },
     }
 }
 
 fn of_machines(object: &Value) -> Ask {
     let facts = Facts::of(object);
-    let replicas = object.pointer("/spec/replicas").and_then(Value::as_u64);
-    let group = labels(object)
-        .contains_key(keys::TOPOLOGY_OWNED)
-        .then(|| group_name(object));
+    let annotations = object.pointer("/metadata/annotations");
     Ask {
         cluster: facts.cluster,
-        replicas: replicas.unwrap_or(1),
-        most: most(object.pointer("/metadata/annotations")),
+        replicas: replicas(object.pointer("/spec/replicas"), annotations),
+        most: most(object),
         surge: facts.demand.surge,
         template: facts.infrastructure_ref.map(template),
-        group,
         ..Ask::default()
     }
+}
+
+/// Cluster API makes one machine, or as many as the autoscaler may not go below, where no number is
+/// written.
+fn replicas(written: Option<&Value>, annotations: Option<&Value>) -> u64 {
+    let written = written.and_then(Value::as_u64);
+    let least = || {
+        let bound = annotations?.get(keys::AUTOSCALER_LEAST)?.as_str()?;
+        bound.trim().parse::<u64>().ok()
+    };
+    written.unwrap_or_else(|| least().unwrap_or_default().max(1))
 }
 
 fn template(reference: Ref) -> Template {
@@ -104,19 +119,25 @@ fn template(reference: Ref) -> Template {
     }
 }
 
-/// The group of a topology that an object was made of; that of the control plane has no name.
-fn group_name(object: &Value) -> String {
+const DEPLOYMENTS: &str = "machineDeployments";
+const POOLS: &str = "machinePools";
+
+/// The group of a topology that an object was made of; that of the control plane has no name. A
+/// deployment and a pool may have the same.
+fn group_of(kind: Kind, object: &Value) -> Option<String> {
     let labels = labels(object);
-    let name = labels
-        .get(keys::TOPOLOGY_DEPLOYMENT)
-        .or_else(|| labels.get(keys::TOPOLOGY_POOL));
-    name.copied().unwrap_or_default().to_owned()
+    let named = |list: &str, key: &str| Some(group_name(list, labels.get(key)?));
+    labels.get(keys::TOPOLOGY_OWNED)?;
+    match kind {
+        Kind::KubeadmControlPlane => Some(String::new()),
+        Kind::MachineDeployment => named(DEPLOYMENTS, keys::TOPOLOGY_DEPLOYMENT),
+        Kind::MachinePool => named(POOLS, keys::TOPOLOGY_POOL),
+        _ => None,
+    }
 }
 
-/// So many machines the autoscaler may make.
-fn most(annotations: Option<&Value>) -> Option<u64> {
-    let written = annotations?.get(keys::AUTOSCALER_MOST)?;
-    written.as_str()?.trim().parse().ok()
+fn group_name(list: &str, name: &str) -> String {
+    format!("{list}/{name}")
 }
 
 fn of_cluster(site: &Site, object: &Value) -> Ask {
@@ -146,25 +167,29 @@ fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<G
     let on_cluster = mark(object, keys::NODE_SPEC);
     let size = |group: &Value, otherwise: &str| {
         let name = mark(group, keys::NODE_SPEC).or(on_cluster);
-        let spec = site.node_spec(name.unwrap_or(otherwise));
+        let named = name.and_then(|name| site.node_spec(name));
+        let spec = named.or_else(|| site.node_spec(otherwise));
         spec.map(of_node_spec)
     };
-    let one = |name: &str, group: &Value, otherwise: &str| {
-        let replicas = group.get("replicas").and_then(Value::as_u64).unwrap_or(1);
+    let one = |name: String, group: &Value, otherwise: &str| {
+        let annotations = group.pointer("/metadata/annotations");
+        let replicas = replicas(group.get("replicas"), annotations);
         Group {
-            name: name.to_owned(),
+            name,
             replicas,
-            most: most(group.pointer("/metadata/annotations")),
-            surge: crate::addresses::surge(Some(group), replicas),
+            most: most(group),
+            surge: surge(Some(group), replicas),
             size: size(group, otherwise),
         }
     };
     let control_plane = topology.get("controlPlane").unwrap_or(&Value::Null);
-    let mut groups = vec![one("", control_plane, &cluster_type.control_plane.spec)];
-    for list in ["machineDeployments", "machinePools"] {
+    let of_control_plane = &cluster_type.control_plane.spec;
+    let mut groups = vec![one(String::new(), control_plane, of_control_plane)];
+    for list in [DEPLOYMENTS, POOLS] {
         let of = topology.pointer(&format!("/workers/{list}"));
         for group in of.and_then(Value::as_array).into_iter().flatten() {
             let name = text_at(group, "/name").unwrap_or_default();
+            let name = group_name(list, name);
             groups.push(one(name, group, &cluster_type.workers.spec));
         }
     }
@@ -200,12 +225,18 @@ pub(super) fn size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
 }
 
 fn of_vsphere(site: &Site, spec: &Value, named: Option<&NodeSpec>) -> Size {
-    let number = |field: &str| spec.get(field).and_then(Value::as_u64);
+    // What is not written comes with the image, and is counted as what is asked for, or usual.
+    let (_, usual) = site.default_node_spec();
+    let otherwise = of_node_spec(named.unwrap_or(usual));
+    let number = |field: &str, otherwise: u64| {
+        let written = spec.get(field).and_then(Value::as_u64);
+        written.filter(|number| *number > 0).unwrap_or(otherwise)
+    };
     let devices = spec.get("pciDevices").and_then(Value::as_array);
     let written = Size {
-        cpus: number("numCPUs").unwrap_or_default(),
-        memory_mib: number("memoryMiB").unwrap_or_default(),
-        disk_gib: number("diskGiB").unwrap_or_default(),
+        cpus: number("numCPUs", otherwise.cpus),
+        memory_mib: number("memoryMiB", otherwise.memory_mib),
+        disk_gib: number("diskGiB", otherwise.disk_gib),
         gpus: devices.map_or(0, |devices| devices.len() as u64),
     };
     let is_same = |size: &Size| Size { gpus: 0, ..*size } == Size { gpus: 0, ..written };

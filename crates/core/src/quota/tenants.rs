@@ -122,7 +122,6 @@ fn check_parent(context: &Context<'_>, draft: &mut Draft<'_>, spec: &TenantSpec)
     const PARENT: &str = "/spec/parent";
     let own = &context.request.name;
     let Some(above) = context.accounts_of(parent) else {
-        // What was read live, and is not there, does not exist.
         return;
     };
     let names: Vec<&str> = above.iter().map(|account| account.name.as_str()).collect();
@@ -170,17 +169,21 @@ fn ledger_of(tenant: &Value) -> Option<super::Ledger> {
 
 impl Account {
     /// Reads a Tenant as it is stored. A ledger that was made for another object of the name, such as one
-    /// that was restored from a backup, is none.
+    /// that was restored from a backup, is none; nor is that of a Tenant whose limits cannot be read, since
+    /// they may be lower than the site's.
     #[must_use]
     pub fn of(tenant: &Value) -> Self {
         let text = |pointer: &str| crate::json::text_at(tenant, pointer).unwrap_or_default();
-        let spec = tenant
-            .get("spec")
-            .and_then(|spec| TenantSpec::deserialize(spec).ok());
+        let spec = match tenant.get("spec") {
+            Some(spec) => TenantSpec::deserialize(spec).ok(),
+            None => Some(TenantSpec::default()),
+        };
+        let is_of_it =
+            |ledger: &super::Ledger| ledger.of == text("/metadata/uid") && spec.is_some();
         Self {
             name: text("/metadata/name").to_owned(),
+            ledger: ledger_of(tenant).filter(is_of_it),
             spec: spec.unwrap_or_default(),
-            ledger: ledger_of(tenant).filter(|ledger| ledger.of == text("/metadata/uid")),
         }
     }
 }

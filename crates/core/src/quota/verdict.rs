@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ledger::Suspect;
-use super::{Amounts, Ask, Ledger, Limits, Measure, Observed};
+use super::{Amounts, Ask, Entry, Ledger, Limits, Measure, Observed};
 use crate::Kind;
 
 /// One request that is to be charged.
@@ -106,34 +106,40 @@ impl Charge {
         }
     }
 
-    /// What is asked for, over what is known; nothing when a number alone is written of what nothing is
-    /// known.
-    fn resolve(&self, wants: &Wants, known: Option<&Ask>) -> Option<Ask> {
-        match wants {
-            Wants::All(ask) => Some(Ask {
-                // A topology's machines are so by their first maker.
-                group: known.map_or_else(|| ask.group.clone(), |known| known.group.clone()),
-                ..Ask::clone(ask)
-            }),
-            Wants::Replicas(replicas) => Some(Ask {
-                replicas: *replicas,
-                ..known?.clone()
-            }),
+    /// What is asked for, over what is known. A number alone may be written over any of what the object
+    /// may be by now; nothing, when nothing is known of it.
+    fn asks(&self, known: Option<&Entry>) -> Vec<Ask> {
+        let replicas = match &self.wants {
+            Wants::All(ask) => return vec![with_group(ask, known)],
+            Wants::Replicas(replicas) => *replicas,
+        };
+        let is_exact = |entry: &Entry| {
+            let over = self.stored.as_ref().map(|(version, _)| version);
+            entry.stored.is_some() && over == Some(&entry.seen)
+        };
+        let bases = known.into_iter().flat_map(|entry| {
+            let most = if is_exact(entry) { 1 } else { usize::MAX };
+            entry.asks().take(most)
+        });
+        let mut asks: Vec<Ask> = Vec::new();
+        for base in bases {
+            let ask = Ask {
+                replicas,
+                ..base.clone()
+            };
+            if !asks.contains(&ask) {
+                asks.push(ask);
+            }
         }
+        asks
     }
 
-    /// Takes note of what the request shows of the stored object.
+    /// Takes note of what the request shows of the stored object. A number alone does not show the rest.
     fn see(&self, ledger: &mut Ledger) {
-        let Some((version, wants)) = &self.stored else {
+        let Some((version, Wants::All(ask))) = &self.stored else {
             return;
         };
-        let known = ledger
-            .entries
-            .get(&self.uid)
-            .and_then(|entry| entry.newest());
-        let Some(ask) = self.resolve(wants, known.cloned().as_ref()) else {
-            return;
-        };
+        let ask = with_group(ask, ledger.entries.get(&self.uid));
         ledger.see(&Observed {
             kind: self.kind,
             namespace: self.namespace.clone(),
@@ -143,6 +149,15 @@ impl Charge {
             ask,
             is_made: false,
         });
+    }
+}
+
+/// A topology's machines are so by their first maker, and not by what is written later.
+fn with_group(ask: &Ask, known: Option<&Entry>) -> Ask {
+    let known = known.and_then(Entry::newest);
+    Ask {
+        group: known.map_or_else(|| ask.group.clone(), |known| known.group.clone()),
+        ..ask.clone()
     }
 }
 
@@ -156,17 +171,9 @@ pub fn judge(
 ) -> Verdict {
     let mut next = ledger.clone();
     charge.see(&mut next);
-    let entry = next.entries.get(&charge.uid);
-    let known = entry.and_then(|entry| entry.newest());
-    let Some(ask) = charge.resolve(&charge.wants, known) else {
-        return Verdict {
-            ledger: next,
-            ..Verdict::default()
-        };
-    };
-    let stored = entry.and_then(|entry| entry.stored.as_ref());
+    let asks = charge.asks(next.entries.get(&charge.uid));
     // What only shrinks is booked once it is stored.
-    if stored.is_some_and(|stored| ask.is_within(stored)) {
+    if asks.is_empty() || !charge.may_grow() {
         return Verdict {
             ledger: next,
             ..Verdict::default()
@@ -175,11 +182,14 @@ pub fn judge(
     let before = next.used();
     let over = charge.stored.as_ref().map_or("", |(version, _)| version);
     let mut after = next.clone();
-    after.promise(&charge.object(), over, ask.clone(), now);
+    let mut each = Amounts::default();
+    for ask in &asks {
+        after.promise(&charge.object(), over, ask.clone(), now);
+        each.raise_to(&each_machine(&after, charge, ask));
+    }
     let grown = after.used().beyond(&before);
     let own = next.of_entry(&charge.uid);
-    let each = each_machine(&after, charge, &ask);
-    let excess = |limits: &Limits| excess(limits, &grown, &before, &own, each.as_ref());
+    let excess = |limits: &Limits| excess(limits, &grown, &before, &own, &each);
     Verdict {
         exceeded: excess(limits.0),
         warned: excess(limits.1),
@@ -189,13 +199,13 @@ pub fn judge(
 }
 
 /// What one machine of the object comes to; nothing when the object has no number of machines.
-fn each_machine(ledger: &Ledger, charge: &Charge, ask: &Ask) -> Option<Amounts> {
+fn each_machine(ledger: &Ledger, charge: &Charge, ask: &Ask) -> Amounts {
     let has_number = matches!(
         charge.kind,
         Kind::KubeadmControlPlane | Kind::MachineDeployment | Kind::MachinePool | Kind::MachineSet
     );
     if !has_number {
-        return None;
+        return Amounts::default();
     }
     let with = |replicas: u64| {
         let mut ledger = ledger.clone();
@@ -208,7 +218,7 @@ fn each_machine(ledger: &Ledger, charge: &Charge, ask: &Ask) -> Option<Amounts> 
         ledger.promise(&charge.object(), "", one, Timestamp::UNIX_EPOCH);
         ledger.of_entry(&charge.uid)
     };
-    Some(with(1).beyond(&with(0)))
+    with(1).beyond(&with(0))
 }
 
 fn excess(
@@ -216,14 +226,13 @@ fn excess(
     grown: &Amounts,
     before: &Amounts,
     own: &Amounts,
-    each: Option<&Amounts>,
+    each: &Amounts,
 ) -> Vec<Excess> {
     let over = grown.iter().filter_map(|(measure, requested)| {
         let limit = limits.of(measure)?;
         let used = before.of(measure);
         (used.saturating_add(requested) > limit).then(|| {
-            let each = each.map_or(0, |each| each.of(measure));
-            let fits = match each {
+            let fits = match each.of(measure) {
                 0 => Fits::More(limit.saturating_sub(used)),
                 each => {
                     let others = used.saturating_sub(own.of(measure));

@@ -80,6 +80,23 @@ fn a_topology_counts_what_it_will_make_and_not_twice() {
     all["spec"]["topology"] = groups(10);
     all["spec"]["infrastructureRef"] = Value::Null;
     assert_eq!(denials(&world.admit(&all)), [("BSP-I002", "spec.topology")]);
+    all["spec"]["topology"] = groups(6);
+    assert_eq!(denials(&world.admit(&all)), []);
+    all["spec"]["topology"]["workers"]["machinePools"] =
+        json!([{"class": "p", "name": "p", "replicas": 8}]);
+    assert_eq!(denials(&world.admit(&all)), [("BSP-I002", "spec.topology")]);
+}
+
+#[test]
+fn what_the_autoscaler_may_make_is_counted() {
+    let mut world = small();
+    let mut few = deployment(2, json!(1));
+    let most =
+        |count: &str| json!({"cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size": count});
+    few["metadata"]["annotations"] = most("14");
+    world.apply_all(&[few.clone()]);
+    few["metadata"]["annotations"] = most("15");
+    assert_eq!(denials(&world.admit(&few)), [("BSP-I002", "spec.replicas")]);
 }
 
 #[test]
