@@ -2,6 +2,7 @@
 
 use basphere_core::Kind::{Cluster, MachineDeployment};
 use basphere_core::quota::{Limits, Measure, Override};
+use basphere_core::{Lookup, Phase, decide};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -208,4 +209,22 @@ fn no_machine_is_larger_than_the_largest_node_spec() {
         top["spec"]["topology"]["controlPlane"]["replicas"] = json!(3)
     });
     assert_eq!(denials(&other), [], "another group grows");
+}
+
+#[test]
+fn nobody_is_refused_for_the_largest_node_spec_that_only_a_cache_knows() {
+    let mut world = World::with(Limits::default());
+    world.tenant(
+        "kim",
+        None,
+        Limits {
+            largest_node_spec: Some("medium".to_owned()),
+            ..Limits::default()
+        },
+    );
+    let request = world.request(Phase::Mutate, &template("l", "large"));
+    let decision = decide(&request, &world.snapshot());
+    assert_eq!(denials(&decision), [("BSP-Q013", "spec.template.spec")]);
+    let accounts = Lookup::Accounts("kim".to_owned());
+    assert!(decision.missed.contains(&accounts), "{:?}", decision.missed);
 }

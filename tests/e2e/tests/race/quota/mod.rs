@@ -58,7 +58,7 @@ fn no_tenant_exceeds_its_quota_and_none_is_refused_without_reason() -> Result<()
 #[test]
 #[ignore = "it takes minutes; cargo xtask e2e --full runs it"]
 fn full() -> Result<()> {
-    race(&Plan::new(5_000, 64, 20, true)?)
+    race(&Plan::new(5_000, 64, 12, true)?)
 }
 
 fn race(plan: &Plan) -> Result<()> {
