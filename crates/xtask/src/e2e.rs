@@ -11,9 +11,9 @@ const SEEDS: &str = "100000";
 
 /// Run the end-to-end suites on real control planes.
 ///
-/// With --full instead: 100,000 simulated schedules of the allocator and its controller, and the race of 64 clients for
-/// 5,000 operations while processes of the webhook and the API server are killed. Both print their seeds;
-/// BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
+/// With --full instead: 100,000 simulated schedules of the allocator and its controller, and two races of 64 clients for
+/// 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed. All
+/// print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Run what takes minutes.
@@ -33,9 +33,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         "the simulation",
         simulation.env("BASPHERE_SIM_SEEDS", SEEDS),
     )?;
-    let mut race = cargo(&["-p", "basphere-e2e", "--test", "race"]);
-    race.args(["--", "--ignored", "--exact", "full", "--nocapture"]);
-    test("the race", &mut race)?;
+    for (what, name) in [
+        ("the race for addresses", "full"),
+        ("the race for quotas", "quota::full"),
+    ] {
+        let mut race = cargo(&["-p", "basphere-e2e", "--test", "race"]);
+        race.args(["--", "--ignored", "--exact", name, "--nocapture"]);
+        test(what, &mut race)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -386,6 +386,7 @@ fn account(limited: &Limited, report: &Report) -> Account {
         Some((measure, line.used))
     };
     Account {
+        is_unreadable: false,
         name: limited.account.clone(),
         spec: TenantSpec {
             quotas: vec![Override {

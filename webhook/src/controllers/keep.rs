@@ -14,8 +14,9 @@ use super::queue::{Queue, Requests, work};
 use crate::desk::KubeStore;
 use crate::world::World;
 
-/// So many leases are looked at once; each look is a request or two.
-const AT_ONCE: usize = 8;
+/// So many leases are looked at at once. Each look is a request or two, and while the API server has much to
+/// do, as many reviews wait for what cools.
+const AT_ONCE: usize = 32;
 /// What is overdue, and was left as it is, waits for something else.
 const OVERDUE: Duration = Duration::from_secs(10);
 /// How long an address cools whose pool is not there any more.

@@ -54,6 +54,8 @@ pub struct Account {
     pub spec: TenantSpec,
     /// What is charged to it; nothing while no ledger is in force.
     pub ledger: Option<Ledger>,
+    /// What an admin says of it cannot be read, so that nothing may grow, and its ledger is left alone.
+    pub is_unreadable: bool,
 }
 
 impl Account {

@@ -59,7 +59,12 @@ fn at(
         && let Some(largest) = site.node_spec(name)
     {
         let spec = (name.as_str(), of_node_spec(largest));
-        findings.extend(largest::check(context, account, spec, charge, object));
+        let larger = largest::check(context, account, spec, charge, object);
+        // Nobody is refused for what only a cache says.
+        if !larger.is_empty() {
+            context.miss_accounts();
+        }
+        findings.extend(larger);
     }
     if !account.is_limited(site, is_group, context.now()) {
         return (findings, false);
@@ -82,7 +87,6 @@ fn at(
         return (findings, false);
     }
     let verdict = judge(ledger, (&limits.0, &limits.1), charge, context.now());
-    // Nobody is refused for what only a cache says.
     if !verdict.exceeded.is_empty() {
         context.miss_accounts();
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Ask;
+use super::{Ask, Size};
 use crate::Kind;
 
 /// One object. Its UID is its key, so that a namesake is never taken for it.
@@ -91,6 +91,17 @@ impl Entry {
         version.clone_into(&mut self.seen);
         self.pending
             .retain(|pending| !pending.over.is_empty() && !is_newer(version, &pending.over));
+    }
+
+    /// Takes note that no request changes it any more: what is left of a template is the largest size that
+    /// it may have had.
+    pub(super) fn settle(&mut self) {
+        let largest = self.asks().filter_map(|ask| ask.size).reduce(Size::max);
+        self.stored = Some(Ask {
+            size: largest,
+            ..Ask::default()
+        });
+        self.pending.clear();
     }
 
     /// Takes note of what a request would make of it.

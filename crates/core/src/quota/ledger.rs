@@ -233,7 +233,8 @@ impl Ledger {
     }
 
     /// Takes note that objects are gone. The size of a template that is still referred to is kept until
-    /// its successor is there, since machines have it.
+    /// its successor is there, since machines have it: also of one that nobody saw stored, which may have
+    /// been there for a moment.
     pub fn forget(&mut self, gone: &BTreeSet<String>) {
         let in_use: BTreeSet<(String, Template)> = self
             .entries
@@ -252,8 +253,12 @@ impl Ledger {
             .collect();
         self.entries.retain(|uid, entry| {
             let key = (entry.namespace.clone(), as_template(entry));
-            let is_kept = entry.stored.is_some() && in_use.contains(&key) && !stored.contains(&key);
-            !gone.contains(uid) || is_kept
+            let is_gone = gone.contains(uid);
+            let is_kept = in_use.contains(&key) && !stored.contains(&key);
+            if is_gone && is_kept {
+                entry.settle();
+            }
+            !is_gone || is_kept
         });
     }
 

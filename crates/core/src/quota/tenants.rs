@@ -183,6 +183,7 @@ impl Account {
         Self {
             name: text("/metadata/name").to_owned(),
             ledger: ledger_of(tenant).filter(is_of_it),
+            is_unreadable: spec.is_none(),
             spec: spec.unwrap_or_default(),
         }
     }

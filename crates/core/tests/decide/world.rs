@@ -300,6 +300,7 @@ impl World {
                 ..TenantSpec::default()
             },
             ledger: Some(ledger),
+            ..Account::default()
         }
     }
 }

@@ -4,6 +4,7 @@ use basphere_core::Kind::{Cluster, MachineDeployment, VSphereMachineTemplate};
 use basphere_core::quota::{
     Ask, Charge, Ledger, Limits, Measure, Observed, Override, Wants, judge, refusals,
 };
+use basphere_core::{Lookup, Phase, decide};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -259,4 +260,22 @@ fn a_ledger_has_room_for_so_many_objects_and_no_more() {
         .values_mut()
         .for_each(|entry| "user-lee".clone_into(&mut entry.namespace));
     assert_eq!(exceeded(&other, 1000), [""; 0], "another's objects");
+}
+
+#[test]
+fn nobody_is_refused_for_the_largest_node_spec_that_only_a_cache_knows() {
+    let mut world = World::with(Limits::default());
+    world.tenant(
+        "kim",
+        None,
+        Limits {
+            largest_node_spec: Some("medium".to_owned()),
+            ..Limits::default()
+        },
+    );
+    let request = world.request(Phase::Mutate, &template("l", "large"));
+    let decision = decide(&request, &world.snapshot());
+    assert_eq!(denials(&decision), [("BSP-Q013", "spec.template.spec")]);
+    let accounts = Lookup::Accounts("kim".to_owned());
+    assert!(decision.missed.contains(&accounts), "{:?}", decision.missed);
 }

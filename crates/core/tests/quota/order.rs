@@ -5,7 +5,7 @@ use basphere_core::quota::{Limits, Measure};
 use serde_json::{Value, json};
 
 use crate::objects::*;
-use crate::world::{World, denials};
+use crate::world::{GRACE, World, denials};
 
 fn world() -> World {
     World::with(Limits {
@@ -160,4 +160,22 @@ fn a_deleted_templates_size_is_kept_while_machines_have_it() {
     world.book();
     world.book();
     assert!(world.ledger().entries.is_empty());
+}
+
+#[test]
+fn the_size_of_a_template_that_nobody_saw_stored_is_kept_as_well() {
+    let mut world = world();
+    world.put_all(&[template("t", "large"), deployment("a", 2, "t")]);
+    world.delete(VSphereMachineTemplate, "t");
+    world.now += GRACE;
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 16);
+    assert_eq!(
+        denials(&world.apply(&deployment("a", 3, "t"))),
+        [("BSP-Q005", "spec.replicas")]
+    );
+    world.put(&template("t", "small"));
+    world.book();
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 4, "its successor is there");
 }

@@ -97,6 +97,9 @@ impl<T: Tenants> Cashier<T> {
         grace: Delay,
     ) -> Result<Arc<Record>, StoreError> {
         for _ in 0..ATTEMPTS {
+            if record.account.is_unreadable {
+                return Ok(record);
+            }
             let ledger = ledger(&record, now);
             if ledger.covers(namespace) {
                 return Ok(record);

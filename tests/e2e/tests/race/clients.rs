@@ -1,7 +1,6 @@
 //! Clients that make and delete machines and clusters at random, as tenants and Cluster API do.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 use fastrand::Rng;
@@ -9,6 +8,7 @@ use futures::future::try_join_all;
 use kube::Client;
 use serde_json::{Value, json};
 
+use crate::arena::Work;
 use crate::objects::{self, Kind, REFUSED_LABEL};
 use crate::refusals::Asked;
 use crate::requests::{Outcome, Requests};
@@ -21,18 +21,6 @@ const MOST_MACHINES: usize = 5;
 const REPLICAS: [usize; 3] = [1, 4, 40];
 /// What a Cluster consists of, besides its machines.
 const PARTS: [Kind; 3] = [Kind::Cluster, Kind::VSphereCluster, Kind::ControlPlane];
-
-/// The work that is left to do.
-pub(crate) struct Work {
-    pub(crate) operations: usize,
-    pub(crate) begun: AtomicUsize,
-}
-
-impl Work {
-    fn take(&self) -> bool {
-        self.begun.fetch_add(1, Ordering::Relaxed) < self.operations
-    }
-}
 
 /// A cluster that a client has made, with the set that its machines are of.
 #[derive(Debug, Clone)]

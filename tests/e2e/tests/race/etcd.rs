@@ -122,7 +122,7 @@ fn change(key: &str, event: &Value, resources: &[&str]) -> Result<Option<Change>
     };
     let is_removed = event.get("type").and_then(Value::as_str) == Some("DELETE");
     let object = (!is_removed)
-        .then(|| anyhow::Ok(serde_json::from_slice(&bytes(event.pointer("/kv/value"))?)?))
+        .then(|| stored(&bytes(event.pointer("/kv/value"))?))
         .transpose()?;
     Ok(Some(Change {
         revision: number(event.pointer("/kv/mod_revision"))?,
@@ -130,6 +130,15 @@ fn change(key: &str, event: &Value, resources: &[&str]) -> Result<Option<Change>
         key: name.to_owned(),
         object,
     }))
+}
+
+/// An object as it is stored. Who has written which field is as long as the rest, and judged by nobody.
+fn stored(bytes: &[u8]) -> Result<Value> {
+    let mut object: Value = serde_json::from_slice(bytes)?;
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+    }
+    Ok(object)
 }
 
 fn post(path: &str, body: &Value) -> Result<Request<Vec<u8>>> {

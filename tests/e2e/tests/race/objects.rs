@@ -13,20 +13,27 @@ pub(crate) const FINALIZER: &str = "vspheremachine.infrastructure.cluster.x-k8s.
 pub(crate) const CONTROL_PLANE: &str = "-control-plane";
 
 /// Group, kind and resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Cluster,
     VSphereCluster,
     ControlPlane,
     MachineSet,
+    MachineDeployment,
     VSphereMachine,
+    /// A VSphereMachineTemplate.
+    Template,
+    Tenant,
 }
 
 impl Kind {
     pub(crate) fn group(self) -> &'static str {
         match self {
-            Self::Cluster | Self::MachineSet => "cluster.x-k8s.io",
-            Self::VSphereCluster | Self::VSphereMachine => "infrastructure.cluster.x-k8s.io",
+            Self::Cluster | Self::MachineSet | Self::MachineDeployment => "cluster.x-k8s.io",
+            Self::VSphereCluster | Self::VSphereMachine | Self::Template => {
+                "infrastructure.cluster.x-k8s.io"
+            }
+            Self::Tenant => "basphere.dev",
             Self::ControlPlane => "controlplane.cluster.x-k8s.io",
         }
     }
@@ -37,7 +44,10 @@ impl Kind {
             Self::VSphereCluster => "VSphereCluster",
             Self::ControlPlane => "KubeadmControlPlane",
             Self::MachineSet => "MachineSet",
+            Self::MachineDeployment => "MachineDeployment",
             Self::VSphereMachine => "VSphereMachine",
+            Self::Template => "VSphereMachineTemplate",
+            Self::Tenant => "Tenant",
         }
     }
 
@@ -48,8 +58,16 @@ impl Kind {
             Self::VSphereCluster => "infrastructure.cluster.x-k8s.io/vsphereclusters",
             Self::ControlPlane => "controlplane.cluster.x-k8s.io/kubeadmcontrolplanes",
             Self::MachineSet => "cluster.x-k8s.io/machinesets",
+            Self::MachineDeployment => "cluster.x-k8s.io/machinedeployments",
             Self::VSphereMachine => "infrastructure.cluster.x-k8s.io/vspheremachines",
+            Self::Template => "infrastructure.cluster.x-k8s.io/vspheremachinetemplates",
+            Self::Tenant => "basphere.dev/tenants",
         }
+    }
+
+    pub(crate) fn resource(self) -> &'static str {
+        let path = self.path();
+        path.split_once('/').map_or(path, |(_, resource)| resource)
     }
 
     /// The name of a cluster's part.
@@ -62,7 +80,7 @@ impl Kind {
     }
 }
 
-fn object(kind: Kind, version: &str, name: &str, spec: Value) -> Value {
+pub(crate) fn object(kind: Kind, version: &str, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": format!("{}/{version}", kind.group()),
         "kind": kind.kind(),
@@ -72,7 +90,7 @@ fn object(kind: Kind, version: &str, name: &str, spec: Value) -> Value {
 }
 
 /// Where v1beta1 names a version, v1beta2 names the group alone.
-fn reference(version: &str, group: &str, kind: &str, name: &str) -> Value {
+pub(crate) fn reference(version: &str, group: &str, kind: &str, name: &str) -> Value {
     if is_old(version) {
         json!({"apiVersion": format!("{group}/{version}"), "kind": kind, "name": name})
     } else {
@@ -80,12 +98,12 @@ fn reference(version: &str, group: &str, kind: &str, name: &str) -> Value {
     }
 }
 
-fn template(version: &str, name: &str) -> Value {
+pub(crate) fn template(version: &str, name: &str) -> Value {
     let group = Kind::VSphereMachine.group();
     reference(version, group, "VSphereMachineTemplate", name)
 }
 
-fn is_old(version: &str) -> bool {
+pub(crate) fn is_old(version: &str) -> bool {
     version == ApiVersion::V1Beta1.as_str()
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Asked {
     pub(crate) owner: Option<String>,
     /// Whether it may not be there at all.
     pub(crate) is_absent: bool,
+    /// Whether other clients write the same object.
+    pub(crate) is_contended: bool,
 }
 
 /// One reason of a refusal that the history must bear out.
@@ -34,20 +36,42 @@ pub(crate) struct Refusal {
     pub(crate) revisions: (i64, i64),
 }
 
+/// What was said between two revisions, and must have been so at one of them.
+pub(crate) trait Said {
+    /// The newest revision before the request, and the newest one after its answer.
+    fn revisions(&self) -> (i64, i64);
+
+    /// Who was told, and what.
+    fn words(&self) -> String;
+}
+
+impl Said for Refusal {
+    fn revisions(&self) -> (i64, i64) {
+        self.revisions
+    }
+
+    fn words(&self) -> String {
+        let Asked {
+            kind, name, tenant, ..
+        } = &self.asked;
+        format!("{kind} {name} of {tenant} was refused: {}", self.message)
+    }
+}
+
 /// Looks for a revision that makes each refusal true.
 #[derive(Debug)]
-pub(crate) struct Truths<'a> {
-    refusals: &'a [Refusal],
+pub(crate) struct Truths<'a, T> {
+    refusals: &'a [T],
     /// By what they begin with; of those that were not true at any revision so far.
     waiting: Vec<usize>,
     open: BTreeSet<usize>,
     untrue: Vec<usize>,
 }
 
-impl<'a> Truths<'a> {
-    pub(crate) fn new(refusals: &'a [Refusal]) -> Self {
+impl<'a, T: Said> Truths<'a, T> {
+    pub(crate) fn new(refusals: &'a [T]) -> Self {
         let mut waiting: Vec<usize> = (0..refusals.len()).collect();
-        let begin = |index: &usize| refusals.get(*index).map(|refusal| refusal.revisions.0);
+        let begin = |index: &usize| refusals.get(*index).map(|refusal| refusal.revisions().0);
         waiting.sort_by_key(|index| std::cmp::Reverse(begin(index)));
         Self {
             refusals,
@@ -57,11 +81,11 @@ impl<'a> Truths<'a> {
         }
     }
 
-    /// Takes note of what is stored until just before the revision that comes next.
-    pub(crate) fn look(&mut self, state: &State, next: i64) {
+    /// Takes note of what is true until just before the revision that comes next.
+    pub(crate) fn look(&mut self, next: i64, is_true: impl Fn(&T) -> bool) {
         while let Some(index) = self.waiting.last().copied() {
             let refusal = self.refusals.get(index);
-            if refusal.is_none_or(|refusal| refusal.revisions.0 >= next) {
+            if refusal.is_none_or(|refusal| refusal.revisions().0 >= next) {
                 break;
             }
             self.waiting.pop();
@@ -71,9 +95,9 @@ impl<'a> Truths<'a> {
             let Some(refusal) = self.refusals.get(index) else {
                 continue;
             };
-            if is_true(refusal, state) {
+            if is_true(refusal) {
                 self.open.remove(&index);
-            } else if refusal.revisions.1 < next {
+            } else if refusal.revisions().1 < next {
                 self.open.remove(&index);
                 self.untrue.push(index);
             }
@@ -86,18 +110,17 @@ impl<'a> Truths<'a> {
         let refusals = all.filter_map(|index| self.refusals.get(*index));
         refusals
             .map(|refusal| {
-                let (from, to) = refusal.revisions;
-                let Asked { kind, name, tenant, .. } = &refusal.asked;
+                let (from, to) = refusal.revisions();
                 format!(
-                    "{kind} {name} of {tenant} was refused between revisions {from} and {to}, without a reason: {}",
-                    refusal.message
+                    "without a reason, between revisions {from} and {to}, {}",
+                    refusal.words()
                 )
             })
             .collect()
     }
 }
 
-fn is_true(refusal: &Refusal, state: &State) -> bool {
+pub(crate) fn is_true(refusal: &Refusal, state: &State) -> bool {
     let asked = &refusal.asked;
     match refusal.code.as_str() {
         "BSP-I001" => refusal.message.contains(NODES) && is_full(state, &asked.tenant),

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::etcd::Change;
-use crate::refusals::{Refusal, Truths};
+use crate::refusals::{Refusal, Truths, is_true};
 use crate::site::{BLOCKS_PER_TENANT, NODES};
 use crate::state::{Holder, LEASES, Lease, State};
 
@@ -45,7 +45,7 @@ struct Replay<'a> {
     past: BTreeMap<String, Past>,
     /// Who has ever carried what.
     ever: BTreeSet<(IpAddr, Holder)>,
-    truths: Truths<'a>,
+    truths: Truths<'a, Refusal>,
     verdict: Verdict,
 }
 
@@ -64,7 +64,8 @@ pub(crate) fn judge(history: &[Change], refusals: &[Refusal], delays: Delays) ->
         let next = history
             .get(index + 1)
             .map_or(i64::MAX, |next| next.revision);
-        replay.truths.look(&replay.state, next);
+        let state = &replay.state;
+        replay.truths.look(next, |refusal| is_true(refusal, state));
     }
     replay.end();
     Ok(replay.verdict)

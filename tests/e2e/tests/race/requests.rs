@@ -8,17 +8,14 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Client, Error};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::etcd::Etcd;
 use crate::objects::{Kind, REFUSED_MESSAGE};
 use crate::refusals::{Asked, Refusal};
 
-/// The refusals that history must bear out.
-const JUDGED: [&str; 5] = ["BSP-I001", "BSP-I002", "BSP-I003", "BSP-I004", "BSP-I005"];
-
 /// What is answered when others are faster, or too many ask.
-const BUSY: [&str; 2] = ["BSP-R004", "BSP-R006"];
+const BUSY: [&str; 4] = ["BSP-R004", "BSP-R006", "BSP-Q015", "BSP-Q016"];
 
 /// What a request came to.
 #[derive(Debug)]
@@ -27,6 +24,8 @@ pub(crate) enum Outcome {
     Done(Value),
     /// There is no such object.
     Absent,
+    /// There is one already, or somebody else was faster.
+    Taken,
     /// Refused, or not answered: then nobody knows whether it was done.
     Failed,
 }
@@ -81,6 +80,8 @@ pub(crate) struct Requests {
     pub(crate) disturbances: Disturbances,
     tally: Mutex<Tally>,
     version: &'static str,
+    /// The codes of the refusals that history must bear out.
+    judged: &'static [&'static str],
 }
 
 /// One request on its way.
@@ -90,12 +91,13 @@ struct Sent {
 }
 
 impl Requests {
-    pub(crate) fn new(etcd: Etcd, version: &'static str) -> Self {
+    pub(crate) fn new(etcd: Etcd, version: &'static str, judged: &'static [&'static str]) -> Self {
         Self {
             etcd,
             disturbances: Disturbances::default(),
             tally: Mutex::default(),
             version,
+            judged,
         }
     }
 
@@ -104,15 +106,21 @@ impl Requests {
     }
 
     fn api(&self, client: &Client, namespace: &str, kind: Kind) -> Api<DynamicObject> {
-        let path = kind.path();
+        let version = match kind {
+            Kind::Tenant => "v1alpha1",
+            _ => self.version,
+        };
         let resource = ApiResource {
             group: kind.group().to_owned(),
-            version: self.version.to_owned(),
-            api_version: format!("{}/{}", kind.group(), self.version),
+            version: version.to_owned(),
+            api_version: format!("{}/{version}", kind.group()),
             kind: kind.kind().to_owned(),
-            plural: path.split('/').next_back().unwrap_or_default().to_owned(),
+            plural: kind.resource().to_owned(),
         };
-        Api::namespaced_with(client.clone(), namespace, &resource)
+        match kind {
+            Kind::Tenant => Api::all_with(client.clone(), &resource),
+            _ => Api::namespaced_with(client.clone(), namespace, &resource),
+        }
     }
 
     pub(crate) async fn create(
@@ -145,6 +153,23 @@ impl Requests {
         self.take("patched", answer, sent, asked).await
     }
 
+    /// Writes a number of replicas by `/scale`.
+    pub(crate) async fn scale(
+        &self,
+        client: &Client,
+        kind: Kind,
+        replicas: u64,
+        asked: &Asked,
+    ) -> Result<Outcome> {
+        let api = self.api(client, &namespace(asked), kind);
+        let sent = self.send().await?;
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let parameters = PatchParams::default();
+        let answer = api.patch_scale(&asked.name, &parameters, &patch).await;
+        let answer = answer.map(|_| nothing());
+        self.take("scaled", answer, sent, asked).await
+    }
+
     pub(crate) async fn delete(
         &self,
         client: &Client,
@@ -156,11 +181,7 @@ impl Requests {
         let answer = api.delete(&asked.name, &DeleteParams::default()).await;
         let answer = answer.map(|deleted| {
             // What has finalizers comes back as it is now.
-            deleted.left().unwrap_or_else(|| DynamicObject {
-                types: None,
-                metadata: kube::core::ObjectMeta::default(),
-                data: Value::Null,
-            })
+            deleted.left().unwrap_or_else(nothing)
         });
         self.take("deleted", answer, sent, asked).await
     }
@@ -194,7 +215,8 @@ impl Requests {
         let is_disturbed = self.disturbances.overlap(sent.begun);
         let mut tally = self.tally();
         tally.slowest = tally.slowest.max(took);
-        Ok(tally.refused(&error, asked, (sent.revision, until), is_disturbed))
+        let revisions = (sent.revision, until);
+        Ok(tally.refused(&error, asked, revisions, is_disturbed, self.judged))
     }
 }
 
@@ -214,6 +236,7 @@ impl Tally {
         asked: &Asked,
         revisions: (i64, i64),
         is_disturbed: bool,
+        judged: &[&str],
     ) -> Outcome {
         let (status, message) = match error {
             Error::Api(status) => (status.code, status.message.clone()),
@@ -227,18 +250,21 @@ impl Tally {
             codes => codes.join(" "),
         };
         let is_judged =
-            !codes.is_empty() && codes.iter().all(|code| JUDGED.contains(&code.as_str()));
+            !codes.is_empty() && codes.iter().all(|code| judged.contains(&code.as_str()));
         let is_excused = message.contains(REFUSED_MESSAGE)
             || is_judged
             || (asked.is_absent && status == 404)
+            || (asked.is_contended && codes.is_empty() && matches!(status, 404 | 409))
             // The API server has too much to do; the gate was not even asked.
             || (status == 429 && codes.is_empty())
             || (is_disturbed && is_passing(status, &codes));
         if !is_excused {
             let Asked { kind, name, .. } = asked;
             let what = format!("{kind} {name}: {status} {message}");
-            // The API server ran out of time on its own, or the gate says to try again.
+            // The API server ran out of time on its own, with an answer or without, or the gate says to try
+            // again.
             let is_busy = match status {
+                0 => true,
                 503 => codes.iter().all(|code| BUSY.contains(&code.as_str())),
                 504 => codes.is_empty(),
                 _ => false,
@@ -264,6 +290,7 @@ impl Tally {
         *self.answers.entry(format!("{answer}{suffix}")).or_default() += 1;
         match status {
             404 => Outcome::Absent,
+            409 => Outcome::Taken,
             _ => Outcome::Failed,
         }
     }
@@ -272,7 +299,9 @@ impl Tally {
 /// What may be answered while something is down: try again.
 fn is_passing(status: u16, codes: &[String]) -> bool {
     // Where no process completes a machine, one may be left that would take its address away.
-    const PASSING: [&str; 4] = ["BSP-I008", "BSP-R003", "BSP-R004", "BSP-R006"];
+    const PASSING: [&str; 6] = [
+        "BSP-I008", "BSP-R003", "BSP-R004", "BSP-R006", "BSP-Q015", "BSP-Q016",
+    ];
     if codes.is_empty() {
         // An object whose creation was not answered may be there, or not.
         // An API server that has just begun knows of no rights yet.
@@ -290,6 +319,14 @@ fn codes(message: &str) -> Vec<String> {
     codes.sort_unstable();
     codes.dedup();
     codes
+}
+
+fn nothing() -> DynamicObject {
+    DynamicObject {
+        types: None,
+        metadata: kube::core::ObjectMeta::default(),
+        data: Value::Null,
+    }
 }
 
 fn namespace(asked: &Asked) -> String {

@@ -86,8 +86,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Starts everything but the webhook.
-    pub(crate) async fn begin(api_version: ApiVersion, tenants: usize) -> Result<Self> {
+    /// Starts everything but the webhook. `quotas` are every tenant's limits.
+    pub(crate) async fn begin(
+        api_version: ApiVersion,
+        tenants: usize,
+        quotas: &Value,
+    ) -> Result<Self> {
         let sandbox = Sandbox::start(&SandboxOptions {
             api_version,
             webhook: false,
@@ -102,7 +106,7 @@ impl Site {
             capi_user: capi,
             sandbox,
         };
-        site.shorten()?;
+        site.shorten(quotas)?;
         site.create(&binding(
             "ClusterRoleBinding",
             "capi",
@@ -122,10 +126,12 @@ impl Site {
     }
 
     /// Delays as short as a test needs them, and pools that do not run dry before blocks do.
-    fn shorten(&self) -> Result<()> {
+    fn shorten(&self, quotas: &Value) -> Result<()> {
         let reuse_after = format!("{REUSE_SECONDS}s");
-        let site =
-            json!({"spec": {"addresses": {"reservationGrace": format!("{GRACE_SECONDS}s")}}});
+        let site = json!({"spec": {
+            "addresses": {"reservationGrace": format!("{GRACE_SECONDS}s")},
+            "quotas": {"default": quotas},
+        }});
         let nodes = json!({"spec": {
             "reuseAfter": reuse_after, "blockSize": BLOCK, "blocksPerTenant": BLOCKS_PER_TENANT,
         }});
@@ -183,7 +189,7 @@ impl Site {
         run(command.args(arguments), stdin)?.stdout()
     }
 
-    fn create(&self, object: &Value) -> Result<String> {
+    pub(crate) fn create(&self, object: &Value) -> Result<String> {
         self.kubectl(&["create", "-f=-"], &object.to_string())
     }
 
@@ -229,7 +235,7 @@ impl Site {
     }
 }
 
-async fn client(user: &User) -> Result<Client> {
+pub(crate) async fn client(user: &User) -> Result<Client> {
     let kubeconfig = Kubeconfig::read_from(user.kubeconfig())?;
     let options = KubeConfigOptions::default();
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
@@ -292,14 +298,21 @@ fn flow_schema() -> Value {
 }
 
 fn policy() -> Value {
+    let refused = [
+        Kind::VSphereMachine,
+        Kind::Cluster,
+        Kind::ControlPlane,
+        Kind::MachineDeployment,
+        Kind::Template,
+    ];
     json!({
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": "race"},
         "spec": {
             "matchConstraints": {"resourceRules": [{
-                "apiGroups": [Kind::VSphereMachine.group()], "apiVersions": ["*"],
-                "operations": ["CREATE"], "resources": ["vspheremachines"],
+                "apiGroups": refused.map(Kind::group), "apiVersions": ["*"],
+                "operations": ["CREATE", "UPDATE"], "resources": refused.map(Kind::resource),
             }]},
             "validations": [{
                 "expression": format!("!has(object.metadata.labels) || !('{REFUSED_LABEL}' in object.metadata.labels)"),
