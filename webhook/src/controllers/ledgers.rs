@@ -8,7 +8,9 @@ use anyhow::{Result, bail};
 use basphere_api::crd::TENANT_QUOTA_NAME;
 use basphere_api::{Tenant, TenantQuota};
 use basphere_core::ipam::Delay;
-use basphere_core::quota::{Account, CHARGED, Ledger, Observed, is_charged, observe, report};
+use basphere_core::quota::{
+    Account, CHARGED, Ledger, Observed, Suspect, is_charged, observe, report,
+};
 use basphere_core::{Site, Timestamp};
 use basphere_ipam::accounts::{Booking, Order, Outcome};
 use futures::future::try_join_all;
@@ -153,18 +155,19 @@ impl Ledgers {
             .iter()
             .filter(|it| !it.is_made && !ledger.entries.contains_key(&it.uid))
             .count();
-        let seen: Vec<Observed> = found
+        let mut seen: Vec<Observed> = found
             .into_iter()
             .filter(|observed| ledger.is_news(observed))
             .collect();
+        let lapsed = ledger.lapsed(now, grace.duration());
+        seen.extend(self.read(site, &lapsed).await?);
         let gone = self.gone(ledger, &uids, now, grace).await?;
         let surplus = gone
             .iter()
             .filter(|uid| ledger.was_never_stored(uid))
             .count();
         let left = self.left(ledger, namespaces);
-        let is_expired = ledger.due(grace.duration()).is_some_and(|due| due <= now);
-        if seen.is_empty() && gone.is_empty() && left.is_empty() && !is_expired {
+        if seen.is_empty() && gone.is_empty() && left.is_empty() && lapsed.is_empty() {
             return Ok(());
         }
         let booking = Booking {
@@ -172,6 +175,7 @@ impl Ledgers {
             gone,
             left,
             grace,
+            at: now,
         };
         match self.judge.till.settle(name, Order::Book(booking)).await {
             Outcome::Done => {}
@@ -208,20 +212,31 @@ impl Ledgers {
     ) -> Result<BTreeSet<String>> {
         let suspects = ledger.suspects(seen, now, grace.duration());
         let reads = suspects.iter().map(|suspect| async move {
-            let (namespace, name) = (&suspect.namespace, &suspect.name);
-            let found = self
-                .judge
-                .reader
-                .object(namespace, suspect.kind, name)
-                .await?;
-            let uid = found
-                .as_ref()
-                .and_then(|found| found.pointer("/metadata/uid"));
-            let is_there = uid.and_then(Value::as_str) == Some(&suspect.uid);
-            Ok::<_, anyhow::Error>((!is_there).then(|| suspect.uid.clone()))
+            let found = self.live(suspect).await?;
+            Ok::<_, anyhow::Error>(found.is_none().then(|| suspect.uid.clone()))
         });
         let gone = try_join_all(reads).await?;
         Ok(gone.into_iter().flatten().collect())
+    }
+
+    /// These objects as they are now, as far as they are there.
+    async fn read(&self, site: &Site, objects: &[Suspect]) -> Result<Vec<Observed>> {
+        let reads = objects.iter().map(|object| async move {
+            let found = self.live(object).await?;
+            Ok::<_, anyhow::Error>(found.and_then(|found| observe(site, object.kind, &found)))
+        });
+        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+    }
+
+    /// An object as it is stored now; a namesake is another.
+    async fn live(&self, object: &Suspect) -> Result<Option<Value>> {
+        let (namespace, name) = (&object.namespace, &object.name);
+        let read = self.judge.reader.object(namespace, object.kind, name);
+        let is_it = |found: &Value| {
+            let uid = found.pointer("/metadata/uid");
+            uid.and_then(Value::as_str) == Some(&object.uid)
+        };
+        Ok(read.await?.filter(is_it))
     }
 
     /// Namespaces in the ledger that are somebody else's by now.

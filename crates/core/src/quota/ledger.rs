@@ -220,16 +220,7 @@ impl Ledger {
                     .iter()
                     .all(|pending| now.duration_since(pending.since) >= grace)
         };
-        self.entries
-            .iter()
-            .filter(|(uid, entry)| !seen.contains(*uid) && is_over(entry))
-            .map(|(uid, entry)| Suspect {
-                kind: entry.kind,
-                namespace: entry.namespace.clone(),
-                name: entry.name.clone(),
-                uid: uid.clone(),
-            })
-            .collect()
+        self.list(|uid, entry| !seen.contains(uid) && is_over(entry))
     }
 
     /// Takes note that objects are gone. The size of a template that is still referred to is kept until
@@ -277,6 +268,31 @@ impl Ledger {
                 is_alive || is_newer(&pending.over, &seen)
             });
         }
+    }
+
+    /// The stored objects that requests were let in for which cannot be alive any more. What became of them a
+    /// live read shows, since a watch may lag.
+    #[must_use]
+    pub fn lapsed(&self, now: Timestamp, grace: SignedDuration) -> Vec<Suspect> {
+        let is_lapsed = |entry: &Entry| {
+            let mut pending = entry.pending.iter();
+            entry.stored.is_some()
+                && pending.any(|pending| now.duration_since(pending.since) >= grace)
+        };
+        self.list(|_, entry| is_lapsed(entry))
+    }
+
+    fn list(&self, is_meant: impl Fn(&String, &Entry) -> bool) -> Vec<Suspect> {
+        let entries = self.entries.iter();
+        entries
+            .filter(|(uid, entry)| is_meant(uid, entry))
+            .map(|(uid, entry)| Suspect {
+                kind: entry.kind,
+                namespace: entry.namespace.clone(),
+                name: entry.name.clone(),
+                uid: uid.clone(),
+            })
+            .collect()
     }
 
     /// When the next request cannot be alive any more, so that it is worth looking again.

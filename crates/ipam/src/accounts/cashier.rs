@@ -39,6 +39,8 @@ pub struct Booking {
     pub left: BTreeSet<String>,
     /// So old a request must be to be dead.
     pub grace: Delay,
+    /// When the reading began: who was dead by then was read live.
+    pub at: Timestamp,
 }
 
 /// What became of an order.
@@ -179,7 +181,7 @@ impl Round {
             let refused = match order {
                 Order::Book(booking) => match &mut account.ledger {
                     Some(ledger) => {
-                        book(ledger, booking, now);
+                        book(ledger, booking);
                         None
                     }
                     None => Some(Outcome::NotReady),
@@ -229,12 +231,12 @@ fn charge_one(
     Ok(())
 }
 
-fn book(ledger: &mut Ledger, booking: &Booking, now: Timestamp) {
+fn book(ledger: &mut Ledger, booking: &Booking) {
     for seen in &booking.seen {
         ledger.see(seen);
     }
     ledger.forget(&booking.gone);
-    ledger.expire(now, booking.grace.duration());
+    ledger.expire(booking.at, booking.grace.duration());
     for namespace in &booking.left {
         ledger.namespaces.remove(namespace);
     }

@@ -37,7 +37,11 @@ impl<T: Tenants> Cashier<T> {
             None => self.learn(tenant).await?,
         };
         let Some(own) = own else {
-            return Ok(Vec::new());
+            // Somebody made it, and somebody removed it: what has no account must not pass.
+            return match namespace {
+                Some(_) => Err(StoreError::Conflict),
+                None => Ok(Vec::new()),
+            };
         };
         let mut chain = vec![own];
         while let Some(parent) = above(&chain)
