@@ -88,8 +88,9 @@ impl<T: Tenants> Cashier<T> {
 
     /// Settles orders of one account in their order, with one write for all that may be had.
     ///
-    /// Who was refused over what was read live stays refused when the write fails; all others are decided
-    /// again over the newest ledger, until the write succeeds or others were faster too often.
+    /// Who was refused over nothing but what was read live stays refused when the write fails. All others are
+    /// decided again over the newest ledger, until the write succeeds or others were faster too often: also
+    /// who was refused for what those before would have been given.
     pub async fn settle(
         &self,
         site: &Site,
@@ -99,6 +100,7 @@ impl<T: Tenants> Cashier<T> {
     ) -> Vec<Outcome> {
         let mut round = Round {
             outcomes: vec![None; orders.len()],
+            provisional: Vec::new(),
         };
         let mut known = self.records.get(name);
         let mut is_live = false;
@@ -129,8 +131,11 @@ impl<T: Tenants> Cashier<T> {
                     return round.end(Outcome::Done);
                 }
                 // It may have been done: what stands in the ledger already is not charged again.
-                Err(StoreError::Conflict | StoreError::Unanswered(_)) => {}
-                Err(error) => return round.end(Outcome::Failed(error)),
+                Err(StoreError::Conflict | StoreError::Unanswered(_)) => round.reopen(),
+                Err(error) => {
+                    round.reopen();
+                    return round.end(Outcome::Failed(error));
+                }
             }
         }
         round.end(Outcome::Failed(StoreError::Conflict))
@@ -140,6 +145,8 @@ impl<T: Tenants> Cashier<T> {
 /// Who is decided so far.
 struct Round {
     outcomes: Vec<Option<Outcome>>,
+    /// Those that were refused over a ledger that is not written yet.
+    provisional: Vec<usize>,
 }
 
 impl Round {
@@ -153,7 +160,8 @@ impl Round {
         is_live: bool,
         now: Timestamp,
     ) -> bool {
-        for (order, outcome) in orders.iter().zip(&mut self.outcomes) {
+        let stored = account.ledger.clone();
+        for (index, (order, outcome)) in orders.iter().zip(&mut self.outcomes).enumerate() {
             if outcome.is_some() {
                 continue;
             }
@@ -172,9 +180,21 @@ impl Round {
             if refused.is_some() && !is_live {
                 return false;
             }
+            if refused.is_some() && account.ledger != stored {
+                self.provisional.push(index);
+            }
             *outcome = refused;
         }
         true
+    }
+
+    /// What was decided over a ledger that was not written is open again.
+    fn reopen(&mut self) {
+        for index in self.provisional.drain(..) {
+            if let Some(outcome) = self.outcomes.get_mut(index) {
+                *outcome = None;
+            }
+        }
     }
 
     fn end(self, otherwise: Outcome) -> Vec<Outcome> {
@@ -223,3 +243,6 @@ fn book(ledger: &mut Ledger, booking: &Booking, now: Timestamp) {
         .entries
         .retain(|_, entry| !booking.left.contains(&entry.namespace));
 }
+
+#[cfg(test)]
+mod tests;
