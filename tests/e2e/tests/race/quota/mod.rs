@@ -9,6 +9,7 @@ mod names;
 mod objects;
 mod refusals;
 mod state;
+mod tests;
 
 use std::time::Duration;
 
