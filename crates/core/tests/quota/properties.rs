@@ -100,10 +100,12 @@ fn limits() -> Limits {
 /// What happens, and all that the world remembers of it.
 struct Play {
     world: World,
-    begun: Vec<(Admitted, Timestamp)>,
+    /// Requests that were let in, when, and whether they make a template.
+    begun: Vec<(Admitted, Timestamp, bool)>,
     /// All objects as they ever were.
     history: Vec<(Kind, Value)>,
-    /// Whether a template was deleted: its size is kept for whoever refers to it.
+    /// Whether a template was deleted, or came to nothing after it was let in, which is the same to a ledger:
+    /// its size is kept for whoever refers to it.
     has_lost_template: bool,
 }
 
@@ -142,17 +144,20 @@ impl Play {
                 if !self.is_changed_template(&object)
                     && let Ok(admitted) = self.world.admit(&object)
                 {
-                    self.begun.push((admitted, self.world.now));
+                    let is_template = object["kind"] == "VSphereMachineTemplate";
+                    self.begun.push((admitted, self.world.now, is_template));
                 }
             }
             Event::Finish(index) if !self.begun.is_empty() => {
-                let (admitted, since) = self.begun.remove(index.index(self.begun.len()));
-                if self.world.now.duration_since(since) < GRACE {
-                    self.world.store(admitted);
-                }
+                let (admitted, since, is_template) =
+                    self.begun.remove(index.index(self.begun.len()));
+                let is_alive = self.world.now.duration_since(since) < GRACE;
+                let is_stored = is_alive && self.world.store(admitted);
+                self.has_lost_template |= is_template && !is_stored;
             }
             Event::Refuse(index) if !self.begun.is_empty() => {
-                self.begun.remove(index.index(self.begun.len()));
+                let (.., is_template) = self.begun.remove(index.index(self.begun.len()));
+                self.has_lost_template |= is_template;
             }
             Event::Scale(index, replicas) => self.scale(index, replicas)?,
             Event::Delete(index) => {
@@ -313,6 +318,7 @@ proptest! {
             prop_assert!(missing.is_empty(), "not in the ledger: {missing:?} after {text}");
         }
         // What is under way comes to an end, and everything is looked at.
+        play.has_lost_template |= play.begun.iter().any(|(.., is_template)| *is_template);
         play.world.wait(GRACE);
         play.world.book();
         play.world.book();

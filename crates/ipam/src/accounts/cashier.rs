@@ -109,8 +109,9 @@ impl<T: Tenants> Cashier<T> {
 
     /// Settles orders of one account in their order, with one write for all that may be had.
     ///
-    /// Who was refused over what was read live stays refused when the write fails; all others are decided
-    /// again over the newest ledger, until the write succeeds or others were faster too often.
+    /// Who was refused over nothing but what was read live stays refused when the write fails. All others are
+    /// decided again over the newest ledger, until the write succeeds or others were faster too often: also
+    /// who was refused for what those before would have been given.
     pub async fn settle(
         &self,
         site: &Site,
@@ -120,6 +121,7 @@ impl<T: Tenants> Cashier<T> {
     ) -> Vec<Outcome> {
         let mut round = Round {
             outcomes: vec![None; orders.len()],
+            provisional: Vec::new(),
         };
         let mut known = self.records.get(name);
         let mut is_live = false;
@@ -150,8 +152,11 @@ impl<T: Tenants> Cashier<T> {
                     return round.end(Outcome::Done);
                 }
                 // It may have been done: what stands in the ledger already is not charged again.
-                Err(StoreError::Conflict | StoreError::Unanswered(_)) => {}
-                Err(error) => return round.end(Outcome::Failed(error)),
+                Err(StoreError::Conflict | StoreError::Unanswered(_)) => round.reopen(),
+                Err(error) => {
+                    round.reopen();
+                    return round.end(Outcome::Failed(error));
+                }
             }
         }
         round.end(Outcome::Failed(StoreError::Conflict))
@@ -161,6 +166,8 @@ impl<T: Tenants> Cashier<T> {
 /// Who is decided so far.
 struct Round {
     outcomes: Vec<Option<Outcome>>,
+    /// Those that were refused over a ledger that is not written yet.
+    provisional: Vec<usize>,
 }
 
 impl Round {
@@ -174,7 +181,8 @@ impl Round {
         is_live: bool,
         now: Timestamp,
     ) -> bool {
-        for (order, outcome) in orders.iter().zip(&mut self.outcomes) {
+        let stored = account.ledger.clone();
+        for (index, (order, outcome)) in orders.iter().zip(&mut self.outcomes).enumerate() {
             if outcome.is_some() {
                 continue;
             }
@@ -193,9 +201,21 @@ impl Round {
             if refused.is_some() && !is_live {
                 return false;
             }
+            if refused.is_some() && account.ledger != stored {
+                self.provisional.push(index);
+            }
             *outcome = refused;
         }
         true
+    }
+
+    /// What was decided over a ledger that was not written is open again.
+    fn reopen(&mut self) {
+        for index in self.provisional.drain(..) {
+            if let Some(outcome) = self.outcomes.get_mut(index) {
+                *outcome = None;
+            }
+        }
     }
 
     fn end(self, otherwise: Outcome) -> Vec<Outcome> {
@@ -244,3 +264,6 @@ fn book(ledger: &mut Ledger, booking: &Booking) {
         .entries
         .retain(|_, entry| !booking.left.contains(&entry.namespace));
 }
+
+#[cfg(test)]
+mod tests;

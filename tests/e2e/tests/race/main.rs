@@ -26,7 +26,7 @@ mod state;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use arena::{Arena, Plan, Work, by_kind};
+use arena::{Arena, Plan, Work, by_kind, turn};
 use basphere_harness::wait;
 use clients::Actor;
 use etcd::Etcd;
@@ -70,6 +70,7 @@ fn full() -> Result<()> {
 }
 
 fn race(plan: &Plan) -> Result<()> {
+    let _turn = turn();
     // An error says that one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;

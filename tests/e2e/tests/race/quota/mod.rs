@@ -9,6 +9,7 @@ mod names;
 mod objects;
 mod refusals;
 mod state;
+mod tests;
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use fastrand::Rng;
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 
-use crate::arena::{Arena, Plan, Work, by_kind};
+use crate::arena::{Arena, Plan, Work, by_kind, turn};
 use crate::etcd::{self, Etcd};
 use crate::objects::Kind;
 use crate::refusals::Asked;
@@ -62,6 +63,7 @@ fn full() -> Result<()> {
 }
 
 fn race(plan: &Plan) -> Result<()> {
+    let _turn = turn();
     // An error says that one is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Runtime::new()?;

@@ -1,0 +1,158 @@
+use std::pin::pin;
+use std::sync::Mutex;
+
+use basphere_core::quota::{Ask, Limits, Override, TenantSpec, Wants};
+use basphere_core::{Kind, SiteSpec};
+use serde_json::json;
+
+use super::*;
+use crate::table::poll;
+
+/// One Tenant, which somebody else writes at the moment of the first write.
+struct Contended {
+    stored: Mutex<Record>,
+    theirs: Mutex<Option<Record>>,
+}
+
+impl Tenants for Contended {
+    async fn get(&self, _name: &str) -> Result<Option<Record>, StoreError> {
+        Ok(Some(self.stored.lock().unwrap().clone()))
+    }
+
+    async fn create(&self, _name: &str) -> Result<Record, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn mark(&self, record: &Record) -> Result<Record, StoreError> {
+        self.write(record).await
+    }
+
+    async fn write(&self, record: &Record) -> Result<Record, StoreError> {
+        let mut stored = self.stored.lock().unwrap();
+        if let Some(theirs) = self.theirs.lock().unwrap().take() {
+            *stored = theirs;
+            return Err(StoreError::Conflict);
+        }
+        *stored = record.clone();
+        Ok(record.clone())
+    }
+
+    async fn objects(&self, _namespace: &str) -> Result<Vec<Observed>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+fn site() -> Site {
+    let group = json!({"count": 1, "spec": "small"});
+    let image = json!({"url": "image", "checksum": "0", "checksumType": "md5", "format": "raw"});
+    let spec: SiteSpec = serde_json::from_value(json!({
+        "nodeSpecs": {"small": {"cpus": 2, "memoryMiB": 4096, "diskGiB": 50}},
+        "clusterTypes": {"dev": {"description": "", "controlPlane": group, "workers": group}},
+        "defaults": {"clusterType": "dev", "nodeSpec": "small", "kubernetesVersion": "v1.34.4"},
+        "kubernetes": {
+            "criSocket": "/var/run/containerd/containerd.sock",
+            "versions": [{"version": "v1.34.4", "metal3Image": image}],
+        },
+        "metal3": {"hosts": {"small": {"size": "small"}}},
+    }))
+    .unwrap();
+    Site::try_from(spec).unwrap()
+}
+
+/// kim, who may have ten machines and has so many.
+fn kim(machines: u64, resource_version: &str) -> Record {
+    let mut ledger = Ledger {
+        namespaces: ["user-kim".to_owned()].into(),
+        ..Ledger::default()
+    };
+    ledger.see(&Observed {
+        kind: Kind::MachineDeployment,
+        namespace: "user-kim".to_owned(),
+        name: "old".to_owned(),
+        uid: "uid-old".to_owned(),
+        resource_version: resource_version.to_owned(),
+        ask: Ask {
+            replicas: machines,
+            ..Ask::default()
+        },
+        is_made: false,
+    });
+    let set = Override {
+        limits: Limits {
+            nodes: Some(10),
+            ..Limits::default()
+        },
+        ..Override::default()
+    };
+    Record {
+        account: Arc::new(Account {
+            name: "kim".to_owned(),
+            spec: TenantSpec {
+                quotas: vec![set],
+                ..TenantSpec::default()
+            },
+            ledger: Some(ledger),
+        }),
+        resource_version: resource_version.to_owned(),
+        ..Record::default()
+    }
+}
+
+fn deployment(name: &str, machines: u64) -> Order {
+    let ask = Ask {
+        replicas: machines,
+        ..Ask::default()
+    };
+    Order::Charge {
+        charge: Box::new(Charge {
+            tenant: "kim".to_owned(),
+            kind: Kind::MachineDeployment,
+            namespace: "user-kim".to_owned(),
+            name: name.to_owned(),
+            uid: format!("uid-{name}"),
+            stored: None,
+            wants: Wants::All(Box::new(ask)),
+            path: "spec.replicas".to_owned(),
+            is_forced: false,
+        }),
+        is_group: false,
+    }
+}
+
+/// Settles orders while somebody else writes that kim's old machines have become so many.
+fn settled(becoming: u64, orders: &[Order]) -> Vec<Outcome> {
+    let tenants = Contended {
+        stored: Mutex::new(kim(4, "1")),
+        theirs: Mutex::new(Some(kim(becoming, "2"))),
+    };
+    let cashier = Cashier::new(tenants, Arc::default());
+    let site = site();
+    let settling = pin!(cashier.settle(&site, "kim", orders, Timestamp::UNIX_EPOCH));
+    let mut settling = settling;
+    poll(&mut settling, 16).unwrap()
+}
+
+fn is_refused(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused(_))
+}
+
+#[test]
+fn nobody_is_refused_for_what_others_would_have_been_given() {
+    // After the first 9 machines are used, which were never written; then 5 are.
+    let orders = [deployment("a", 5), deployment("b", 3)];
+    assert_eq!(settled(0, &orders), [Outcome::Done, Outcome::Done]);
+}
+
+#[test]
+fn who_was_refused_over_what_is_stored_is_not_asked_again() {
+    let orders = [deployment("a", 7), deployment("b", 3)];
+    let outcomes = settled(0, &orders);
+    assert!(is_refused(&outcomes[0]), "4 and 7 are more than 10");
+    assert_eq!(outcomes[1], Outcome::Done);
+}
+
+#[test]
+fn who_was_let_in_over_an_older_ledger_is_asked_again() {
+    let outcomes = settled(8, &[deployment("a", 5)]);
+    assert!(is_refused(&outcomes[0]), "8 and 5 are more than 10");
+}
