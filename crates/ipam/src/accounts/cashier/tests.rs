@@ -86,6 +86,7 @@ fn kim(machines: u64, resource_version: &str) -> Record {
     };
     Record {
         account: Arc::new(Account {
+            is_unreadable: false,
             name: "kim".to_owned(),
             spec: TenantSpec {
                 quotas: vec![set],
