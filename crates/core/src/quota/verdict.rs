@@ -172,14 +172,20 @@ pub fn judge(
     let mut next = ledger.clone();
     charge.see(&mut next);
     let asks = charge.asks(next.entries.get(&charge.uid));
+    // What a late request shows of an object that the ledger does not know may be gone already: it counts
+    // as asked for now, and the controller books what is there.
+    let base = match ledger.entries.contains_key(&charge.uid) {
+        true => &next,
+        false => ledger,
+    };
     // What only shrinks is booked once it is stored.
     if asks.is_empty() || !charge.may_grow() {
         return Verdict {
-            ledger: next,
+            ledger: base.clone(),
             ..Verdict::default()
         };
     }
-    let before = next.used();
+    let before = base.used();
     let over = charge.stored.as_ref().map_or("", |(version, _)| version);
     let mut after = next.clone();
     let mut each = Amounts::default();
@@ -188,7 +194,7 @@ pub fn judge(
         each.raise_to(&each_machine(&after, charge, ask));
     }
     let grown = after.used().beyond(&before);
-    let own = next.of_entry(&charge.uid);
+    let own = base.of_entry(&charge.uid);
     let excess = |limits: &Limits| excess(limits, &grown, &before, &own, &each);
     let full = full(ledger, charge);
     Verdict {

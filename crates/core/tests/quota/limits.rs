@@ -2,7 +2,7 @@
 
 use basphere_core::Kind::{Cluster, MachineDeployment, VSphereMachineTemplate};
 use basphere_core::quota::{
-    Ask, Charge, Ledger, Limits, Measure, Observed, Override, Wants, judge, refusals,
+    Ask, Charge, Ledger, Limits, Measure, Observed, Override, Template, Wants, judge, refusals,
 };
 use basphere_core::{Lookup, Phase, decide};
 use jiff::{SignedDuration, Timestamp};
@@ -278,4 +278,42 @@ fn nobody_is_refused_for_the_largest_node_spec_that_only_a_cache_knows() {
     assert_eq!(denials(&decision), [("BSP-Q013", "spec.template.spec")]);
     let accounts = Lookup::Accounts("kim".to_owned());
     assert!(decision.missed.contains(&accounts), "{:?}", decision.missed);
+}
+
+#[test]
+fn a_late_update_of_what_is_gone_is_not_charged_past_a_limit() {
+    let ask = |replicas: u64, template: &str| {
+        Wants::All(Box::new(Ask {
+            replicas,
+            template: Some(Template {
+                kind: "VSphereMachineTemplate".to_owned(),
+                name: template.to_owned(),
+            }),
+            ..Ask::default()
+        }))
+    };
+    let charge = |uid: &str, stored: Option<u64>, wants: Wants| Charge {
+        tenant: "kim".to_owned(),
+        kind: MachineDeployment,
+        namespace: "user-kim".to_owned(),
+        name: "workers".to_owned(),
+        uid: uid.to_owned(),
+        stored: stored.map(|replicas| ("7".to_owned(), ask(replicas, "small"))),
+        wants,
+        path: "spec.replicas".to_owned(),
+        is_forced: false,
+    };
+    let (six, none) = (nodes(6), Limits::default());
+    let judged = |ledger: &Ledger, charge: &Charge| {
+        let verdict = judge(ledger, (&six, &none), charge, Timestamp::UNIX_EPOCH);
+        let over = verdict.exceeded.iter().map(|excess| excess.requested);
+        (over.collect::<Vec<_>>(), verdict.ledger)
+    };
+    let (over, five) = judged(&Ledger::default(), &charge("new", None, ask(5, "small")));
+    assert_eq!(over, [0; 0]);
+    // Three machines of an object that was forgotten, and another template for them.
+    let late = charge("gone", Some(3), ask(3, "large"));
+    assert_eq!(judged(&five, &late).0, [3]);
+    let less = charge("gone", Some(3), ask(2, "small"));
+    assert_eq!(judged(&five, &less), (vec![], five.clone()));
 }
