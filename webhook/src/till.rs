@@ -214,7 +214,7 @@ impl Tenants for KubeTenants {
             ..PostParams::default()
         };
         let created = self.api.create(&parameters, &tenant).await;
-        created.as_ref().map(record).map_err(clone_failure)
+        Ok(record(&created.map_err(failure)?))
     }
 
     async fn mark(&self, wanted: &Record) -> Result<Record, StoreError> {
@@ -231,7 +231,7 @@ impl Tenants for KubeTenants {
             .api
             .patch(name, &parameters, &Patch::Merge(&patch))
             .await;
-        patched.as_ref().map(record).map_err(clone_failure)
+        Ok(record(&patched.map_err(failure)?))
     }
 
     async fn write(&self, wanted: &Record) -> Result<Record, StoreError> {
@@ -255,7 +255,7 @@ impl Tenants for KubeTenants {
         };
         let name = &wanted.account.name;
         let written = self.api.replace_status(name, &parameters, &tenant).await;
-        written.as_ref().map(record).map_err(clone_failure)
+        Ok(record(&written.map_err(failure)?))
     }
 
     async fn objects(&self, namespace: &str) -> Result<Vec<Observed>, StoreError> {
@@ -278,13 +278,6 @@ impl Tenants for KubeTenants {
 fn unread(error: ReadError) -> StoreError {
     match error {
         ReadError::Kube(error) => failure(error),
-        other => StoreError::Unanswered(other.to_string()),
-    }
-}
-
-fn clone_failure(error: &kube::Error) -> StoreError {
-    match error {
-        kube::Error::Api(status) => failure(kube::Error::Api(status.clone())),
         other => StoreError::Unanswered(other.to_string()),
     }
 }
