@@ -118,7 +118,12 @@ impl<S: Store> Registrar<S> {
         let stored = listed.leases.first().cloned();
         self.book.replace(&selection, listed);
         match stored {
-            Some(stored) if stored.spec == lease.spec => Ok(stored),
+            Some(stored) if stored.spec == lease.spec => match lease.spec.purpose {
+                // Another process may have reserved it for the same cluster at the same moment, and may be
+                // about to give it back: it is written by whoever relies on it.
+                Purpose::Endpoint => Err(Failed::Overtaken),
+                _ => Ok(stored),
+            },
             _ if error == StoreError::Conflict => Err(Failed::Overtaken),
             _ => Err(Failed::Store(error)),
         }

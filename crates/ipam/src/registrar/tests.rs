@@ -127,6 +127,15 @@ fn who_was_faster_is_known_afterwards() {
 }
 
 #[test]
+fn an_endpoint_that_another_process_reserved_just_so_is_not_taken_for_ours() {
+    let (table, registrar) = registrar();
+    let theirs = table.put(&lease(Purpose::Endpoint, "10.0.0.9"));
+    let outcome = alone(&registrar, &create(Purpose::Endpoint, "10.0.0.9"));
+    assert_eq!(outcome, Err(Failed::Overtaken), "they may give it back");
+    assert_eq!(alone(&registrar, &[Claim::Replace(theirs)]), Ok(()));
+}
+
+#[test]
 fn a_second_endpoint_is_given_back() {
     let (table, registrar) = registrar();
     table.put(&lease(Purpose::Endpoint, "10.0.0.9"));

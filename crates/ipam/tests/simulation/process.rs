@@ -35,7 +35,7 @@ pub(crate) struct Known {
 }
 
 /// What a review asks for.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) enum Wish {
     /// Something free.
     Any,
@@ -103,6 +103,15 @@ impl Process {
 
     /// The way of a review, as in the webhook's gate.
     pub(crate) async fn judge(&self, wisher: &Wisher, wish: &Wish) -> Verdict {
+        let verdict = self.review(wisher, wish).await;
+        let (id, holder) = (self.id, &wisher.asker.holder);
+        lock(&self.world).say(format_args!(
+            "process {id}, asked for {wish:?} for {holder}: {verdict:?}"
+        ));
+        verdict
+    }
+
+    async fn review(&self, wisher: &Wisher, wish: &Wish) -> Verdict {
         let since = lock(&self.world).step;
         let mut facts = Facts::default();
         let mut ledger = self.book.ledger();
