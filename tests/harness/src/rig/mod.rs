@@ -14,6 +14,7 @@ mod workload;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -63,7 +64,7 @@ impl Default for RigOptions {
 #[derive(Debug)]
 pub struct Rig {
     // Dropped in this order: controllers first, since without an API server they only complain.
-    managers: Managers,
+    _managers: Managers,
     vcenter: VCenter,
     audit: AuditLog,
     network: Ipv4Addr,
@@ -102,6 +103,12 @@ impl Rig {
     /// When the vCenter does not answer.
     pub fn vms(&self) -> Result<Vec<Vm>> {
         self.vcenter.vms()
+    }
+
+    /// Where the virtual machines are listed as JSON, templates included, by plain HTTP.
+    #[must_use]
+    pub fn vms_url(&self) -> String {
+        self.vcenter.vms_url()
     }
 
     /// Stops a virtual machine behind its controller's back.
@@ -165,6 +172,15 @@ impl Rig {
     pub fn workload(&self, namespace: &str, cluster: &str) -> Result<Workload> {
         Workload::start(self, namespace, cluster)
     }
+
+    /// Plays the machines of all clusters, those that are yet to come included, until the other end of `end` is dropped.
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "whoever plays owns the end: one sender, one player"
+    )]
+    pub fn play_all(&self, end: Receiver<()>) {
+        workload::play_all(self, &end);
+    }
 }
 
 /// One try to start a rig; `None` when another process took one of the managers' ports.
@@ -193,7 +209,7 @@ fn attempt(
         control_plane.admin_run(&["create", "--filename=-"], &list.to_string())?;
     }
     Ok(Some(Rig {
-        managers,
+        _managers: managers,
         vcenter,
         audit: AuditLog::new(control_plane.audit_log()),
         network,

@@ -87,6 +87,11 @@ impl VCenter {
         &self.about
     }
 
+    /// Where its machines are listed.
+    pub(crate) fn vms_url(&self) -> String {
+        format!("http://127.0.0.1:{}/vms", self.control)
+    }
+
     /// All machines but templates.
     pub(crate) fn vms(&self) -> Result<Vec<Vm>> {
         let body = self.ask("GET", "/vms")?;

@@ -1,7 +1,9 @@
 //! The inside of a cluster whose machines run nothing: an API server at its endpoint, and nodes.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use crate::control_plane::{ControlPlane, create_directory};
 use crate::kubectl::{User, run};
 use crate::pki::{Pair, leaf, write_private};
-use crate::processes::{Listener, flag};
+use crate::processes::Listener;
 use crate::rig::Rig;
 use crate::rig::keys::pkcs8;
 use crate::rig::kubelets::Kubelets;
@@ -24,6 +26,8 @@ const BEGUN: Duration = Duration::from_secs(60);
 const READY: Duration = Duration::from_secs(60);
 /// kubectl is asked, which takes a tenth of a second of one core.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often clusters are looked for.
+const LOOK: Duration = Duration::from_secs(2);
 const GRACE_SECONDS: u32 = 1;
 
 /// A cluster as its users see it. Dropping it ends its API server and its kubelets.
@@ -43,21 +47,24 @@ struct Endpoint {
 
 impl Workload {
     pub(crate) fn start(rig: &Rig, namespace: &str, cluster: &str) -> Result<Self> {
-        let control_plane = rig.sandbox().control_plane();
         let key = Key {
-            control_plane,
+            control_plane: rig.sandbox().control_plane(),
             namespace,
             cluster,
         };
-        let endpoint = wait::every(
-            PAUSE,
-            "the first machine has its bootstrap data",
-            BEGUN,
-            || key.endpoint(),
-        )?;
+        let what = "the first machine has its bootstrap data";
+        let endpoint = wait::every(PAUSE, what, BEGUN, || key.endpoint())?;
+        Self::begin(&key, &endpoint)
+    }
+
+    fn begin(key: &Key<'_>, endpoint: &Endpoint) -> Result<Self> {
+        let control_plane = key.control_plane;
         let admin = key.admin()?;
-        let api_server = key.api_server(&endpoint)?;
-        let what = format!("the API server of {namespace}/{cluster} is ready");
+        let api_server = key.api_server(endpoint)?;
+        let what = format!(
+            "the API server of {}/{} is ready",
+            key.namespace, key.cluster
+        );
         let ready = wait::every(PAUSE, &what, READY, || {
             if let Some(status) = api_server.try_wait()? {
                 bail!("it ended with {status}");
@@ -69,7 +76,7 @@ impl Workload {
         ready.map_err(|e| anyhow!("{e:#}; its log ends:\n{}", api_server.log_tail()))?;
         initialize(control_plane, &admin)?;
         Ok(Self {
-            kubelets: Kubelets::start(control_plane, &admin, namespace, cluster)?,
+            kubelets: Kubelets::start(control_plane, &admin, key.namespace, key.cluster)?,
             _api_server: api_server,
             admin,
         })
@@ -85,6 +92,41 @@ impl Workload {
     pub fn set_ready(&self, machine: &str, ready: bool) {
         self.kubelets.set_ready(machine, ready);
     }
+}
+
+/// Plays all clusters as they come and go, until the other end is dropped.
+pub(crate) fn play_all(rig: &Rig, end: &Receiver<()>) {
+    let mut played = BTreeMap::new();
+    while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+        // Somebody is at work in there, and may take away anything at any time: what failed is tried again.
+        let _ = play_once(rig, &mut played);
+    }
+}
+
+fn play_once(rig: &Rig, played: &mut BTreeMap<[String; 2], Workload>) -> Result<()> {
+    let control_plane = rig.sandbox().control_plane();
+    let columns = "jsonpath={range .items[*]}{.metadata.namespace} {.metadata.name}{\"\\n\"}{end}";
+    let list = ["get", "clusters", "--all-namespaces", "--output", columns];
+    let listed = control_plane.admin_run(&list, "")?;
+    let names = listed.lines().filter_map(|line| line.split_once(' '));
+    let clusters: Vec<[String; 2]> = names.map(|(n, c)| [n, c].map(str::to_owned)).collect();
+    played.retain(|cluster, _| clusters.contains(cluster));
+    for identity in clusters {
+        if played.contains_key(&identity) {
+            continue;
+        }
+        let [namespace, cluster] = &identity;
+        let key = Key {
+            control_plane,
+            namespace,
+            cluster,
+        };
+        if let Some(endpoint) = key.endpoint()? {
+            let workload = Workload::begin(&key, &endpoint)?;
+            played.insert(identity, workload);
+        }
+    }
+    Ok(())
 }
 
 /// What a real `kubeadm init` leaves behind: by this Cluster API knows that it has run.
