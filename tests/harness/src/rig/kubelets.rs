@@ -210,16 +210,19 @@ fn machine(machine: &Value) -> Option<Machine> {
 
 fn node(machine: &Machine, ready: bool, port: u16) -> Value {
     let mut labels = json!({"kubernetes.io/hostname": machine.name});
-    if machine.control_plane
-        && let Some(labels) = labels.as_object_mut()
-    {
-        labels.insert("node-role.kubernetes.io/control-plane".into(), json!(""));
+    let mut taints = json!([]);
+    if machine.control_plane {
+        let role = "node-role.kubernetes.io/control-plane";
+        if let Some(labels) = labels.as_object_mut() {
+            labels.insert(role.into(), json!(""));
+        }
+        taints = json!([{"key": role, "effect": "NoSchedule"}]);
     }
     json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": machine.name, "labels": labels},
-        "spec": {"providerID": machine.provider_id},
+        "spec": {"providerID": machine.provider_id, "taints": taints},
         "status": {
             "conditions": conditions(ready),
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],

@@ -196,7 +196,7 @@ impl Key<'_> {
     /// Starts the API server, under a certificate of the cluster's own authority.
     fn api_server(&self, endpoint: &Endpoint) -> Result<Guarded> {
         let host = endpoint.host.to_string();
-        let serving = self.certificate("ca", &[&host])?;
+        let serving = self.certificate("ca", "kube-apiserver", &[&host])?;
         let client_ca = self.directory()?.join("ca.crt");
         write_private(&client_ca, self.authority("ca")?.certificate_pem())?;
         let mut command = self.control_plane.api_server(&Listener {
@@ -212,7 +212,7 @@ impl Key<'_> {
 
     /// Starts what Cluster API reaches of the machines of the control plane: etcd, for one.
     fn kubelet(&self, admin: &User, port: u16) -> Result<Guarded> {
-        let pair = self.certificate("etcd", &["localhost", "127.0.0.1"])?;
+        let pair = self.certificate("etcd", "etcd", &["localhost", "127.0.0.1"])?;
         let mut command = Command::new(self.kubelet);
         command.arg(format!("--listen=127.0.0.1:{port}"));
         command.args([
@@ -247,9 +247,9 @@ impl Key<'_> {
         )?)
     }
 
-    /// A certificate of one of the authorities, stored by that name.
-    fn certificate(&self, suffix: &str, names: &[&str]) -> Result<Pair> {
-        let leaf = leaf("played", None, names, Usage::ServerAndClient);
+    /// A certificate of one of the authorities, under the name that Cluster API knows it by.
+    fn certificate(&self, suffix: &str, common_name: &str, names: &[&str]) -> Result<Pair> {
+        let leaf = leaf(common_name, None, names, Usage::ServerAndClient);
         let issued = self.authority(suffix)?.issue(&leaf)?;
         let directory = self.directory()?;
         let pair = Pair {
