@@ -347,8 +347,12 @@ impl<'a> Context<'a> {
     pub(crate) fn cluster_of_topology(&self) -> Option<(&'a str, &'a Facts)> {
         let object = self.request.object.as_ref()?;
         let labels = labels(object);
-        let is_made = self.trust() == Trust::Controller && labels.contains_key(keys::TOPOLOGY_OWNED);
-        let name = labels.get(keys::CLUSTER_NAME).copied().filter(|_| is_made)?;
+        let is_made =
+            self.trust() == Trust::Controller && labels.contains_key(keys::TOPOLOGY_OWNED);
+        let name = labels
+            .get(keys::CLUSTER_NAME)
+            .copied()
+            .filter(|_| is_made)?;
         let facts = self.cluster(name)?;
         topology::is_there(facts).then_some((name, facts))
     }

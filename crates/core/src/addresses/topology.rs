@@ -16,7 +16,8 @@ use crate::inventory::Facts;
 use crate::json::field_path;
 use crate::site::{NetworkAddresses, Trust};
 use crate::topology::{
-    ADDRESS, KUBE_VIP, VARIABLES, every_list, is_ours, places, put, put_back, value, written,
+    ADDRESS, KUBE_VIP, VARIABLES, every_list, is_judged, is_ours, places, put, put_back, value,
+    written,
 };
 use crate::{Code, Finding};
 
@@ -49,9 +50,18 @@ fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     let Some(own) = own_name(context, draft).map(str::to_owned) else {
-        let message = "a Cluster's address is reserved under its name, which must be known for that";
-        let value = draft.get("/metadata/generateName").cloned().unwrap_or(Value::Null);
-        let finding = Finding::new(Code::NameNotAllowed, "metadata.generateName", value, message);
+        let message =
+            "a Cluster's address is reserved under its name, which must be known for that";
+        let value = draft
+            .get("/metadata/generateName")
+            .cloned()
+            .unwrap_or(Value::Null);
+        let finding = Finding::new(
+            Code::NameNotAllowed,
+            "metadata.generateName",
+            value,
+            message,
+        );
         draft.finding(finding.hint("set metadata.name"));
         return;
     };
@@ -102,7 +112,7 @@ pub(super) fn check(
     facts: &Facts,
 ) {
     check_address(context, draft, pool, name, facts);
-    if is_ours(context, draft.object()) && context.trust() != Trust::Controller {
+    if is_judged(context, draft.object()) && context.trust() != Trust::Controller {
         check_pods(context, draft);
     }
 }
@@ -114,7 +124,10 @@ fn check_address(
     name: &str,
     facts: &Facts,
 ) {
-    let Some(pointer) = places(draft.object(), VARIABLES, ADDRESS).into_iter().next() else {
+    let Some(pointer) = places(draft.object(), VARIABLES, ADDRESS)
+        .into_iter()
+        .next()
+    else {
         return;
     };
     let stored = draft.old().and_then(|old| written(old, ADDRESS));
@@ -143,7 +156,12 @@ fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
                 Some(_) => "the site's kube-vip holds the cluster's address",
                 None => "the site has no kube-vip for it",
             };
-            let finding = Finding::new(Code::VariableNotTheSites, field_path(&pointer), Value::Null, message);
+            let finding = Finding::new(
+                Code::VariableNotTheSites,
+                field_path(&pointer),
+                Value::Null,
+                message,
+            );
             draft.finding(finding.hint("leave the variable out, it is filled in"));
         }
     }

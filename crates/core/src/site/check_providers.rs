@@ -50,9 +50,7 @@ fn check_topology(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
         return;
     };
     demand_text("spec.topology.class", &topology.class, errors);
-    if let Some(namespace) = &topology.namespace {
-        demand_text("spec.topology.namespace", namespace, errors);
-    }
+    demand_text("spec.topology.namespace", &topology.namespace, errors);
     if spec.vsphere.is_none() {
         let message = "its ClusterClass makes machines on vSphere, and the site has none";
         errors.push(SiteError::new("spec.topology", message));

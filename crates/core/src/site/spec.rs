@@ -74,10 +74,10 @@ pub struct TopologySpec {
     /// Name of the ClusterClass.
     #[schemars(length(min = 1, max = 253))]
     pub class: String,
-    /// The namespace that it stands in; left out, each Cluster's own, as Cluster API up to 1.8 wants it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The namespace that it stands in with its templates, such as `basphere-system`: no tenant's, and one
+    /// that the webhook leaves alone. Clusters name it from Cluster API 1.9 on.
     #[schemars(length(min = 1, max = 63))]
-    pub namespace: Option<String>,
+    pub namespace: String,
 }
 
 /// Who owns what, and who may do more than a tenant.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::text_at;
-use crate::site::{TopologySpec, Trust};
+use crate::site::Trust;
 use crate::{ApiVersion, Code};
 
 /// Where the class's name stands, and its namespace.
@@ -21,12 +21,6 @@ fn places(version: ApiVersion) -> [&'static str; 2] {
     }
 }
 
-/// Where the site's class stands, for a Cluster of the request's namespace.
-fn namespace<'a>(context: &'a Context<'_>, ours: &'a TopologySpec) -> &'a str {
-    let own = context.request.namespace.as_str();
-    ours.namespace.as_deref().unwrap_or(own)
-}
-
 /// Names the site's class where none is named, and its namespace where only the name stands.
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(ours) = &context.site().spec().topology else {
@@ -35,10 +29,8 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let [name, namespace] = places(context.request.subject.version);
     if context.is_create() {
         draft.fill(name, ours.class.as_str());
-        if draft.text(name) == Some(&ours.class)
-            && let Some(of) = &ours.namespace
-        {
-            draft.fill(namespace, of.as_str());
+        if draft.text(name) == Some(&ours.class) {
+            draft.fill(namespace, ours.namespace.as_str());
         }
     } else {
         draft.put_back(name);
@@ -57,15 +49,14 @@ pub(crate) fn is_ours(context: &Context<'_>, cluster: &Value) -> bool {
     let [name, of] = places(context.request.subject.version);
     let written = text_at(cluster, of).filter(|namespace| !namespace.is_empty());
     let own = context.request.namespace.as_str();
-    text_at(cluster, name) == Some(&ours.class)
-        && written.unwrap_or(own) == namespace(context, ours)
+    text_at(cluster, name) == Some(&ours.class) && written.unwrap_or(own) == ours.namespace
 }
 
 /// The one namespace that a Cluster's reference may lead to besides its own.
 pub(crate) fn foreign_namespace<'a>(context: &Context<'a>, pointer: &str) -> Option<&'a str> {
     let [_, place] = places(context.request.subject.version);
     let ours = context.site().spec().topology.as_ref()?;
-    ours.namespace.as_deref().filter(|_| pointer == place)
+    (pointer == place).then_some(ours.namespace.as_str())
 }
 
 /// Tenants make clusters of the site's class; admins of any.
@@ -74,14 +65,20 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     let [name, of] = places(context.request.subject.version);
-    let Some(written) = draft.text(name).filter(|_| context.trust() == Trust::Person) else {
+    let Some(written) = draft
+        .text(name)
+        .filter(|_| context.trust() == Trust::Person)
+    else {
         return;
     };
     let is_it = written == ours.class;
-    let wanted = namespace(context, ours);
+    let wanted = ours.namespace.as_str();
     let own = context.request.namespace.as_str();
     let namespace = draft.text(of).unwrap_or(own);
-    let message = format!("the site's ClusterClass is {} in namespace {wanted}", ours.class);
+    let message = format!(
+        "the site's ClusterClass is {} in namespace {wanted}",
+        ours.class
+    );
     let hint = Some("leave it out, it is filled in".to_owned());
     if !is_it {
         draft.found(Code::ClassNotTheSites, name, message, hint);

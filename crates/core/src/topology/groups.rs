@@ -154,7 +154,10 @@ fn complete_workers(context: &Context<'_>, draft: &mut Draft<'_>) {
     let is_said = draft.get(DEPLOYMENTS).is_some_and(|list| !list.is_null()) || draft.has(POOLS);
     let is_there = is_said || draft.put_back(WORKERS);
     if !is_there && context.is_create() && draft.takes_defaults() {
-        draft.set(DEPLOYMENTS, json!([{"class": WORKER_CLASS, "name": WORKERS_NAME}]));
+        draft.set(
+            DEPLOYMENTS,
+            json!([{"class": WORKER_CLASS, "name": WORKERS_NAME}]),
+        );
     }
 }
 
@@ -171,10 +174,22 @@ fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     };
     let before = old.zip(stored.as_ref()).map(|(old, stored)| stored.of(old));
     if !group.is_control_plane() {
-        give(draft, group, "/class", before, is_new.then(|| WORKER_CLASS.into()));
+        give(
+            draft,
+            group,
+            "/class",
+            before,
+            is_new.then(|| WORKER_CLASS.into()),
+        );
     }
     if !is_scaled(group.of(draft.object())) {
-        give(draft, group, "/replicas", before, is_new.then(|| count.into()));
+        give(
+            draft,
+            group,
+            "/replicas",
+            before,
+            is_new.then(|| count.into()),
+        );
     }
     if mark(group.of(draft.object()), keys::NODE_SPEC).is_some() {
         return;
@@ -187,7 +202,13 @@ fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let name = group.spec_name(site, draft.object()).to_owned();
     match marked {
         Some((at, _)) => give(draft, group, &place(at), before, None),
-        None => give(draft, group, &place("labels"), None, is_new.then(|| name.into())),
+        None => give(
+            draft,
+            group,
+            &place("labels"),
+            None,
+            is_new.then(|| name.into()),
+        ),
     }
 }
 
@@ -231,10 +252,20 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
             .filter_map(|(place, name)| Some((place, name?.to_owned())))
             .filter(|(_, name)| !specs.contains_key(name));
         for (place, name) in unknown.collect::<Vec<_>>() {
-            let at = format!("{}/metadata/{place}/{}", group.pointer, token(keys::NODE_SPEC));
+            let at = format!(
+                "{}/metadata/{place}/{}",
+                group.pointer,
+                token(keys::NODE_SPEC)
+            );
             let names = specs.keys().map(String::as_str);
             let path = field_path(&at);
-            draft.finding(not_offered(Code::SpecUnknown, path, &name, "node specs", names));
+            draft.finding(not_offered(
+                Code::SpecUnknown,
+                path,
+                &name,
+                "node specs",
+                names,
+            ));
         }
     }
 }

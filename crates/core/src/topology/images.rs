@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::variables::{IMAGES, VARIABLES, every_list, places, put, value};
 use super::VERSION;
+use super::variables::{IMAGES, VARIABLES, every_list, places, put, value};
 use crate::KubernetesVersion;
 use crate::change::Draft;
 use crate::context::Context;
@@ -43,7 +43,8 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
     let mut images = listed(draft.object());
     let stored = draft.old().map(listed).unwrap_or_default();
-    let has = |images: &[Value], of: &Value| images.iter().any(|image| version(image) == version(of));
+    let has =
+        |images: &[Value], of: &Value| images.iter().any(|image| version(image) == version(of));
     for image in stored {
         if !has(&images, &image) {
             images.push(image);
@@ -52,7 +53,10 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let wanted = version_of(draft.object());
     let is_new = draft.old().is_none_or(|old| version_of(old) != wanted);
     let release = wanted.and_then(|version| context.site().release(&version));
-    if let Some(image) = release.filter(|_| is_new && draft.takes_defaults()).and_then(image) {
+    if let Some(image) = release
+        .filter(|_| is_new && draft.takes_defaults())
+        .and_then(image)
+    {
         let of = version(&image);
         let at = images.iter_mut().find(|other| version(other) == of);
         let is_old = |other: &Value| draft.old().is_some_and(|old| listed(old).contains(other));
@@ -83,15 +87,29 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn check_image(site: &Site, draft: &mut Draft<'_>, pointer: &str) {
     let written = draft.get(pointer);
-    let is_the_sites = site.releases().filter_map(image).any(|image| written == Some(&image));
-    let is_stored = draft.old().is_some_and(|old| listed(old).iter().any(|of| written == Some(of)));
+    let is_the_sites = site
+        .releases()
+        .filter_map(image)
+        .any(|image| written == Some(&image));
+    let is_stored = draft
+        .old()
+        .is_some_and(|old| listed(old).iter().any(|of| written == Some(of)));
     if is_the_sites || is_stored {
         return;
     }
     let version = written.and_then(version);
     let template = format!("{pointer}/template");
     let named = version.and_then(|version| site.release(&version)?.vsphere_template.as_deref());
-    let all = || site.releases().filter_map(|release| release.vsphere_template.as_deref());
+    let all = || {
+        site.releases()
+            .filter_map(|release| release.vsphere_template.as_deref())
+    };
     let offers: Vec<&str> = named.map_or_else(|| all().collect(), |named| vec![named]);
-    found_not_offered(draft, Code::ImageNotOffered, &template, "VM templates", &offers);
+    found_not_offered(
+        draft,
+        Code::ImageNotOffered,
+        &template,
+        "VM templates",
+        &offers,
+    );
 }

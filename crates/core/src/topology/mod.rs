@@ -29,21 +29,28 @@ pub(crate) use variables::{
 const TOPOLOGY: &str = "/spec/topology";
 const VERSION: &str = "/spec/topology/version";
 
-/// Whether a Cluster that is being made names its type and nothing that it is made of.
-pub(crate) fn is_bare(context: &Context<'_>, draft: &Draft<'_>) -> bool {
-    let is_made_of = |pointer: &&str| draft.has(pointer);
+/// Whether a Cluster names nothing that it is made of.
+pub(crate) fn is_made_of_nothing(cluster: &Value) -> bool {
     let pointers = [TOPOLOGY, "/spec/infrastructureRef", "/spec/controlPlaneRef"];
-    context.is_create()
-        && !pointers.iter().any(is_made_of)
-        && mark(draft.object(), keys::CLUSTER_TYPE).is_some()
+    let mut named = pointers
+        .iter()
+        .filter_map(|pointer| cluster.pointer(pointer));
+    named.all(is_unset)
+}
+
+/// Whether a Cluster that is being made names its type and nothing that it is made of.
+fn is_bare(context: &Context<'_>, draft: &Draft<'_>) -> bool {
+    let is_typed = mark(draft.object(), keys::CLUSTER_TYPE).is_some();
+    context.is_create() && is_typed && is_made_of_nothing(draft.object())
 }
 
 /// Fills in what is missing of a topology, or all of it where the Cluster was bare.
-pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, is_bare: bool) {
+pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     if context.trust() == Trust::Controller {
         // It never drops what is filled in, and must find everything as it left it.
         return;
     }
+    let is_bare = is_bare(context, draft);
     let spec = context.site().spec();
     let (Some(_), Some(vsphere)) = (&spec.topology, &spec.vsphere) else {
         if is_bare {
@@ -69,13 +76,16 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, is_bare: bo
 /// A topology that is stored is put back first; who has an explicit Cluster is given none.
 fn is_to_be_filled(draft: &mut Draft<'_>, is_bare: bool) -> bool {
     match draft.old() {
-        Some(old) => old.pointer(TOPOLOGY).is_some_and(|of| !is_unset(of)) && draft.put_back(TOPOLOGY),
+        Some(old) => {
+            old.pointer(TOPOLOGY).is_some_and(|of| !is_unset(of)) && draft.put_back(TOPOLOGY)
+        }
         None => is_bare || draft.has(TOPOLOGY),
     }
 }
 
 fn not_offered() -> Finding {
-    let message = "it names nothing that it is made of, and the site has no ClusterClass to fill it in";
+    let message =
+        "it names nothing that it is made of, and the site has no ClusterClass to fill it in";
     Finding::new(Code::TopologyNotOffered, "spec", Value::Null, message)
         .hint("set spec.infrastructureRef and spec.controlPlaneRef, or ask an admin for spec.topology of the Site")
 }
@@ -89,10 +99,17 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     groups::check(context, draft);
     class::check(context, draft);
     let vsphere = context.site().spec().vsphere.as_ref();
-    if let Some(vsphere) = vsphere.filter(|_| is_ours(context, draft.object())) {
+    if let Some(vsphere) = vsphere.filter(|_| is_judged(context, draft.object())) {
         values::check(context, draft, vsphere);
         images::check(context, draft);
     }
+}
+
+/// Whether the variables of a topology are judged: those of the site's class, and a tenant's always,
+/// since the class of a stored Cluster may have been the site's once.
+pub(crate) fn is_judged(context: &Context<'_>, cluster: &Value) -> bool {
+    let is_tenants = context.site().spec().topology.is_some() && context.trust() == Trust::Person;
+    is_ours(context, cluster) || is_tenants
 }
 
 /// Whether what is known of a Cluster tells that it has a topology: nothing else asks for machines.

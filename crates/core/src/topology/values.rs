@@ -43,7 +43,10 @@ fn machine(spec: &NodeSpec) -> Value {
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
     let fixed = [
         (VSPHERE, place(vsphere)),
-        (CRI_SOCKET, context.site().spec().kubernetes.cri_socket.as_str().into()),
+        (
+            CRI_SOCKET,
+            context.site().spec().kubernetes.cri_socket.as_str().into(),
+        ),
     ];
     for (name, value) in fixed {
         if !put_back(draft, name) && context.is_create() && draft.takes_defaults() {
@@ -52,7 +55,13 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &V
     }
     images::complete(context, draft);
     let control_plane = groups::control_plane();
-    complete_size(context, draft, &control_plane, VARIABLES, CONTROL_PLANE_MACHINE);
+    complete_size(
+        context,
+        draft,
+        &control_plane,
+        VARIABLES,
+        CONTROL_PLANE_MACHINE,
+    );
     for group in groups::deployments(draft.object()) {
         complete_size(context, draft, &group, &group.overrides(), WORKER_MACHINE);
     }
@@ -70,7 +79,9 @@ fn complete_size(
     let stored = stored_size(context, draft, group, name);
     let written = value(draft.object(), list, name);
     let is_said = written.is_some_and(|written| {
-        stored.as_ref().is_none_or(|(size, is_same)| *is_same || size.as_ref() != Some(written))
+        stored
+            .as_ref()
+            .is_none_or(|(size, is_same)| *is_same || size.as_ref() != Some(written))
     });
     if is_said {
         return;
@@ -110,7 +121,12 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSph
     for list in every_list(draft.object()) {
         check_list(context, draft, vsphere, &list);
     }
-    check_size(context, draft, &groups::control_plane(), CONTROL_PLANE_MACHINE);
+    check_size(
+        context,
+        draft,
+        &groups::control_plane(),
+        CONTROL_PLANE_MACHINE,
+    );
     for group in groups::deployments(draft.object()) {
         check_size(context, draft, &group, WORKER_MACHINE);
     }
@@ -170,9 +186,17 @@ fn check_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, name:
             keys::NODE_SPEC,
             describe_spec(spec_name, spec)
         );
-        let finding = Finding::new(Code::SizeContradictsSpec, field_path(&pointer), written, message);
-        let hint = format!("leave the variable out, and set {} in {}.metadata.labels",
-            keys::NODE_SPEC, field_path(&group.pointer));
+        let finding = Finding::new(
+            Code::SizeContradictsSpec,
+            field_path(&pointer),
+            written,
+            message,
+        );
+        let hint = format!(
+            "leave the variable out, and set {} in {}.metadata.labels",
+            keys::NODE_SPEC,
+            field_path(&group.pointer)
+        );
         draft.finding(finding.hint(hint));
     }
 }

@@ -68,6 +68,10 @@ pub(crate) fn put_back(draft: &mut Draft<'_>, name: &str) -> bool {
 
 /// All lists of variables of a topology: its own, and those by which groups differ from it.
 pub(crate) fn every_list(object: &Value) -> Vec<String> {
-    let of_groups = groups::all(object).into_iter().map(|group| group.overrides());
-    std::iter::once(VARIABLES.to_owned()).chain(of_groups).collect()
+    let of_groups = groups::all(object)
+        .into_iter()
+        .map(|group| group.overrides());
+    std::iter::once(VARIABLES.to_owned())
+        .chain(of_groups)
+        .collect()
 }
