@@ -14,8 +14,13 @@ use tokio::signal::unix::{SignalKind, signal};
 const NOT_FOUND: u8 = 127;
 const NOT_EXECUTABLE: u8 = 126;
 
-/// Runs the command to its end.
-pub(crate) fn run(sandbox: &Sandbox, program: &OsStr, arguments: &[OsString]) -> Result<ExitCode> {
+/// Runs the command to its end. `vms` is where the virtual machines are listed, when there are any.
+pub(crate) fn run(
+    sandbox: &Sandbox,
+    vms: Option<&str>,
+    program: &OsStr,
+    arguments: &[OsString],
+) -> Result<ExitCode> {
     let mut command = Command::new(program);
     forget_package(&mut command);
     command
@@ -23,6 +28,9 @@ pub(crate) fn run(sandbox: &Sandbox, program: &OsStr, arguments: &[OsString]) ->
         .envs(sandbox.control_plane().environment(sandbox.admin())?);
     command.env("BASPHERE_KUBECONFIG_KIM", sandbox.kim().kubeconfig());
     command.env("BASPHERE_KUBECONFIG_LEE", sandbox.lee().kubeconfig());
+    if let Some(vms) = vms {
+        command.env("BASPHERE_VMS_URL", vms);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

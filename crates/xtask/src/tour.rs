@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, Result, bail};
-use basphere_harness::{Outcome, Sandbox, example, run as run_command, yaml};
+use basphere_harness::{ApiVersion, Outcome, Sandbox, example, run as run_command, yaml};
 use serde_json::Value;
 
 use crate::difference;
@@ -13,12 +13,18 @@ use crate::difference;
 const HEADING: Style = AnsiColor::Cyan.on_default().bold();
 const CODE: Style = Style::new().bold();
 
-/// Shows the examples, says how to go on, and waits for Ctrl-C.
-pub(crate) fn run(sandbox: &Sandbox) -> Result<ExitCode> {
-    let version = sandbox.api_version();
+/// Shows the examples, says how to go on, and waits for Ctrl-C. `vms` is where the virtual machines are listed, when
+/// there are any.
+pub(crate) fn run(sandbox: &Sandbox, version: ApiVersion, vms: Option<&str>) -> Result<ExitCode> {
     show_stored(sandbox, &example(&format!("cluster.{version}.yaml"))?)?;
     show_refusal(sandbox, &example(&format!("refused.{version}.yaml"))?)?;
     show_usage(sandbox);
+    if let Some(vms) = vms {
+        heading("The controllers are at work: machines come up within a minute");
+        anstream::println!("{CODE}kubectl get machines,vspheremachines --all-namespaces{CODE:#}");
+        anstream::println!("{CODE}curl {vms}{CODE:#}  # the vCenter's virtual machines");
+    }
+    anstream::println!("\nCtrl-C ends the sandbox and removes all of it.");
     wait_for_interrupt()?;
     anstream::println!("\nThe sandbox ends.");
     Ok(ExitCode::SUCCESS)
@@ -90,7 +96,6 @@ fn show_usage(sandbox: &Sandbox) {
         "\nLogs are in {}",
         control_plane.directory().join("logs").display()
     );
-    anstream::println!("Ctrl-C ends the sandbox and removes all of it.");
 }
 
 fn wait_for_interrupt() -> Result<()> {

@@ -36,3 +36,30 @@ fn a_command_has_stdout_and_exit_status_to_itself() -> Result<()> {
     ensure!(outcome.stderr.contains("basphere: "), "{}", outcome.stderr);
     Ok(())
 }
+
+/// What differs with the controllers: they are there, both versions are, and the vCenter is empty.
+const SCRIPT_WITH_CONTROLLERS: &str = "
+    kubectl get crd machines.cluster.x-k8s.io --output='jsonpath={.spec.versions[*].name}{\"\\n\"}'
+    kubectl get serviceaccounts --namespace=capv-system --output=name
+    kubectl get vsphereclusteridentities --output=name
+    curl --silent --show-error --fail $BASPHERE_VMS_URL >/dev/null && echo listed
+    exit 7
+";
+
+#[test]
+fn with_controllers_a_command_has_them_at_hand() -> Result<()> {
+    let mut xtask = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    xtask.args(["up", "--capi", "--", "sh", "-c", SCRIPT_WITH_CONTROLLERS]);
+    basphere_harness::forget_package(&mut xtask);
+    let outcome = basphere_harness::run(&mut xtask, "")?;
+    ensure!(
+        outcome.status.code() == Some(7),
+        "{}: {}",
+        outcome.status,
+        outcome.stderr
+    );
+    let expected = "v1beta1 v1beta2\nserviceaccount/capv-manager\nserviceaccount/default\n\
+        vsphereclusteridentity.infrastructure.cluster.x-k8s.io/basphere\nlisted\n";
+    ensure!(outcome.stdout == expected, "{}", outcome.stdout);
+    Ok(())
+}

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use basphere_harness::{ApiVersion, Outcome, Sandbox, SandboxOptions, User, run};
+use basphere_harness::{ApiVersion, Outcome, Rig, RigOptions, Sandbox, SandboxOptions, User, run};
 use serde_json::{Value, json};
 
 type Shared = OnceLock<Result<Sandbox, String>>;
@@ -33,6 +33,25 @@ pub fn sandbox(api_version: ApiVersion) -> Result<&'static Sandbox> {
         .get_or_init(|| start(&options).map_err(|error| format!("{error:#}")))
         .as_ref()
         .map_err(|error| anyhow!("the sandbox did not start: {error}"))
+}
+
+static RIG: OnceLock<Result<Rig, String>> = OnceLock::new();
+
+/// The rig, with real controllers, which all tests of this process share. It takes about 2 GB: tests that need one of
+/// their own are in a file of their own, and end it before the next.
+///
+/// # Errors
+/// When it cannot be started; every test that needs it is told.
+pub fn rig() -> Result<&'static Rig> {
+    RIG.get_or_init(|| start_rig().map_err(|error| format!("{error:#}")))
+        .as_ref()
+        .map_err(|error| anyhow!("the rig did not start: {error}"))
+}
+
+fn start_rig() -> Result<Rig> {
+    let rig = Rig::start(&RigOptions::default())?;
+    raise_limits(rig.sandbox())?;
+    Ok(rig)
 }
 
 fn start(options: &SandboxOptions) -> Result<Sandbox> {
@@ -104,7 +123,18 @@ impl Tenant {
     /// # Errors
     /// When the sandbox cannot be started or the namespace not be made.
     pub fn new(api_version: ApiVersion) -> Result<Self> {
-        let sandbox = sandbox(api_version)?;
+        Self::of(sandbox(api_version)?)
+    }
+
+    /// Makes a namespace in the rig that its label gives to kim.
+    ///
+    /// # Errors
+    /// When the rig cannot be started or the namespace not be made.
+    pub fn in_rig() -> Result<Self> {
+        Self::of(rig()?.sandbox())
+    }
+
+    fn of(sandbox: &'static Sandbox) -> Result<Self> {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("e2e-{number}");
         let tenant = Self {

@@ -14,7 +14,9 @@ use crate::assets::Assets;
 use crate::crds::Crds;
 use crate::kubectl::{User, run};
 use crate::pki::Pki;
-use crate::processes::{admission_configuration, etcd, free_ports, kube_apiserver};
+use crate::processes::{
+    Listener, admission_configuration, audit, etcd, flag, free_ports, kube_apiserver,
+};
 use crate::progress::Progress;
 use crate::users::{MASTERS, Users, environment};
 use crate::wait;
@@ -44,6 +46,8 @@ pub struct ApiServer {
     pub flags: &'static [&'static str],
     /// Environment variables.
     pub environment: &'static [(&'static str, &'static str)],
+    /// Whether each write is noted in the file [`ControlPlane::audit_log`].
+    pub audit: bool,
 }
 
 /// How to talk to etcd itself, past the API server: by mutual TLS.
@@ -212,6 +216,39 @@ impl ControlPlane {
         log(&self.janitor, name)
     }
 
+    /// Where writes are noted, when they are: one event a line.
+    #[must_use]
+    pub fn audit_log(&self) -> PathBuf {
+        audit_log(&self.janitor)
+    }
+
+    /// Makes a user who is a service account.
+    pub(crate) fn service_account(&self, namespace: &str, name: &str) -> Result<User> {
+        let create = ["create", "token", name, "--namespace", namespace];
+        let token = self.admin_run(&[&create[..], &["--duration=720h"]].concat(), "")?;
+        let name = format!("system:serviceaccount:{namespace}:{name}");
+        self.users
+            .create_with_token(self.server(), &name, token.trim_end())
+    }
+
+    /// Makes a user out of a kubeconfig, of whatever API server.
+    pub(crate) fn adopt(&self, name: &str, kubeconfig: &str) -> Result<User> {
+        self.users.adopt(name, kubeconfig)
+    }
+
+    /// How a further API server is started that stores in the same etcd.
+    pub(crate) fn api_server(&self, listener: &Listener) -> Result<Command> {
+        let assets = Assets::locate(Progress::default())?;
+        let pki = self.users.pki();
+        let etcd_port = self.running.etcd_port;
+        Ok(kube_apiserver(&assets, pki, etcd_port, listener))
+    }
+
+    /// The certificates and keys.
+    pub(crate) fn pki(&self) -> &Pki {
+        self.users.pki()
+    }
+
     /// Runs kubectl as admin on a manifest.
     pub(crate) fn admin_run(&self, arguments: &[&str], manifest: &str) -> Result<String> {
         run(self.kubectl(self.admin())?.args(arguments), manifest)?.stdout()
@@ -271,8 +308,12 @@ fn attempt(
     // Both at once: the API server waits for etcd by itself.
     let etcd = etcd(assets, pki, &data, etcd_port, peer_port);
     let etcd = spawn(janitor, &etcd, "etcd", GRACE_SECONDS)?;
-    let mut command = kube_apiserver(assets, pki, &admission, etcd_port, port);
+    let mut command = kube_apiserver(assets, pki, etcd_port, &Listener::management(pki, port));
+    command.arg(flag("admission-control-config-file", &admission));
     command.args(api_server.flags);
+    if api_server.audit {
+        command.args(audit(directory, &audit_log(janitor))?);
+    }
     command.envs(api_server.environment.iter().copied());
     let kube_apiserver = spawn(janitor, &command, "kube-apiserver", GRACE_SECONDS)?;
     let running = Running {
@@ -345,7 +386,11 @@ fn log(janitor: &Janitor, name: &str) -> PathBuf {
     janitor.directory().join("logs").join(format!("{name}.log"))
 }
 
-fn kubectl(bin: &Path, user: &User) -> Result<Command> {
+fn audit_log(janitor: &Janitor) -> PathBuf {
+    log(janitor, "audit")
+}
+
+pub(crate) fn kubectl(bin: &Path, user: &User) -> Result<Command> {
     let mut command = Command::new(bin.join("kubectl"));
     command
         .env("HOME", user.home())

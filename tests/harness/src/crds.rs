@@ -16,13 +16,13 @@ use crate::progress::Progress;
 use crate::yaml;
 
 const GO_MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/go/crds");
-const GO_SUM: &str = include_str!("../go/crds/go.sum");
-const GO_MOD: &str = include_str!("../go/crds/go.mod");
+pub(crate) const GO_SUM: &str = include_str!("../go/crds/go.sum");
+pub(crate) const GO_MOD: &str = include_str!("../go/crds/go.mod");
 /// A hash of the renderer stands in the cache's key, so that a changed one never meets what the old one wrote.
 const RENDERER: &str = include_str!("crds.rs");
 
-const CLUSTER_API: &str = "sigs.k8s.io/cluster-api";
-const CAPV: &str = "sigs.k8s.io/cluster-api-provider-vsphere";
+pub(crate) const CLUSTER_API: &str = "sigs.k8s.io/cluster-api";
+pub(crate) const CAPV: &str = "sigs.k8s.io/cluster-api-provider-vsphere";
 const CAPO: &str = "sigs.k8s.io/cluster-api-provider-openstack";
 /// Module and folder. CAPV's supervisor CRDs stay out: they define the same kinds as these once more.
 const FOLDERS: [(&str, &str); 5] = [
@@ -103,6 +103,13 @@ impl Crds {
         Ok(Self { list })
     }
 
+    /// A list of these.
+    pub(crate) fn new(items: Vec<Value>) -> Self {
+        Self {
+            list: json!({"apiVersion": "v1", "kind": "List", "items": items}),
+        }
+    }
+
     /// Adds the CRDs that stand as YAML files in a directory, as they are.
     pub(crate) fn add_directory(&mut self, directory: &Path) -> Result<()> {
         let mut added = Vec::new();
@@ -162,24 +169,42 @@ fn render(version: ApiVersion) -> Result<Value> {
     let modules = download()?;
     let mut items = Vec::new();
     for (module, folder) in FOLDERS {
-        let directory = modules
-            .get(module)
-            .with_context(|| format!("go.mod does not name {module}"))?
-            .join(folder);
-        for file in yaml::files(&directory)? {
-            for mut crd in yaml::read_documents(&file)? {
-                let contract = if module == CAPO {
-                    ApiVersion::V1Beta1
-                } else {
-                    version
-                };
-                keep_one_version(&mut crd, version_of(module, version), contract)
-                    .with_context(|| format!("in {}", file.display()))?;
-                items.push(crd);
-            }
-        }
+        let directory = source(&modules, module)?.join(folder);
+        items.append(&mut render_folder(module, &directory, version)?);
     }
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}))
+}
+
+/// The CRDs of CAPO, whose controllers run nowhere here: one version each, the one that goes with `version`.
+pub(crate) fn openstack(modules: &Modules, version: ApiVersion) -> Result<Vec<Value>> {
+    let directory = source(modules, CAPO)?.join("config/crd/bases");
+    render_folder(CAPO, &directory, version)
+}
+
+fn render_folder(module: &str, directory: &Path, version: ApiVersion) -> Result<Vec<Value>> {
+    let contract = if module == CAPO {
+        ApiVersion::V1Beta1
+    } else {
+        version
+    };
+    let mut items = Vec::new();
+    for file in yaml::files(directory)? {
+        for mut crd in yaml::read_documents(&file)? {
+            keep_one_version(&mut crd, version_of(module, version), contract)
+                .with_context(|| format!("in {}", file.display()))?;
+            items.push(crd);
+        }
+    }
+    Ok(items)
+}
+
+/// Module → the folder of its sources.
+pub(crate) type Modules = BTreeMap<String, PathBuf>;
+
+/// The folder of a module's sources.
+pub(crate) fn source<'a>(modules: &'a Modules, module: &str) -> Result<&'a Path> {
+    let found = modules.get(module).map(PathBuf::as_path);
+    found.with_context(|| format!("go.mod does not name {module}"))
 }
 
 #[derive(Deserialize)]
@@ -190,7 +215,7 @@ struct Download {
 }
 
 /// Module → the folder of its sources. The versions stand in go.mod alone.
-fn download() -> Result<BTreeMap<String, PathBuf>> {
+pub(crate) fn download() -> Result<Modules> {
     let output = Command::new("go")
         .args(["mod", "download", "-json", CLUSTER_API, CAPV, CAPO])
         .current_dir(GO_MODULE)

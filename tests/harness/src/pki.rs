@@ -81,6 +81,11 @@ impl Pki {
         self.cluster.certificate_pem()
     }
 
+    /// The folder of all files.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// The path of a file.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
@@ -100,7 +105,7 @@ impl Pki {
         self.write(&format!("{name}.key"), &issued.key_pem)
     }
 
-    fn write(&self, name: &str, content: &str) -> Result<()> {
+    pub(crate) fn write(&self, name: &str, content: &str) -> Result<()> {
         write_private(&self.path(name), content)
     }
 }

@@ -1,18 +1,21 @@
 //! How etcd and kube-apiserver are started.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::assets::Assets;
-use crate::pki::{Pki, write_private};
+use crate::pki::{Pair, Pki, write_private};
+
+const AUDIT_POLICY: &str = include_str!("audit-policy.yaml");
 
 /// `--name=value` for a path, whatever bytes are in it.
-fn flag(name: &str, path: &Path) -> std::ffi::OsString {
-    let mut flag = std::ffi::OsString::from(format!("--{name}="));
+pub(crate) fn flag(name: &str, path: &Path) -> OsString {
+    let mut flag = OsString::from(format!("--{name}="));
     flag.push(path);
     flag
 }
@@ -77,16 +80,35 @@ pub(crate) fn etcd(
     command
 }
 
+/// Where an API server listens, and whom it trusts.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) port: u16,
+    pub(crate) serving: Pair,
+    pub(crate) client_ca: PathBuf,
+}
+
+impl Listener {
+    /// That of the control plane itself.
+    pub(crate) fn management(pki: &Pki, port: u16) -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST,
+            port,
+            serving: pki.pair("apiserver"),
+            client_ca: pki.path("ca.crt"),
+        }
+    }
+}
+
 /// kube-apiserver with RBAC and no anonymous requests.
 pub(crate) fn kube_apiserver(
     assets: &Assets,
     pki: &Pki,
-    admission: &Path,
     etcd_port: u16,
-    port: u16,
+    listener: &Listener,
 ) -> Command {
     let etcd = pki.pair("etcd");
-    let serving = pki.pair("apiserver");
     let mut command = Command::new(assets.path("kube-apiserver"));
     command.arg(format!("--etcd-servers=https://127.0.0.1:{etcd_port}"));
     command.args([
@@ -94,18 +116,18 @@ pub(crate) fn kube_apiserver(
         flag("etcd-certfile", &etcd.certificate),
         flag("etcd-keyfile", &etcd.key),
     ]);
-    command.args(["--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"]);
     command.args([
-        format!("--secure-port={port}"),
+        format!("--bind-address={}", listener.address),
+        format!("--advertise-address={}", listener.address),
+        format!("--secure-port={}", listener.port),
         "--service-cluster-ip-range=10.96.0.0/16".into(),
     ]);
     command.args([
-        flag("tls-cert-file", &serving.certificate),
-        flag("tls-private-key-file", &serving.key),
-        flag("client-ca-file", &pki.path("ca.crt")),
+        flag("tls-cert-file", &listener.serving.certificate),
+        flag("tls-private-key-file", &listener.serving.key),
+        flag("client-ca-file", &listener.client_ca),
         flag("service-account-key-file", &pki.path("sa.pub")),
         flag("service-account-signing-key-file", &pki.path("sa.key")),
-        flag("admission-control-config-file", admission),
     ]);
     command.args([
         "--service-account-issuer=https://kubernetes.default.svc",
@@ -122,7 +144,7 @@ pub(crate) fn kube_apiserver(
 }
 
 /// Writes the configuration by which the API server shows a client certificate to every webhook, and returns its path.
-pub(crate) fn admission_configuration(directory: &Path, pki: &Pki) -> Result<std::path::PathBuf> {
+pub(crate) fn admission_configuration(directory: &Path, pki: &Pki) -> Result<PathBuf> {
     let pair = pki.pair("webhook-client");
     let kubeconfig = directory.join("webhook-client.kubeconfig");
     let users = json!({
@@ -151,4 +173,17 @@ pub(crate) fn admission_configuration(directory: &Path, pki: &Pki) -> Result<std
     let path = directory.join("admission.json");
     write_private(&path, &configuration.to_string())?;
     Ok(path)
+}
+
+/// Writes the policy by which every write is noted in the file `log`, and returns the flags.
+pub(crate) fn audit(directory: &Path, log: &Path) -> Result<Vec<OsString>> {
+    let policy = directory.join("audit-policy.yaml");
+    write_private(&policy, AUDIT_POLICY)?;
+    Ok(vec![
+        flag("audit-policy-file", &policy),
+        flag("audit-log-path", log),
+        "--audit-log-mode=blocking".into(),
+        // Megabytes: never begun anew while somebody reads it.
+        "--audit-log-maxsize=4000".into(),
+    ])
 }

@@ -62,20 +62,39 @@ impl Sandbox {
             .then(|| Binaries::locate(progress))
             .transpose()?;
         let mut crds = Crds::cluster_api(options.api_version, progress)?;
-        crds.add_directory(&deploy()?.join("crds"))?;
-        // Metal3's own are in no module that can be had.
-        crds.add_directory(&project::root()?.join("tests/harness/crds"))?;
+        add_own_crds(&mut crds)?;
         let control_plane = ControlPlane::start(&Options {
             progress,
             api_server: options.api_server,
         })?;
-        install(&control_plane, &crds, progress)?;
+        {
+            let _step = progress.step("installing CRDs, tenants and the example Site");
+            install(&control_plane, &crds)?;
+            for name in ["pools.yaml", "site.yaml", "tenants.yaml"] {
+                create_file(&control_plane, &example(name)?)?;
+            }
+        }
+        Self::complete(
+            control_plane,
+            options.api_version,
+            binaries.as_ref(),
+            progress,
+        )
+    }
+
+    /// Adds the webhook, when there are binaries, and the users to a control plane that has all the rest.
+    pub(crate) fn complete(
+        control_plane: ControlPlane,
+        api_version: ApiVersion,
+        binaries: Option<&Binaries>,
+        progress: Progress,
+    ) -> Result<Self> {
         let webhook = binaries
-            .map(|binaries| start_webhook(&control_plane, &binaries, progress))
+            .map(|binaries| start_webhook(&control_plane, binaries, progress))
             .transpose()?;
         Ok(Self {
             webhook,
-            api_version: options.api_version,
+            api_version,
             kim: tenant(&control_plane, "kim")?,
             lee: tenant(&control_plane, "lee")?,
             ops: control_plane.user("ops", &[ADMINS])?,
@@ -197,16 +216,17 @@ fn deploy() -> Result<PathBuf> {
     Ok(project::root()?.join("deploy"))
 }
 
-/// Creates CRDs, tenants' namespaces and rights, and the example Site and Tenants.
-fn install(control_plane: &ControlPlane, crds: &Crds, progress: Progress) -> Result<()> {
-    let _step = progress.step("installing CRDs, tenants and the example Site");
+/// Adds the project's own CRDs, and Metal3's, which are in no module that can be had.
+pub(crate) fn add_own_crds(crds: &mut Crds) -> Result<()> {
+    crds.add_directory(&deploy()?.join("crds"))?;
+    crds.add_directory(&project::root()?.join("tests/harness/crds"))
+}
+
+/// Creates CRDs, and tenants' namespaces and rights.
+pub(crate) fn install(control_plane: &ControlPlane, crds: &Crds) -> Result<()> {
     let tenancy = tenancy::manifest(&["kim", "lee"], crds);
     control_plane.admin_run(&["create", "--filename=-"], &tenancy.to_string())?;
-    control_plane.create_crds(crds)?;
-    for name in ["pools.yaml", "site.yaml", "tenants.yaml"] {
-        create_file(control_plane, &example(name)?)?;
-    }
-    Ok(())
+    control_plane.create_crds(crds)
 }
 
 fn create_file(control_plane: &ControlPlane, path: &Path) -> Result<()> {

@@ -45,6 +45,17 @@ impl Users {
         groups: &[&str],
         namespace: &str,
     ) -> Result<User> {
+        let credentials = self.credentials(name, groups)?;
+        self.store(server, name, namespace, &credentials)
+    }
+
+    /// Makes a user of the API server at `server` who shows a token.
+    pub(crate) fn create_with_token(&self, server: &str, name: &str, token: &str) -> Result<User> {
+        self.store(server, name, "default", &json!({"token": token}))
+    }
+
+    /// Makes a user out of a kubeconfig.
+    pub(crate) fn adopt(&self, name: &str, kubeconfig: &str) -> Result<User> {
         // A number as well: names may hold any character, and may come twice with other groups.
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let home = self.directory.join(format!("{number}-{}", file_name(name)));
@@ -53,9 +64,19 @@ impl Users {
             name: name.to_owned(),
             home,
         };
-        let config = self.kubeconfig(server, namespace, &self.credentials(name, groups)?);
-        write_private(&user.kubeconfig(), &yaml::to_string(&config)?)?;
+        write_private(&user.kubeconfig(), kubeconfig)?;
         Ok(user)
+    }
+
+    fn store(
+        &self,
+        server: &str,
+        name: &str,
+        namespace: &str,
+        credentials: &Value,
+    ) -> Result<User> {
+        let config = self.kubeconfig(server, namespace, credentials);
+        self.adopt(name, &yaml::to_string(&config)?)
     }
 
     /// A certificate carries one group. Whoever has more is impersonated, which is the same user to RBAC and to admission.

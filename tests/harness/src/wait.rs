@@ -14,6 +14,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub fn until<T>(
     what: &str,
     patience: Duration,
+    ask: impl FnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    every(PAUSE, what, patience, ask)
+}
+
+/// Asks again and again, with a pause that suits what asking costs, until there is an answer.
+///
+/// # Errors
+/// When asking fails, or there is no answer after `patience`.
+pub fn every<T>(
+    pause: Duration,
+    what: &str,
+    patience: Duration,
     mut ask: impl FnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let deadline = Instant::now() + patience;
@@ -24,6 +37,6 @@ pub fn until<T>(
         if Instant::now() >= deadline {
             bail!("waited {} s until {what}", patience.as_secs());
         }
-        sleep(PAUSE);
+        sleep(pause);
     }
 }

@@ -1,7 +1,5 @@
 //! The project's webhook as a process beside the API server.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, anyhow, bail};
 
 use crate::control_plane::ControlPlane;
+use crate::http;
 use crate::kubectl::User;
 use crate::processes::free_ports;
 use crate::registration::Registration;
@@ -162,20 +161,5 @@ fn wait_until_ready(control_plane: &ControlPlane, process: &Guarded, ports: Port
 /// Whether `GET /readyz` is answered with 200.
 pub(crate) fn is_ready(port: u16) -> bool {
     // Nobody listens yet, or has not answered in time: not ready, whatever the reason.
-    get_status_line(port, "/readyz").is_ok_and(|line| line.starts_with("HTTP/1.1 200"))
-}
-
-fn get_status_line(port: u16, path: &str) -> std::io::Result<String> {
-    let timeout = Duration::from_secs(2);
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
-    stream.set_read_timeout(Some(timeout))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
-    )?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
+    http::request("GET", port, "/readyz").is_ok_and(|response| response.is_ok())
 }

@@ -39,6 +39,7 @@ pub(crate) const DELAYS: Delays = Delays {
 const API_SERVER: ApiServer = ApiServer {
     flags: &["--etcd-compaction-interval=0", "--request-timeout=5s"],
     environment: &[("DISABLE_HTTP2", "1")],
+    audit: false,
 };
 
 /// Who the controllers of Cluster API are.

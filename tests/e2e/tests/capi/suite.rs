@@ -1,0 +1,136 @@
+//! A cluster of kim's in the rig, and waiting for what becomes of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow};
+use basphere_e2e::{Tenant, rig};
+use basphere_harness::{Rig, Vm, wait};
+use serde_json::Value;
+
+/// Controllers work in steps that wait for one another.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A namespace of kim's in the rig.
+pub(crate) struct Suite {
+    pub(crate) rig: &'static Rig,
+    pub(crate) kim: Tenant,
+    begun: Instant,
+}
+
+impl Suite {
+    pub(crate) fn new() -> Result<Self> {
+        let begun = Instant::now();
+        let suite = Self {
+            rig: rig()?,
+            kim: Tenant::in_rig()?,
+            begun,
+        };
+        suite.say("the rig is up");
+        Ok(suite)
+    }
+
+    /// Says how far the test is, and when.
+    pub(crate) fn say(&self, what: &str) {
+        let namespace = &self.kim.namespace;
+        println!(
+            "{namespace} {:6.1} s: {what}",
+            self.begun.elapsed().as_secs_f64()
+        );
+    }
+
+    /// Waits until asking gives an answer; what is last seen of the namespace is told otherwise.
+    pub(crate) fn until<T>(&self, what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+        let answer = wait::every(PAUSE, what, PATIENCE, ask);
+        let answer = answer.map_err(|error| anyhow!("{error:#}\n{}", self.seen()))?;
+        self.say(what);
+        Ok(answer)
+    }
+
+    /// All objects of a resource in the namespace.
+    pub(crate) fn list(&self, resource: &str) -> Result<Vec<Value>> {
+        let json = self.kim.as_user(
+            self.rig.sandbox().ops(),
+            &["get", resource, "--output=json"],
+            "",
+        )?;
+        let list: Value = serde_json::from_str(&json.stdout()?)?;
+        let items = list.get("items").and_then(Value::as_array);
+        Ok(items.context("no list")?.clone())
+    }
+
+    /// Waits until so many machines are there and all of them run.
+    pub(crate) fn machines_run(&self, count: usize) -> Result<Vec<Value>> {
+        self.until(&format!("{count} machines run"), || {
+            let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+            let run = |machine: &&Value| text(machine, "/status/phase") == "Running";
+            let running = machines.iter().filter(run).count();
+            Ok((machines.len() == count && running == count).then_some(machines))
+        })
+    }
+
+    /// The virtual machines of this namespace, by the names of its VSphereVMs.
+    pub(crate) fn vms(&self) -> Result<BTreeMap<String, Vm>> {
+        let ours: Vec<String> = self.list("vspherevms")?.iter().map(name).collect();
+        let vms = self.rig.vms()?.into_iter();
+        Ok(vms
+            .filter(|vm| ours.contains(&vm.name))
+            .map(|vm| (vm.name.clone(), vm))
+            .collect())
+    }
+
+    /// Machine → its addresses, as its VSphereMachine names them, without prefix lengths.
+    pub(crate) fn addresses(&self) -> Result<BTreeMap<String, Vec<String>>> {
+        let machines = self.list("vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io")?;
+        Ok(machines
+            .iter()
+            .map(|machine| (name(machine), ip_addresses(machine)))
+            .collect())
+    }
+
+    /// Address → lease, of this namespace.
+    pub(crate) fn leases(&self) -> Result<BTreeMap<String, Value>> {
+        let mut leases = self.list("addressleases")?;
+        leases.retain(|lease| {
+            lease
+                .to_string()
+                .contains(&format!("\"{}\"", self.kim.namespace))
+        });
+        Ok(leases
+            .into_iter()
+            .map(|lease| (text(&lease, "/spec/address").to_owned(), lease))
+            .collect())
+    }
+
+    fn seen(&self) -> String {
+        let kinds = "clusters,kubeadmcontrolplanes,machinedeployments,machines,vsphereclusters,vspheremachines,vspherevms,events";
+        let seen = self
+            .kim
+            .as_user(self.rig.sandbox().ops(), &["get", kinds], "");
+        seen.map_or_else(|error| format!("{error:#}"), |seen| seen.stdout)
+    }
+}
+
+/// A text of an object; empty where it has none.
+pub(crate) fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    let found = object.pointer(pointer).and_then(Value::as_str);
+    found.unwrap_or_default()
+}
+
+/// The name of an object.
+pub(crate) fn name(object: &Value) -> String {
+    text(object, "/metadata/name").to_owned()
+}
+
+fn ip_addresses(machine: &Value) -> Vec<String> {
+    let list = |value: &Value, pointer: &str| -> Vec<Value> {
+        let found = value.pointer(pointer).and_then(Value::as_array);
+        found.cloned().unwrap_or_default()
+    };
+    let devices = list(machine, "/spec/network/devices");
+    let addresses = devices.iter().flat_map(|device| list(device, "/ipAddrs"));
+    addresses
+        .filter_map(|a| Some(a.as_str()?.split('/').next()?.to_owned()))
+        .collect()
+}
