@@ -4,3 +4,4 @@
 
 mod explicit;
 mod suite;
+mod topology;
