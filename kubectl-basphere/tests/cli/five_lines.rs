@@ -18,7 +18,7 @@ fn five_lines_are_shown_as_the_topology_that_they_become() {
         // Which addresses are free, only the cluster knows.
         assert_eq!(
             shown["items"][0]["needsCluster"],
-            json!(["AddressPool", "Tenant"])
+            json!(["Namespace", "AddressPool", "Tenant"])
         );
         let text = review(&["-f", &file]).out;
         assert!(
