@@ -22,7 +22,7 @@ fn five_lines_are_shown_as_the_topology_that_they_become() {
         );
         let text = review(&["-f", &file]).out;
         assert!(
-            text.contains("+      basphere.dev/node-spec: medium\n"),
+            text.contains("+          basphere.dev/node-spec: medium\n"),
             "{text}"
         );
     }

@@ -153,10 +153,7 @@ fn of_cluster(site: &Site, object: &Value) -> Ask {
             .map(|reference| reference.name.clone()),
         has_range: text_at(object, &range).is_some_and(|range| !range.is_empty()),
         groups: topology.map_or_else(Vec::new, |topology| groups(site, object, topology, &facts)),
-        // One that names none yet is of the type that it is going to be given.
-        cluster_type: facts
-            .cluster_type
-            .or_else(|| Some(site.default_type().0.to_owned())),
+        cluster_type: facts.cluster_type,
         ..Ask::default()
     }
 }
