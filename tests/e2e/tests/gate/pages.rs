@@ -83,7 +83,8 @@ fn the_variables_of_five_lines_are_what_is_stored() -> Result<()> {
         .and_then(|block| block.split("```").next())
         .context("no variables on the page")?
         .replace("10.254.0.32", address);
-    let shown = basphere_api::manifest::read(format!("variables:\n{block}").as_bytes())?;
+    let shown = format!("apiVersion: v1\nkind: Variables\nvariables:\n{block}");
+    let shown = basphere_api::manifest::read(shown.as_bytes())?;
     let shown = shown.first().context("no document")?;
     let shown = shown.object["variables"].as_array().context("no list")?;
     ensure!(shown.len() == 2, "{shown:#?}");
