@@ -15,7 +15,7 @@ use crate::ipam::{
 use crate::json::{is_unset, labels, text_at};
 use crate::quota::{Account, account_name};
 use crate::site::{Site, Trust};
-use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys};
+use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys, topology};
 
 /// A request, the snapshot it is decided over, and the look-ups that the snapshot could not answer.
 #[derive(Debug)]
@@ -60,14 +60,16 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the topology controller writes this object, and compares what it gets with what it
-    /// wants. A person who creates an object with its label creates it like any other.
+    /// wants. A person who creates an object with its label creates it like any other. It labels the
+    /// Cluster as well, whose spec stays its author's.
     pub(crate) fn is_topology_owned(&self) -> bool {
         let is_labelled = self
             .request
             .object
             .as_ref()
             .is_some_and(|object| labels(object).contains_key(keys::TOPOLOGY_OWNED));
-        is_labelled && !(self.is_create() && self.trust() == Trust::Person)
+        let is_made = is_labelled && self.kind() != Kind::Cluster;
+        is_made && !(self.is_create() && self.trust() == Trust::Person)
     }
 
     /// Whether an admin brings in what already runs elsewhere, as `clusterctl move` does: objects
@@ -340,6 +342,21 @@ impl<'a> Context<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The Cluster of whose topology this object is made, by the word of the topology controller: the
+    /// Cluster refers to what is made of it only later.
+    pub(crate) fn cluster_of_topology(&self) -> Option<(&'a str, &'a Facts)> {
+        let object = self.request.object.as_ref()?;
+        let labels = labels(object);
+        let is_made =
+            self.trust() == Trust::Controller && labels.contains_key(keys::TOPOLOGY_OWNED);
+        let name = labels
+            .get(keys::CLUSTER_NAME)
+            .copied()
+            .filter(|_| is_made)?;
+        let facts = self.cluster(name)?;
+        topology::is_there(facts).then_some((name, facts))
     }
 
     /// The control plane of a Cluster.

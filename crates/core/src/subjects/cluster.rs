@@ -1,4 +1,4 @@
-//! Cluster: its type and the networks inside of it.
+//! Cluster: its type, the networks inside of it, and its topology.
 
 use serde_json::Value;
 
@@ -8,11 +8,13 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::mark;
 use crate::json::token;
-use crate::{Code, keys};
+use crate::{Code, keys, topology};
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_bare = topology::is_bare(context);
     complete_type(context, draft);
     networks::complete(context, draft);
+    topology::complete(context, draft, is_bare);
 }
 
 /// The type becomes a label also when it was written as an annotation, so that it can be selected.
@@ -49,6 +51,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     check_version(context, draft, "/spec/topology/version");
     check_topology_replicas(draft);
     networks::check(context, draft);
+    topology::check(context, draft);
 }
 
 /// The topology controller makes the control plane from this number, and could not be told.
