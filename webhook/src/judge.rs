@@ -9,7 +9,7 @@ use basphere_core::{
     Code, Decision, Finding, Kind, Lookup, NamespaceFacts, Networks, Request, Snapshot,
 };
 use basphere_ipam::Failed;
-use basphere_ipam::accounts::{Order, Outcome};
+use basphere_ipam::accounts::{Outcome, charge_all};
 use futures::future::try_join_all;
 use kube::ResourceExt;
 use serde::Deserialize;
@@ -90,28 +90,21 @@ impl Judge {
         };
         let accounts = snapshot.accounts.get(&charge.tenant);
         let accounts = accounts.map(Vec::as_slice).unwrap_or_default();
-        for (index, account) in accounts.iter().enumerate() {
-            let is_group = index + 1 < accounts.len();
-            if !account.is_limited(&snapshot.site, is_group, snapshot.now) {
-                continue;
-            }
-            let order = Order::Charge {
-                charge: Box::new(charge.clone()),
-                is_group,
-            };
-            let denials = match self.till.settle(&account.name, order).await {
-                Outcome::Done => continue,
-                Outcome::Refused(exceeded) => refusals(&account.name, charge, &exceeded),
-                Outcome::NotReady => vec![not_ready(&account.name)],
-                Outcome::Failed(error) => {
-                    warn!(account = account.name, error = %error, "a charge failed");
-                    let message = "what it asks for could not be charged; try again";
-                    vec![Finding::new(Code::ChargeFailed, "", Value::Null, message)]
-                }
-            };
-            decision.denials = denials;
+        let site = &snapshot.site;
+        let charged = charge_all(self.till.as_ref(), site, accounts, charge, snapshot.now).await;
+        let Err((account, outcome)) = charged else {
             return decision;
-        }
+        };
+        decision.denials = match outcome {
+            Outcome::Done => return decision,
+            Outcome::Refused(exceeded) => refusals(&account, charge, &exceeded),
+            Outcome::NotReady => vec![not_ready(&account)],
+            Outcome::Failed(error) => {
+                warn!(account, error = %error, "a charge failed");
+                let message = "what it asks for could not be charged; try again";
+                vec![Finding::new(Code::ChargeFailed, "", Value::Null, message)]
+            }
+        };
         decision
     }
 

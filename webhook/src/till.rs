@@ -1,19 +1,18 @@
 //! Where requests are charged: ledgers stand in the status of Tenants at the API server, and nowhere else.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use basphere_core::quota::{Account, Amounts, CHARGED, Measure, Observed, observe};
 use basphere_core::{Site, Timestamp};
 use basphere_ipam::StoreError;
-use basphere_ipam::accounts::{Cashier, Order, Outcome, Record, Tenants};
+use basphere_ipam::accounts::{Cashier, Clerk, Line, Order, Outcome, Record, Settle, Tenants};
 use futures::future::{BoxFuture, try_join_all};
 use kube::api::{Api, ApiResource, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
 
 use crate::desk::failure;
 use crate::metrics::Metrics;
@@ -23,8 +22,6 @@ use crate::world::World;
 
 /// Annotation of a Tenant: the UID of the object of that name that a ledger was opened for.
 pub const OPENED: &str = "basphere.dev/ledger-of";
-/// So many orders are settled with one write.
-const BATCH: usize = 256;
 /// A write that took longer than this is no measure for a pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -45,7 +42,11 @@ pub trait Till: Send + Sync + 'static {
     fn refresh<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<(), StoreError>>;
 }
 
-type Waiting = (Order, oneshot::Sender<Outcome>);
+impl Settle for dyn Till + '_ {
+    async fn settle(&self, account: &str, order: Order) -> Outcome {
+        Till::settle(self, account, order).await
+    }
+}
 
 /// Charges at the API server. Each account has a task of its own, which settles all that is waiting with
 /// one write: requests of one tenant do not compete, and tenants do not wait for each other.
@@ -53,7 +54,7 @@ pub struct KubeTill {
     cashier: Arc<Cashier<KubeTenants>>,
     world: Arc<World>,
     metrics: Arc<Metrics>,
-    queues: Mutex<HashMap<String, mpsc::UnboundedSender<Waiting>>>,
+    lines: Mutex<HashMap<String, Line>>,
 }
 
 impl KubeTill {
@@ -75,63 +76,56 @@ impl KubeTill {
             cashier,
             world,
             metrics,
-            queues: Mutex::default(),
+            lines: Mutex::default(),
         }
     }
 
-    fn put(&self, account: &str, waiting: Waiting) {
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(account.to_owned()).or_insert_with(|| {
-            let (queue, orders) = mpsc::unbounded_channel();
-            let work = work(
-                account.to_owned(),
-                Arc::clone(&self.cashier),
-                Arc::clone(&self.world),
-                Arc::clone(&self.metrics),
-                orders,
-            );
-            tokio::spawn(work);
-            queue
+    /// The line of an account, at whose other end somebody works.
+    fn line(&self, account: &str) -> Line {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = lines.entry(account.to_owned()).or_insert_with(|| {
+            let (line, orders) = Line::new();
+            tokio::spawn(orders.serve(KubeClerk {
+                account: account.to_owned(),
+                cashier: Arc::clone(&self.cashier),
+                world: Arc::clone(&self.world),
+                metrics: Arc::clone(&self.metrics),
+                took: Duration::ZERO,
+            }));
+            line
         });
-        // Whoever waits hears of it when nobody works: the other end is dropped.
-        let _ = queue.send(waiting);
+        line.clone()
     }
 }
 
-/// Settles what is waiting for one account, for as long as anybody may send something.
-async fn work(
+/// Settles the orders of one account.
+struct KubeClerk {
     account: String,
     cashier: Arc<Cashier<KubeTenants>>,
     world: Arc<World>,
     metrics: Arc<Metrics>,
-    mut orders: mpsc::UnboundedReceiver<Waiting>,
-) {
-    let mut batch: Vec<Waiting> = Vec::new();
-    while orders.recv_many(&mut batch, BATCH).await > 0 {
-        // Who gave up meanwhile asks for nothing any more.
-        batch.retain(|(_, answer)| !answer.is_closed());
-        let (waiting, answers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-        if waiting.is_empty() {
-            continue;
-        }
+    /// So long the last orders took.
+    took: Duration,
+}
+
+impl Clerk for KubeClerk {
+    async fn settle(&mut self, orders: &[Order]) -> Vec<Outcome> {
         let started = Instant::now();
-        let outcomes = match world.site() {
+        let outcomes = match self.world.site() {
             Some(site) => {
                 let now = Timestamp::now();
-                cashier.settle(&site, &account, &waiting, now).await
+                self.cashier.settle(&site, &self.account, orders, now).await
             }
-            None => vec![Outcome::NotReady; waiting.len()],
+            None => vec![Outcome::NotReady; orders.len()],
         };
-        metrics.quota.settled(&outcomes);
-        for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            let _ = answer.send(outcome);
-        }
-        if !orders.is_empty() {
-            // Another process that was slower must read before it writes again, and would be slower each
-            // time: it is left a moment. Whoever waits here meanwhile shares the next write.
-            let most = started.elapsed().min(LONGEST_PAUSE).mul_f64(3.0);
-            tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
-        }
+        self.metrics.quota.settled(&outcomes);
+        self.took = started.elapsed();
+        outcomes
+    }
+
+    async fn rest(&mut self) {
+        let most = self.took.min(LONGEST_PAUSE).mul_f64(3.0);
+        tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
     }
 }
 
@@ -155,13 +149,7 @@ impl Till for KubeTill {
     }
 
     fn settle<'a>(&'a self, account: &'a str, order: Order) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move {
-            let (answer, outcome) = oneshot::channel();
-            self.put(account, (order, answer));
-            outcome.await.unwrap_or_else(|_| {
-                Outcome::Failed(StoreError::Unanswered("nobody charges any more".to_owned()))
-            })
-        })
+        Box::pin(async move { self.line(account).settle(order).await })
     }
 
     fn refresh<'a>(&'a self, account: &'a str) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -258,6 +246,14 @@ impl Tenants for KubeTenants {
         Ok(record(&written.map_err(failure)?))
     }
 
+    fn namespaces(&self, account: &str) -> BTreeSet<String> {
+        let below = self.world.records().below(account);
+        let all = self.world.namespaces_by_tenant().into_iter();
+        all.filter(|(_, tenant)| below.contains(tenant))
+            .map(|(namespace, _)| namespace)
+            .collect()
+    }
+
     async fn objects(&self, namespace: &str) -> Result<Vec<Observed>, StoreError> {
         let Some(site) = self.world.site() else {
             return Err(StoreError::Refused("no Site is in force".to_owned()));
@@ -275,7 +271,7 @@ impl Tenants for KubeTenants {
     }
 }
 
-fn unread(error: ReadError) -> StoreError {
+pub(crate) fn unread(error: ReadError) -> StoreError {
     match error {
         ReadError::Kube(error) => failure(error),
         other => StoreError::Unanswered(other.to_string()),

@@ -3,7 +3,7 @@
 //! The index is copied on write, so that taking a snapshot costs as much in a namespace of a
 //! thousand objects as in an empty one, and a review never sees half of an update.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -171,17 +171,6 @@ impl World {
             Some((name.clone(), account_name(&owner)))
         });
         owned.collect()
-    }
-
-    /// A tenant and all below it, by their names.
-    #[must_use]
-    pub fn below(&self, name: &str) -> BTreeSet<String> {
-        let names = self.records.names().into_iter();
-        let is_below = |tenant: &String| {
-            let chain = self.records.chain(tenant);
-            chain.is_some_and(|chain| chain.iter().any(|record| record.account.name == name))
-        };
-        names.filter(is_below).chain([name.to_owned()]).collect()
     }
 
     /// Whether a Tenant is nothing but a group of others.

@@ -6,13 +6,13 @@ use anyhow::{Context, Result, ensure};
 use basphere_harness::forget_package;
 use clap::Args;
 
-/// So many schedules of the allocator and the controller are simulated in full.
+/// So many schedules of reservations, and as many of ledgers, are simulated in full.
 const SEEDS: &str = "100000";
 
 /// Run the end-to-end suites on real control planes.
 ///
-/// With --full instead: 100,000 simulated schedules of the allocator and its controller, and two races of 64 clients for
-/// 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed. All
+/// With --full instead: 100,000 simulated schedules of reservations and as many of ledgers, and two races of 64 clients
+/// for 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed. All
 /// print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

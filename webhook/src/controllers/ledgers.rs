@@ -1,19 +1,17 @@
 //! Ledgers follow what is stored: what has shrunk or gone is booked, what was stored without a charge is
 //! added, and tenants are shown what they use.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use basphere_api::crd::TENANT_QUOTA_NAME;
 use basphere_api::{Tenant, TenantQuota};
 use basphere_core::ipam::Delay;
-use basphere_core::quota::{
-    Account, CHARGED, Ledger, Observed, Suspect, is_charged, observe, report,
-};
+use basphere_core::quota::{Account, CHARGED, Observed, Suspect, is_charged, observe, report};
 use basphere_core::{Site, Timestamp};
-use basphere_ipam::accounts::{Booking, Order, Outcome};
-use futures::future::try_join_all;
+use basphere_ipam::StoreError;
+use basphere_ipam::accounts::{self, Cluster, Order, Outcome, Records, Settle};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource};
 use serde_json::{Value, json};
@@ -23,7 +21,7 @@ use super::objects::{Id, Objects};
 use super::queue::{Queue, Requests, work};
 use crate::judge::Judge;
 use crate::register::FIELD_MANAGER;
-use crate::till::summary;
+use crate::till::{summary, unread};
 
 /// So many accounts are worked on at once.
 const AT_ONCE: usize = 4;
@@ -60,36 +58,24 @@ impl Ledgers {
             return Ok(None);
         };
         let grace = site.spec().addresses.reservation_grace;
-        let members = self.members(&site, name);
-        let namespaces: BTreeMap<String, String> = world
-            .namespaces_by_tenant()
-            .into_iter()
-            .filter(|(_, owner)| members.contains(owner))
-            .collect();
-        let is_waiting = self.open(name, &namespaces).await?;
-        let Some(record) = world.records().get(name) else {
-            return Ok(None);
+        let view = View {
+            ledgers: self,
+            site: &site,
         };
-        if let Some(ledger) = &record.account.ledger {
-            self.book(&site, name, ledger, &namespaces, grace).await?;
+        let kept = accounts::keep(&view, &site, name, Timestamp::now(), grace).await?;
+        if world.records().get(name).is_none() {
+            return Ok(None);
+        }
+        let (missing, surplus) = (kept.missing as u64, kept.surplus as u64);
+        self.judge.metrics.quota.drifted(missing, surplus);
+        if missing > 0 {
+            self.tell_of(name, kept.missing);
         }
         self.refresh(&site, name).await?;
-        let shown = self.show(&site, name, &namespaces).await?;
-        let again = is_waiting.then(|| after(Timestamp::now(), grace));
+        let shown = self.show(&site, name, &kept.namespaces).await?;
+        let again = kept.is_waiting.then(|| after(Timestamp::now(), grace));
         let due = self.due(name, grace);
         Ok([due, again, shown].into_iter().flatten().min())
-    }
-
-    /// The tenants whose requests are charged here: a group that limits nothing is never charged, and what
-    /// it held of others is dropped, so that it is counted anew when it limits something again.
-    fn members(&self, site: &Site, name: &str) -> BTreeSet<String> {
-        let world = &self.judge.world;
-        let record = world.records().get(name);
-        let now = Timestamp::now();
-        match record.is_some_and(|record| record.account.is_limited(site, true, now)) {
-            true => world.below(name),
-            false => BTreeSet::from([name.to_owned()]),
-        }
     }
 
     /// When the account is worth another look: a request is certainly dead by then, or a limit expires.
@@ -117,139 +103,6 @@ impl Ledgers {
             self.judge.till.refresh(name).await?;
         }
         Ok(())
-    }
-
-    /// Counts the namespaces that are not in the ledger yet; whether some must wait.
-    async fn open(&self, name: &str, namespaces: &BTreeMap<String, String>) -> Result<bool> {
-        let is_covered = |namespace: &str| {
-            let record = self.judge.world.records().get(name);
-            let ledger = record.and_then(|record| record.account.ledger.clone());
-            ledger.is_some_and(|ledger| ledger.covers(namespace))
-        };
-        let mut is_waiting = false;
-        for (namespace, owner) in namespaces {
-            if !is_covered(namespace) {
-                self.judge
-                    .till
-                    .accounts(owner, Some(namespace), false)
-                    .await?;
-                is_waiting |= !is_covered(namespace);
-            }
-        }
-        Ok(is_waiting)
-    }
-
-    /// Writes into the ledger what has become of objects.
-    async fn book(
-        &self,
-        site: &Site,
-        name: &str,
-        ledger: &Ledger,
-        namespaces: &BTreeMap<String, String>,
-        grace: Delay,
-    ) -> Result<()> {
-        let now = Timestamp::now();
-        let found = self.observed(site, namespaces);
-        let uids: BTreeSet<String> = found.iter().map(|observed| observed.uid.clone()).collect();
-        let missing = found
-            .iter()
-            .filter(|it| !it.is_made && !ledger.entries.contains_key(&it.uid))
-            .count();
-        let mut seen: Vec<Observed> = found
-            .into_iter()
-            .filter(|observed| ledger.is_news(observed))
-            .collect();
-        let lapsed = ledger.lapsed(now, grace.duration());
-        seen.extend(self.read(site, &lapsed).await?);
-        let gone = self.gone(ledger, &uids, now, grace).await?;
-        let surplus = gone
-            .iter()
-            .filter(|uid| ledger.was_never_stored(uid))
-            .count();
-        let left = self.left(ledger, namespaces);
-        if seen.is_empty() && gone.is_empty() && left.is_empty() && lapsed.is_empty() {
-            return Ok(());
-        }
-        let booking = Booking {
-            seen,
-            gone,
-            left,
-            grace,
-            at: now,
-        };
-        match self.judge.till.settle(name, Order::Book(booking)).await {
-            Outcome::Done => {}
-            other => bail!("the ledger of Tenant {name} was not written: {other:?}"),
-        }
-        self.judge
-            .metrics
-            .quota
-            .drifted(missing as u64, surplus as u64);
-        if missing > 0 {
-            self.tell_of(name, missing);
-        }
-        Ok(())
-    }
-
-    /// What the watches show.
-    fn observed(&self, site: &Site, namespaces: &BTreeMap<String, String>) -> Vec<Observed> {
-        let all = namespaces.keys().flat_map(|namespace| {
-            CHARGED.into_iter().flat_map(move |kind| {
-                let objects = self.objects.all(kind, namespace).into_iter();
-                objects.filter_map(move |object| observe(site, kind, &object))
-            })
-        });
-        all.collect()
-    }
-
-    /// Of those that no watch shows, the ones that a live read does not find either.
-    async fn gone(
-        &self,
-        ledger: &Ledger,
-        seen: &BTreeSet<String>,
-        now: Timestamp,
-        grace: Delay,
-    ) -> Result<BTreeSet<String>> {
-        let suspects = ledger.suspects(seen, now, grace.duration());
-        let reads = suspects.iter().map(|suspect| async move {
-            let found = self.live(suspect).await?;
-            Ok::<_, anyhow::Error>(found.is_none().then(|| suspect.uid.clone()))
-        });
-        let gone = try_join_all(reads).await?;
-        Ok(gone.into_iter().flatten().collect())
-    }
-
-    /// These objects as they are now, as far as they are there.
-    async fn read(&self, site: &Site, objects: &[Suspect]) -> Result<Vec<Observed>> {
-        let reads = objects.iter().map(|object| async move {
-            let found = self.live(object).await?;
-            Ok::<_, anyhow::Error>(found.and_then(|found| observe(site, object.kind, &found)))
-        });
-        Ok(try_join_all(reads).await?.into_iter().flatten().collect())
-    }
-
-    /// An object as it is stored now; a namesake is another.
-    async fn live(&self, object: &Suspect) -> Result<Option<Value>> {
-        let (namespace, name) = (&object.namespace, &object.name);
-        let read = self.judge.reader.object(namespace, object.kind, name);
-        let is_it = |found: &Value| {
-            let uid = found.pointer("/metadata/uid");
-            uid.and_then(Value::as_str) == Some(&object.uid)
-        };
-        Ok(read.await?.filter(is_it))
-    }
-
-    /// Namespaces in the ledger that are somebody else's by now.
-    fn left(&self, ledger: &Ledger, namespaces: &BTreeMap<String, String>) -> BTreeSet<String> {
-        let of_entries = ledger.entries.values().map(|entry| &entry.namespace);
-        let all: BTreeSet<&String> = ledger.namespaces.iter().chain(of_entries).collect();
-        let world = &self.judge.world;
-        all.into_iter()
-            .filter(|namespace| !namespaces.contains_key(*namespace))
-            // Of a namespace that is gone nothing is known; its objects are gone, too.
-            .filter(|namespace| world.owner_of(namespace).is_some())
-            .cloned()
-            .collect()
     }
 
     fn tell_of(&self, name: &str, missing: usize) {
@@ -344,6 +197,52 @@ impl Ledgers {
             Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 409) => Ok(()),
             written => written.map(drop),
         }
+    }
+}
+
+/// What the leading process knows of the cluster.
+struct View<'a> {
+    ledgers: &'a Ledgers,
+    site: &'a Site,
+}
+
+impl Settle for View<'_> {
+    async fn settle(&self, account: &str, order: Order) -> Outcome {
+        self.ledgers.judge.till.settle(account, order).await
+    }
+}
+
+impl Cluster for View<'_> {
+    fn records(&self) -> &Records {
+        self.ledgers.judge.world.records()
+    }
+
+    fn namespaces(&self) -> BTreeMap<String, String> {
+        let namespaces = self.ledgers.judge.world.namespaces_by_tenant();
+        namespaces.into_iter().collect()
+    }
+
+    fn objects(&self, namespace: &str) -> Vec<Observed> {
+        let all = CHARGED.into_iter().flat_map(|kind| {
+            let objects = self.ledgers.objects.all(kind, namespace).into_iter();
+            objects.filter_map(move |object| observe(self.site, kind, &object))
+        });
+        all.collect()
+    }
+
+    async fn live(&self, object: &Suspect) -> Result<Option<Observed>, StoreError> {
+        let reader = &self.ledgers.judge.reader;
+        let read = reader.object(&object.namespace, object.kind, &object.name);
+        let found = read.await.map_err(unread)?;
+        let observed = found.and_then(|found| observe(self.site, object.kind, &found));
+        Ok(observed.filter(|observed| observed.uid == object.uid))
+    }
+
+    async fn open(&self, tenant: &str, namespace: &str) -> Result<(), StoreError> {
+        let till = &self.ledgers.judge.till;
+        till.accounts(tenant, Some(namespace), false)
+            .await
+            .map(drop)
     }
 }
 

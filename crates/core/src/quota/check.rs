@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::read::{ask, is_charged, is_made, of_node_spec};
-use super::verdict::{Charge, Excess, Fits, Wants, judge};
-use super::{Account, Ledger, account_name, largest};
+use super::verdict::{Charge, Excess, Fits, Look, Wants, look};
+use super::{Account, account_name, largest};
 use crate::context::Context;
 use crate::json::{field_path, text_at, token};
 use crate::site::Trust;
@@ -69,24 +69,24 @@ fn at(
     if !account.is_limited(site, is_group, context.now()) {
         return (findings, false);
     }
-    let covered = account
-        .ledger
-        .as_ref()
-        .filter(|ledger| ledger.covers(&charge.namespace));
-    let is_known = |ledger: &&Ledger| is_known(context, ledger, charge);
-    let Some(ledger) = covered.filter(is_known) else {
-        context.miss_accounts();
-        if !charge.is_forced {
-            findings.push(not_ready(&account.name));
+    let limits = (&limits.0, &limits.1);
+    let looked = look(account, limits, charge, context.now(), || {
+        is_of_maker(context, charge)
+    });
+    let verdict = match looked {
+        Look::Unknown => {
+            context.miss_accounts();
+            if !charge.is_forced {
+                findings.push(not_ready(&account.name));
+            }
+            return (findings, true);
         }
-        return (findings, true);
+        Look::OfMaker => {
+            findings.extend(grown_by_hand(context, charge));
+            return (findings, false);
+        }
+        Look::Judged(verdict) => verdict,
     };
-    // It may have been charged by itself before it was made somebody's.
-    if !ledger.entries.contains_key(&charge.uid) && is_of_maker(context, charge) {
-        findings.extend(grown_by_hand(context, charge));
-        return (findings, false);
-    }
-    let verdict = judge(ledger, (&limits.0, &limits.1), charge, context.now());
     if !verdict.exceeded.is_empty() {
         context.miss_accounts();
     }
@@ -96,13 +96,8 @@ fn at(
         !verdict.exceeded.iter().any(is_same)
     });
     findings.extend(soft.map(|excess| warned(&account.name, &charge.path, excess)));
-    (findings, verdict.ledger != *ledger)
-}
-
-/// Whether the ledger knows what a number alone is written of, or its maker.
-fn is_known(context: &Context<'_>, ledger: &Ledger, charge: &Charge) -> bool {
-    let is_number = matches!(charge.wants, Wants::Replicas(_));
-    !is_number || ledger.entries.contains_key(&charge.uid) || is_of_maker(context, charge)
+    let is_changed = account.ledger.as_ref() != Some(&verdict.ledger);
+    (findings, is_changed)
 }
 
 /// Whether a stored object was made of another one that is charged instead.

@@ -87,6 +87,13 @@ impl Ledger {
         self.count(|entry| entry.asks().collect())
     }
 
+    /// Whether nothing is used, and nothing promised: a template that is promised uses nothing by itself.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let mut entries = self.entries.values();
+        entries.all(|entry| entry.pending.is_empty()) && self.used().is_empty()
+    }
+
     /// All that is stored, as far as it is known.
     #[must_use]
     pub fn stored(&self) -> Amounts {

@@ -30,4 +30,4 @@ pub use measure::{Amounts, Measure};
 pub use read::{CHARGED, is_charged, observe};
 pub use report::{Holder, Limited, Line, Report, Set, report};
 pub(crate) use tenants::{complete as complete_tenant, judge as judge_tenant};
-pub use verdict::{Charge, Excess, Fits, Verdict, Wants, judge};
+pub use verdict::{Charge, Excess, Fits, Look, Verdict, Wants, judge, look};

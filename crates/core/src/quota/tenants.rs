@@ -144,16 +144,20 @@ fn check_deleted(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(ledger) = ledger_of(draft.object()) else {
         return;
     };
-    let used = ledger.used();
-    if used.is_empty() {
+    if ledger.is_idle() {
         return;
     }
-    let used: Vec<_> = used
+    let used: Vec<_> = ledger
+        .used()
         .iter()
         .filter(|(measure, _)| measure.which().is_none())
         .map(|(measure, amount)| format!("{measure} {amount}"))
         .collect();
-    let message = format!("tenant {} uses {}", context.request.name, used.join(", "));
+    let name = &context.request.name;
+    let message = match used.is_empty() {
+        true => format!("requests of tenant {name} are under way"),
+        false => format!("tenant {name} uses {}", used.join(", ")),
+    };
     let finding = Finding::new(
         Code::TenantInUse,
         field_path("/metadata/name"),

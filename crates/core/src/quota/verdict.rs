@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::ledger::Suspect;
-use super::{Amounts, Ask, Entry, Ledger, Limits, Measure, Observed};
+use super::{Account, Amounts, Ask, Entry, Ledger, Limits, Measure, Observed};
 use crate::Kind;
 
 /// One request that is to be charged.
@@ -159,6 +159,42 @@ fn with_group(ask: &Ask, known: Option<&Entry>) -> Ask {
         group: known.map_or_else(|| ask.group.clone(), |known| known.group.clone()),
         ..ask.clone()
     }
+}
+
+/// What an account says to a charge, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// No ledger in force knows the object's namespace, or the object that a number alone is written of.
+    Unknown,
+    /// A controller made the object of another one, which is charged instead.
+    OfMaker,
+    /// What the ledger that is known says.
+    Judged(Verdict),
+}
+
+/// Looks at a charge over what is known of an account. Whether the stored object was made of another one
+/// is asked for what the ledger does not know; one that it knows was charged by itself before it was made
+/// somebody's.
+pub fn look(
+    account: &Account,
+    limits: (&Limits, &Limits),
+    charge: &Charge,
+    now: Timestamp,
+    is_of_maker: impl FnOnce() -> bool,
+) -> Look {
+    let ledger = account.ledger.as_ref();
+    let Some(ledger) = ledger.filter(|ledger| ledger.covers(&charge.namespace)) else {
+        return Look::Unknown;
+    };
+    if !ledger.entries.contains_key(&charge.uid) {
+        if is_of_maker() {
+            return Look::OfMaker;
+        }
+        if matches!(charge.wants, Wants::Replicas(_)) {
+            return Look::Unknown;
+        }
+    }
+    Look::Judged(judge(ledger, limits, charge, now))
 }
 
 /// Judges one request over a ledger. What does not grow is never refused.

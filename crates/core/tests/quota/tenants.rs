@@ -161,5 +161,15 @@ fn a_tenant_that_uses_something_is_not_deleted() {
     world.delete(basphere_core::Kind::MachineDeployment, "a");
     world.book();
     assert_eq!(denials(&delete(&world)), []);
+    // A template uses nothing by itself; whoever lost sight of one under way would not know its size later.
+    world.requester = kim();
+    let admitted = world.admit(&template("t", "small"));
+    assert!(admitted.is_ok());
+    world.requester = admin();
+    let refused = delete(&world);
+    assert_eq!(denials(&refused), [("BSP-Q019", "metadata.name")]);
+    let text = words(&refused);
+    let reason = "requests of tenant kim are under way";
+    assert!(text[0].contains(reason), "{text:?}");
     world.requester = capi();
 }

@@ -4,8 +4,14 @@
 //! compare-and-swap, before the request is let in; so does every group above the tenant, the root first.
 
 mod cashier;
+mod chain;
+mod keep;
+mod line;
 mod open;
 mod records;
 
 pub use cashier::{Booking, Cashier, Order, Outcome};
+pub use chain::{Settle, charge_all};
+pub use keep::{Cluster, Kept, NotKept, keep};
+pub use line::{Clerk, Line, Orders};
 pub use records::{Record, Records, Tenants};

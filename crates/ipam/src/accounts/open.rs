@@ -1,6 +1,7 @@
 //! Opens ledgers: a namespace whose objects are not all in the ledger is counted before anything in it
 //! may grow.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use basphere_core::Timestamp;
@@ -114,7 +115,10 @@ impl<T: Tenants> Cashier<T> {
                 .is_some_and(|since| now.duration_since(since) < grace.duration());
             let ledger = match waits {
                 true => ledger,
-                false => self.counted(ledger, namespace).await?,
+                false => {
+                    let name = &record.account.name;
+                    self.counted(name, ledger, namespace).await?
+                }
             };
             Arc::make_mut(&mut next.account).ledger = Some(ledger);
             if is_dry || next.account.ledger == record.account.ledger {
@@ -134,12 +138,24 @@ impl<T: Tenants> Cashier<T> {
         Err(StoreError::Conflict)
     }
 
-    /// The ledger with all objects of a namespace.
-    async fn counted(&self, mut ledger: Ledger, namespace: &str) -> Result<Ledger, StoreError> {
-        for observed in self.tenants.objects(namespace).await? {
-            ledger.see(&observed);
+    /// The ledger with all objects of a namespace. The first time these are those of all namespaces of the
+    /// account: in one of them something could grow beside what is in another and not counted yet.
+    async fn counted(
+        &self,
+        account: &str,
+        mut ledger: Ledger,
+        namespace: &str,
+    ) -> Result<Ledger, StoreError> {
+        let mut namespaces = BTreeSet::from([namespace.to_owned()]);
+        if ledger.namespaces.is_empty() {
+            namespaces.extend(self.tenants.namespaces(account));
         }
-        ledger.namespaces.insert(namespace.to_owned());
+        for namespace in namespaces {
+            for observed in self.tenants.objects(&namespace).await? {
+                ledger.see(&observed);
+            }
+            ledger.namespaces.insert(namespace);
+        }
         Ok(ledger)
     }
 

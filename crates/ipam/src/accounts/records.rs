@@ -1,6 +1,6 @@
 //! Tenants as they are stored, and what a process knows of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basphere_core::quota::{Account, Observed};
@@ -22,7 +22,7 @@ pub struct Record {
     pub summary: BTreeMap<String, String>,
 }
 
-/// Where Tenants are stored. Each call but the last is one request, and none is answered by a cache.
+/// Where Tenants are stored. What they and their objects are is never answered by a cache.
 pub trait Tenants: Send + Sync {
     /// Reads a Tenant; `None` when there is none.
     fn get(&self, name: &str) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
@@ -35,6 +35,9 @@ pub trait Tenants: Send + Sync {
 
     /// Writes the ledger, if the Tenant is still as it was seen, limits included.
     fn write(&self, record: &Record) -> impl Future<Output = Result<Record, StoreError>> + Send;
+
+    /// The namespaces that are charged to an account, as far as watches have shown them.
+    fn namespaces(&self, account: &str) -> BTreeSet<String>;
 
     /// Reads all objects of a namespace that are charged.
     fn objects(
@@ -95,6 +98,17 @@ impl Records {
             .values()
             .map(|record| record.account.spec.parent.as_deref());
         parents.any(|parent| parent == Some(name))
+    }
+
+    /// A tenant and all below it, by their names.
+    #[must_use]
+    pub fn below(&self, name: &str) -> BTreeSet<String> {
+        let is_below = |tenant: &String| {
+            let chain = self.chain(tenant);
+            chain.is_some_and(|chain| chain.iter().any(|record| record.account.name == name))
+        };
+        let names = self.names().into_iter();
+        names.filter(is_below).chain([name.to_owned()]).collect()
     }
 
     /// A tenant and the groups above it, the root first; `None` when the tenant is not known.

@@ -13,6 +13,7 @@ use basphere_ipam::StoreError;
 use serde_json::json;
 
 use crate::random::Random;
+use crate::store::Late;
 
 /// Milliseconds of simulated time.
 pub(crate) type Millis = u64;
@@ -73,8 +74,6 @@ struct Trail {
     was_bound: bool,
 }
 
-pub(crate) type Late = Box<dyn FnOnce(&mut World) + Send>;
-
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) now: Millis,
@@ -83,7 +82,7 @@ pub(crate) struct World {
     pub(crate) leases: BTreeMap<Slot, Lease>,
     pub(crate) carriers: BTreeMap<String, Carrier>,
     pub(crate) news: Vec<(Millis, News)>,
-    pub(crate) late: Vec<Late>,
+    pub(crate) late: Vec<Late<World>>,
     /// What requests that are under way ask for, and for whom.
     pub(crate) asked: BTreeMap<Slot, (String, usize)>,
     pub(crate) changes: Vec<Change>,

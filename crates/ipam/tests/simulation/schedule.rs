@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
+use crate::Ended;
 use crate::actors::{Running, Stage};
 use crate::checks;
 use crate::model::{GRACE, LAG, REPLICAS, REUSE_AFTER, World, lock};
@@ -37,12 +38,7 @@ impl Run {
     }
 
     /// Runs to the end, or to the first violation.
-    pub(crate) fn run(
-        mut self,
-    ) -> (
-        Option<String>,
-        std::collections::BTreeMap<&'static str, u64>,
-    ) {
+    pub(crate) fn run(mut self) -> Ended {
         for _ in 0..BUSY {
             self.step();
             if self.is_over() {
@@ -56,12 +52,7 @@ impl Run {
         self.outcome()
     }
 
-    fn outcome(
-        self,
-    ) -> (
-        Option<String>,
-        std::collections::BTreeMap<&'static str, u64>,
-    ) {
+    fn outcome(self) -> Ended {
         self.tasks.into_iter().for_each(drop);
         let mut world = lock(&self.stage.world);
         let late = std::mem::take(&mut world.late);

@@ -1,89 +1,116 @@
 //! The way to the model's API server, on which answers and requests get lost.
 
 use std::future::poll_fn;
+use std::sync::Mutex;
 use std::task::Poll;
 
 use basphere_core::ipam::{Lease, Listed, Selection};
 use basphere_ipam::{Store, StoreError};
 
-use crate::model::{Shared, World, lock};
+use crate::model::{Shared, World};
 
 /// Lets others go first.
 pub(crate) async fn pause() {
     let mut is_over = false;
-    poll_fn(|_| {
+    poll_fn(|context| {
         if is_over {
             return Poll::Ready(());
         }
         is_over = true;
+        context.waker().wake_by_ref();
         Poll::Pending
     })
     .await;
+}
+
+/// What is on its way to a model of the API server, and arrives when nobody waits for it any more.
+pub(crate) type Late<W> = Box<dyn FnOnce(&mut W) + Send>;
+
+/// A model of the API server, on the way to which requests get lost.
+pub(crate) trait Server: Sized + Send {
+    /// What becomes of a request, of a thousand cases; nothing while there are no faults.
+    fn fate(&mut self) -> Option<usize>;
+    /// Counts what happened.
+    fn count(&mut self, what: &'static str);
+    /// Applies something later.
+    fn postpone(&mut self, late: Late<Self>);
+}
+
+/// One request: it waits on its way, may get lost there or on its way back, or arrive when nobody
+/// waits for it any more.
+pub(crate) async fn call<W: Server, T>(
+    world: &Mutex<W>,
+    apply: impl FnOnce(&mut W) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    pause().await;
+    let answer = arrive(&mut *world.lock().unwrap(), apply);
+    pause().await;
+    answer
+}
+
+fn arrive<W: Server, T>(
+    world: &mut W,
+    apply: impl FnOnce(&mut W) -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let Some(fate @ 0..60) = world.fate() else {
+        return apply(world);
+    };
+    match fate {
+        0..25 => world.count("requests lost"),
+        25..50 => {
+            world.count("answers lost");
+            let _ = apply(world);
+        }
+        _ => {
+            world.count("requests late");
+            world.postpone(Box::new(|world| drop(apply(world))));
+        }
+    }
+    Err(StoreError::Unanswered("lost".to_owned()))
+}
+
+impl Server for World {
+    fn fate(&mut self) -> Option<usize> {
+        let fate = self.random.below(1000);
+        self.has_faults.then_some(fate)
+    }
+
+    fn count(&mut self, what: &'static str) {
+        Self::count(self, what);
+    }
+
+    fn postpone(&mut self, late: Late<Self>) {
+        self.late.push(late);
+    }
 }
 
 #[derive(Clone)]
 pub(crate) struct ModelStore(pub(crate) Shared);
 
 impl ModelStore {
-    /// One request: it waits on its way, may get lost there or on its way back, or arrive when nobody
-    /// waits for it any more.
-    async fn call<T>(
-        &self,
-        apply: impl FnOnce(&mut World) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        pause().await;
-        let answer = self.apply(apply);
-        pause().await;
-        answer
-    }
-
-    fn apply<T>(
-        &self,
-        apply: impl FnOnce(&mut World) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let mut world = lock(&self.0);
-        let lost = Err(StoreError::Unanswered("lost".to_owned()));
-        let chance = world.random.below(1000);
-        if !world.has_faults || chance >= 60 {
-            return apply(&mut world);
-        }
-        match chance {
-            0..25 => world.count("requests lost"),
-            25..50 => {
-                world.count("answers lost");
-                let _ = apply(&mut world);
-            }
-            _ => {
-                world.count("requests late");
-                world.late.push(Box::new(|world| drop(apply(world))));
-            }
-        }
-        lost
-    }
-
     /// Reads something past all caches.
     pub(crate) async fn read<T>(
         &self,
         read: impl FnOnce(&World) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.call(move |world| Ok(read(world))).await
+        call(&self.0, move |world| Ok(read(world))).await
     }
 }
 
 impl Store for ModelStore {
     async fn create(&self, lease: &Lease) -> Result<Lease, StoreError> {
         let lease = lease.clone();
-        self.call(move |world| world.create(&lease)).await
+        call(&self.0, move |world| world.create(&lease)).await
     }
 
     async fn replace(&self, lease: &Lease) -> Result<Lease, StoreError> {
         let lease = lease.clone();
-        self.call(move |world| world.replace(&lease)).await
+        call(&self.0, move |world| world.replace(&lease)).await
     }
 
     async fn delete(&self, lease: &Lease) -> Result<(), StoreError> {
         let lease = lease.clone();
-        self.call(move |world| world.delete(&lease)).await
+        call(&self.0, move |world| world.delete(&lease)).await
     }
 
     async fn list(&self, selection: &Selection) -> Result<Listed, StoreError> {

@@ -37,8 +37,12 @@ impl Tenants for Contended {
         Ok(record.clone())
     }
 
-    async fn objects(&self, _namespace: &str) -> Result<Vec<Observed>, StoreError> {
-        Ok(Vec::new())
+    fn namespaces(&self, _account: &str) -> BTreeSet<String> {
+        ["user-kim", "user-lee"].map(str::to_owned).into()
+    }
+
+    async fn objects(&self, namespace: &str) -> Result<Vec<Observed>, StoreError> {
+        Ok(vec![stored(namespace, 1, "1")])
     }
 }
 
@@ -59,24 +63,29 @@ fn site() -> Site {
     Site::try_from(spec).unwrap()
 }
 
-/// kim, who may have ten machines and has so many.
-fn kim(machines: u64, resource_version: &str) -> Record {
-    let mut ledger = Ledger {
-        namespaces: ["user-kim".to_owned()].into(),
-        ..Ledger::default()
-    };
-    ledger.see(&Observed {
+/// A deployment as it is stored.
+fn stored(namespace: &str, machines: u64, resource_version: &str) -> Observed {
+    Observed {
         kind: Kind::MachineDeployment,
-        namespace: "user-kim".to_owned(),
+        namespace: namespace.to_owned(),
         name: "old".to_owned(),
-        uid: "uid-old".to_owned(),
+        uid: format!("uid-of-{namespace}"),
         resource_version: resource_version.to_owned(),
         ask: Ask {
             replicas: machines,
             ..Ask::default()
         },
         is_made: false,
-    });
+    }
+}
+
+/// kim, who may have ten machines and has so many.
+fn kim(machines: u64, resource_version: &str) -> Record {
+    let mut ledger = Ledger {
+        namespaces: ["user-kim".to_owned()].into(),
+        ..Ledger::default()
+    };
+    ledger.see(&stored("user-kim", machines, resource_version));
     let set = Override {
         limits: Limits {
             nodes: Some(10),
@@ -156,4 +165,25 @@ fn who_was_refused_over_what_is_stored_is_not_asked_again() {
 fn who_was_let_in_over_an_older_ledger_is_asked_again() {
     let outcomes = settled(8, &[deployment("a", 5)]);
     assert!(is_refused(&outcomes[0]), "8 and 5 are more than 10");
+}
+
+#[test]
+fn a_ledger_opens_with_all_namespaces_of_its_account() {
+    let mut fresh = kim(0, "1");
+    Arc::make_mut(&mut fresh.account).ledger = None;
+    let tenants = Contended {
+        stored: Mutex::new(fresh),
+        theirs: Mutex::new(None),
+    };
+    let cashier = Cashier::new(tenants, Arc::default());
+    let (now, grace) = (Timestamp::UNIX_EPOCH, Delay::seconds(60));
+    let mut opening = pin!(cashier.accounts("kim", Some("user-kim"), false, now, grace));
+    let accounts = poll(&mut opening, 16).unwrap().unwrap();
+    let ledger = accounts[0].ledger.as_ref().unwrap();
+    let used = ledger.used().of(&basphere_core::quota::Measure::Nodes);
+    assert_eq!(
+        used, 2,
+        "what is stored in user-lee counts from the beginning"
+    );
+    assert!(ledger.covers("user-lee"), "{:?}", ledger.namespaces);
 }
