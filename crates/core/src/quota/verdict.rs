@@ -231,14 +231,30 @@ pub fn judge(
     }
     let grown = after.used().beyond(&before);
     let own = base.of_entry(&charge.uid);
-    let excess = |limits: &Limits| excess(limits, &grown, &before, &own, &each);
+    let excess = |limits: &Limits| {
+        let found = excess(limits, &grown, &before, &own, &each);
+        found
+            .into_iter()
+            .map(|excess| possible(charge.kind, excess))
+    };
     let full = full(ledger, charge);
     Verdict {
-        exceeded: excess(limits.0).into_iter().chain(full).collect(),
-        warned: excess(limits.1),
+        exceeded: excess(limits.0).chain(full).collect(),
+        warned: excess(limits.1).collect(),
         grows: !grown.is_empty(),
         ledger: after,
     }
+}
+
+/// Names no number of machines that would be refused for another reason: a control plane has an odd one.
+fn possible(kind: Kind, excess: Excess) -> Excess {
+    let fits = match excess.fits {
+        Fits::Machines(most) if kind == Kind::KubeadmControlPlane && most % 2 == 0 => {
+            Fits::Machines(most.saturating_sub(1))
+        }
+        fits => fits,
+    };
+    Excess { fits, ..excess }
 }
 
 /// So many objects of one namespace a ledger may know of, templates included: a Tenant is stored as one

@@ -86,7 +86,7 @@ fn every_measure_has_its_own_refusal() {
             control_plane("demo", 3, "small"),
             "spec.replicas",
             "BSP-Q004",
-            "control-plane nodes requested +2, used 1, limit 2, exceeded by 1; at most 2 replicas fit",
+            "control-plane nodes requested +2, used 1, limit 2, exceeded by 1; at most 1 replica fits",
         ),
         (
             limits("vcpus", 30),

@@ -233,7 +233,10 @@ impl Stage {
             (key, wish)
         };
         let request = self.clone().request(key, wish);
-        self.spawn(None, Box::pin(async { drop(request.await) }));
+        let ended = async move {
+            request.await;
+        };
+        self.spawn(None, Box::pin(ended));
     }
 }
 
