@@ -18,8 +18,9 @@ struct Provider {
     clusters: &'static str,
     machines: &'static str,
     kind: &'static str,
-    /// The namespace of its controller.
+    /// The namespace of its controller, and the account there.
     namespace: &'static str,
+    account: &'static str,
 }
 
 const OPENSTACK: Provider = Provider {
@@ -29,6 +30,7 @@ const OPENSTACK: Provider = Provider {
     machines: "openstackmachines",
     kind: "OpenStackMachine",
     namespace: "capo-system",
+    account: "capo-manager",
 };
 
 const METAL3: Provider = Provider {
@@ -38,6 +40,7 @@ const METAL3: Provider = Provider {
     machines: "metal3machines",
     kind: "Metal3Machine",
     namespace: "capm3-system",
+    account: "capm3-manager",
 };
 
 #[test]
@@ -193,17 +196,20 @@ fn provided(suite: &Suite, provider: &Provider, machines: &[Value]) -> Result<()
 
 /// The service account of a provider's controller, which may do everything.
 fn controller(suite: &Suite, provider: &Provider) -> Result<User> {
-    let account = format!("system:serviceaccount:{}:manager", provider.namespace);
+    let Provider {
+        namespace, account, ..
+    } = provider;
+    let account = format!("system:serviceaccount:{namespace}:{account}");
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
-        "metadata": {"name": provider.namespace},
+        "metadata": {"name": namespace},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": account}],
     });
     suite
         .view()
         .ops(&["apply", "-f", "-"], &binding.to_string())?;
-    let group = format!("system:serviceaccounts:{}", provider.namespace);
+    let group = format!("system:serviceaccounts:{namespace}");
     let groups = ["system:serviceaccounts", &group, "system:authenticated"];
     suite.rig.sandbox().control_plane().user(&account, &groups)
 }
