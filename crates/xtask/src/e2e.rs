@@ -11,8 +11,9 @@ const SEEDS: &str = "100000";
 
 /// Run the end-to-end suites on real control planes.
 ///
-/// With --full instead: 100,000 simulated schedules of the allocator and its controller, and two races of 64 clients for
-/// 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed. All
+/// With --full instead: 100,000 simulated schedules of the allocator and its controller, two races of 64 clients for
+/// 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed, and all
+/// tests with the real controllers, such as a cluster's move to another management cluster and back. The first three
 /// print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -41,6 +42,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         race.args(["--", "--ignored", "--exact", name, "--nocapture"]);
         test(what, &mut race)?;
     }
+    let mut controllers = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
+    // One at a time: some start a management cluster of their own.
+    controllers.args(["--", "--include-ignored", "--nocapture", "--test-threads=1"]);
+    test("the real controllers", &mut controllers)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,8 +1,10 @@
 //! Basphere is away: clusters that run go on, nothing is let in that should not be, and what waited goes on by itself
 //! when it is back.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
-use basphere_harness::{Event, Mark, Stop};
+use basphere_harness::{Event, Outcome, Stop};
 use serde_json::{Value, json};
 
 use crate::suite::{Suite, ip_addresses, name, text};
@@ -26,7 +28,9 @@ fn clusters_go_on_while_basphere_is_away() -> Result<()> {
 
     // Like a node that is lost: ended in order it would take its registration along.
     suite.rig.sandbox().stop_webhook(Stop::Kill)?;
-    let outcome = away(&suite, &victim, &|| workload.set_ready(&victim, false));
+    let outcome = away(&suite, &before, &victim, &|| {
+        workload.set_ready(&victim, false)
+    });
     // The next test finds it as it was, whatever became of this one.
     suite.rig.sandbox().start_webhook()?;
     suite.say("Basphere is back");
@@ -63,7 +67,12 @@ fn clusters_go_on_while_basphere_is_away() -> Result<()> {
 }
 
 /// What happens meanwhile; the name of the machine that stands for the victim.
-fn away(suite: &Suite, victim: &str, fail: &dyn Fn()) -> Result<String> {
+fn away(
+    suite: &Suite,
+    before: &BTreeMap<String, Vec<String>>,
+    victim: &str,
+    fail: &dyn Fn(),
+) -> Result<String> {
     let mark = suite.rig.mark()?;
     suite.say("Basphere is gone");
     people_wait(suite)?;
@@ -78,7 +87,7 @@ fn away(suite: &Suite, victim: &str, fail: &dyn Fn()) -> Result<String> {
     })?;
     let newcomer = suite.until("a newcomer waits for its address", || {
         let machines = suite.view().list(VSPHERE_MACHINES)?;
-        let mut others = machines.iter().filter(|it| !is_known(suite, mark, it));
+        let mut others = machines.iter().filter(|it| !before.contains_key(&name(it)));
         Ok(others.find(|it| waits(suite, it)).map(name))
     })?;
     suite.until("the machine that failed is gone, and its VM", || {
@@ -97,15 +106,6 @@ fn away(suite: &Suite, victim: &str, fail: &dyn Fn()) -> Result<String> {
     Ok(newcomer)
 }
 
-/// Whether it was there before.
-fn is_known(suite: &Suite, mark: Mark, machine: &Value) -> bool {
-    let created = |event: &Event| {
-        event.resource == "vspheremachines" && event.name == name(machine) && event.code == 201
-    };
-    let events = suite.view().writes(mark).unwrap_or_default();
-    !events.iter().any(created)
-}
-
 /// Stored without an address, and CAPV says that it waits for one.
 fn waits(suite: &Suite, machine: &Value) -> bool {
     let vm = suite.view().get(&format!("vspherevm/{}", name(machine)));
@@ -116,7 +116,7 @@ fn waits(suite: &Suite, machine: &Value) -> bool {
 /// Nothing is created or enlarged by anybody whom Basphere would have to ask, and the error says who does not answer.
 fn people_wait(suite: &Suite) -> Result<()> {
     let kim = &suite.kim;
-    let refused = |outcome: basphere_harness::Outcome, webhook: &str| -> Result<()> {
+    let refused = |outcome: Outcome, webhook: &str| -> Result<()> {
         ensure!(!outcome.succeeded(), "admitted: {}", outcome.stdout);
         let expected = format!("failed calling webhook \"{webhook}\"");
         ensure!(outcome.stderr.contains(&expected), "{}", outcome.stderr);

@@ -100,7 +100,8 @@ fn applied_again(suite: &Suite, file: &str) -> Result<()> {
 /// What Basphere has put in reads the same in both versions, in the form of each.
 fn both_versions_agree(suite: &Suite) -> Result<()> {
     let read = |version: &str, index: usize| {
-        let (resource, group, name) = OBJECTS[index];
+        let object = OBJECTS.get(index).context("no such object")?;
+        let (resource, group, name) = object;
         suite
             .kim
             .get(&format!("{resource}.{version}.{group}/{name}"))
