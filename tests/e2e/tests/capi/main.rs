@@ -7,5 +7,10 @@
 )]
 
 mod explicit;
+mod moves;
+mod outage;
+mod providers;
 mod suite;
 mod topology;
+mod versions;
+mod view;

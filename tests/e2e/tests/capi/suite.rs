@@ -1,6 +1,7 @@
 //! A cluster of kim's in the rig, and waiting for what becomes of it.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
@@ -8,24 +9,47 @@ use basphere_e2e::{Tenant, rig};
 use basphere_harness::{Rig, Vm, wait};
 use serde_json::Value;
 
+use crate::view::View;
+
 /// Controllers work in steps that wait for one another.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Who is at work in the rig that all tests share: many, or one that takes something away from all.
+static AT_WORK: RwLock<()> = RwLock::new(());
+
+enum AtWork {
+    Beside(#[expect(dead_code, reason = "held until the test ends")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held until the test ends")] RwLockWriteGuard<'static, ()>),
+}
 
 /// A namespace of kim's in the rig.
 pub(crate) struct Suite {
     pub(crate) rig: &'static Rig,
     pub(crate) kim: Tenant,
     begun: Instant,
+    _at_work: AtWork,
 }
 
 impl Suite {
     pub(crate) fn new() -> Result<Self> {
+        let guard = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
+        Self::begin(AtWork::Beside(guard))
+    }
+
+    /// One that runs while no other does.
+    pub(crate) fn alone() -> Result<Self> {
+        let guard = AT_WORK.write().unwrap_or_else(PoisonError::into_inner);
+        Self::begin(AtWork::Alone(guard))
+    }
+
+    fn begin(at_work: AtWork) -> Result<Self> {
         let begun = Instant::now();
         let suite = Self {
             rig: rig()?,
             kim: Tenant::in_rig()?,
             begun,
+            _at_work: at_work,
         };
         suite.say("the rig is up");
         Ok(suite)
@@ -116,6 +140,14 @@ impl Suite {
             .collect())
     }
 
+    /// The namespace, as an admin reads it.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            rig: self.rig,
+            namespace: &self.kim.namespace,
+        }
+    }
+
     fn seen(&self) -> String {
         let kinds = "clusters,kubeadmcontrolplanes,machinedeployments,machines,vsphereclusters,vspheremachines,vspherevms,events";
         let seen = self
@@ -136,7 +168,7 @@ pub(crate) fn name(object: &Value) -> String {
     text(object, "/metadata/name").to_owned()
 }
 
-fn ip_addresses(machine: &Value) -> Vec<String> {
+pub(crate) fn ip_addresses(machine: &Value) -> Vec<String> {
     let list = |value: &Value, pointer: &str| -> Vec<Value> {
         let found = value.pointer(pointer).and_then(Value::as_array);
         found.cloned().unwrap_or_default()

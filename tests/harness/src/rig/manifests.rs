@@ -25,6 +25,8 @@ const RENDERERS: [&str; 3] = [
     include_str!("../crds.rs"),
 ];
 const FILE: &str = "manifests.json";
+/// `clusterctl init` labels all that it installs, and `clusterctl move` takes objects of labelled CRDs along.
+const INSTALLED: &str = "clusterctl.cluster.x-k8s.io";
 
 /// The manifests, not yet bound to addresses.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,7 +112,8 @@ impl Manifests {
 fn render(provider: &Provider, modules: &Modules) -> Result<OfProvider> {
     let source = source(modules, provider.module)?;
     let folder = source.join(provider.crds);
-    let labels = contract_labels(&folder.join("kustomization.yaml"))?;
+    let mut labels = contract_labels(&folder.join("kustomization.yaml"))?;
+    labels.insert(INSTALLED.into(), json!(""));
     let mut crds = Vec::new();
     for file in yaml::files(&folder.join("bases"))? {
         for mut crd in yaml::read_documents(&file)? {

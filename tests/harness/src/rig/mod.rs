@@ -14,6 +14,7 @@ mod workload;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::control_plane::{ApiServer, ControlPlane, Options};
 use crate::crds::{ApiVersion, Crds};
+use crate::kubectl::{Outcome, run};
+use crate::processes::flag;
 use crate::progress::Progress;
 use crate::project::Binaries;
 use crate::rig::audit::AuditLog;
@@ -78,18 +81,35 @@ impl Rig {
     /// # Errors
     /// When something cannot be built, started or applied; the message shows the end of the log in question.
     pub fn start(options: &RigOptions) -> Result<Self> {
-        let own = options
-            .webhook
-            .then(|| Binaries::locate(options.progress))
-            .transpose()?;
-        let binaries = RigBinaries::locate(options.progress)?;
-        let manifests = Manifests::locate(options.progress)?;
-        for _ in 0..ATTEMPTS {
-            if let Some(rig) = attempt(options, own.as_ref(), &binaries, &manifests)? {
-                return Ok(rig);
-            }
-        }
-        bail!("other processes took the managers' ports, {ATTEMPTS} times")
+        start(options, None)
+    }
+
+    /// Starts another management cluster of the same site: it has an API server, controllers and a webhook of its own,
+    /// but the same vCenter and the same networks. So clusters can be moved there and back.
+    ///
+    /// # Errors
+    /// When something cannot be built, started or applied; the message shows the end of the log in question.
+    pub fn start_beside(&self, options: &RigOptions) -> Result<Self> {
+        start(options, Some(self))
+    }
+
+    /// Moves the clusters of a namespace to another rig of the same site, as an admin does: by `clusterctl move`. The
+    /// namespace should be there already, so that it belongs to whom it does here.
+    ///
+    /// # Errors
+    /// When clusterctl cannot be built or started; that it fails is no error here.
+    pub fn move_clusters(&self, target: &Self, namespace: &str) -> Result<Outcome> {
+        let from = self.sandbox.ops();
+        let to = target.sandbox.ops().kubeconfig();
+        let mut command = Command::new(clusterctl(Progress::default())?);
+        // It reads and writes below these, and would otherwise ask the network for its newest version.
+        command.env("HOME", from.home());
+        command.env("XDG_CONFIG_HOME", from.home());
+        command.env("CLUSTERCTL_DISABLE_VERSIONCHECK", "true");
+        command.args(["move", "--v=5", "--namespace", namespace]);
+        command.arg(flag("kubeconfig", &from.kubeconfig()));
+        command.arg(flag("to-kubeconfig", &to));
+        run(&mut command, "")
     }
 
     /// The sandbox: users, kubectl, the webhook.
@@ -184,12 +204,28 @@ impl Rig {
     }
 }
 
+fn start(options: &RigOptions, beside: Option<&Rig>) -> Result<Rig> {
+    let own = options
+        .webhook
+        .then(|| Binaries::locate(options.progress))
+        .transpose()?;
+    let binaries = RigBinaries::locate(options.progress)?;
+    let manifests = Manifests::locate(options.progress)?;
+    for _ in 0..ATTEMPTS {
+        if let Some(rig) = attempt(options, own.as_ref(), &binaries, &manifests, beside)? {
+            return Ok(rig);
+        }
+    }
+    bail!("other processes took the managers' ports, {ATTEMPTS} times")
+}
+
 /// One try to start a rig; `None` when another process took one of the managers' ports.
 fn attempt(
     options: &RigOptions,
     own: Option<&Binaries>,
     binaries: &RigBinaries,
     manifests: &Manifests,
+    beside: Option<&Rig>,
 ) -> Result<Option<Rig>> {
     let progress = options.progress;
     let control_plane = ControlPlane::start(&Options {
@@ -199,12 +235,18 @@ fn attempt(
             ..options.api_server
         },
     })?;
-    let vcenter = VCenter::start(&control_plane, &binaries.vcenter)?;
+    let vcenter = match beside {
+        Some(rig) => rig.vcenter.clone(),
+        None => VCenter::start(&control_plane, &binaries.vcenter)?,
+    };
     let Started::Ready(managers) = start_managers(&control_plane, binaries, manifests, progress)?
     else {
         return Ok(None);
     };
-    let network = network(&control_plane)?;
+    let network = match beside {
+        Some(rig) => rig.network,
+        None => network(&control_plane)?,
+    };
     let objects = site::objects(vcenter.about(), network)?;
     for list in [site::identity(), objects] {
         control_plane.admin_run(&["create", "--filename=-"], &list.to_string())?;

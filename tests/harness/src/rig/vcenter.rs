@@ -1,6 +1,7 @@
 //! The simulated vCenter: started, looked at, and broken.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -47,10 +48,10 @@ pub(crate) struct About {
     pub(crate) thumbprint: String,
 }
 
-/// The vCenter.
-#[derive(Debug)]
+/// The vCenter. It ends with the last of those that share it.
+#[derive(Debug, Clone)]
 pub(crate) struct VCenter {
-    _process: Guarded,
+    _process: Arc<Guarded>,
     control: u16,
     about: About,
 }
@@ -68,7 +69,7 @@ impl VCenter {
             let process = control_plane.spawn(&command, "vcenter", GRACE_SECONDS)?;
             if let Some(about) = wait_for(&process, control)? {
                 return Ok(Self {
-                    _process: process,
+                    _process: Arc::new(process),
                     control,
                     about,
                 });
