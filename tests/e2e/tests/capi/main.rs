@@ -1,6 +1,12 @@
 //! What the real controllers make of what Basphere admits.
 //!
-//! All tests share one rig, and each works in a namespace of its own.
+//! All tests share one rig, and each works in a namespace of its own; only the short ones of the traps share a cluster.
 
+mod documents;
+mod evidence;
 mod explicit;
+mod flags;
+mod quiet;
+mod rolls;
 mod suite;
+mod traps;

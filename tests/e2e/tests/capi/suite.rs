@@ -1,9 +1,9 @@
 //! A cluster of kim's in the rig, and waiting for what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use basphere_e2e::{Tenant, rig};
 use basphere_harness::{Rig, Vm, wait};
 use serde_json::Value;
@@ -42,7 +42,17 @@ impl Suite {
 
     /// Waits until asking gives an answer; what is last seen of the namespace is told otherwise.
     pub(crate) fn until<T>(&self, what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-        let answer = wait::every(PAUSE, what, PATIENCE, ask);
+        self.until_within(PATIENCE, what, ask)
+    }
+
+    /// The same, for what takes longer.
+    pub(crate) fn until_within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        ask: impl FnMut() -> Result<Option<T>>,
+    ) -> Result<T> {
+        let answer = wait::every(PAUSE, what, patience, ask);
         let answer = answer.map_err(|error| anyhow!("{error:#}\n{}", self.seen()))?;
         self.say(what);
         Ok(answer)
@@ -101,6 +111,70 @@ impl Suite {
             .into_iter()
             .map(|lease| (text(&lease, "/spec/address").to_owned(), lease))
             .collect())
+    }
+
+    /// Sees that each machine has one address that is its own: in its VSphereMachine, in the lease that names it, and in
+    /// the vCenter.
+    pub(crate) fn every_machine_has_its_own_leased_address(&self) -> Result<()> {
+        let addresses = self.addresses()?;
+        let leases = self.leases()?;
+        let vms = self.vms()?;
+        ensure!(vms.len() == addresses.len(), "{vms:?} of {addresses:?}");
+        for (machine, own) in &addresses {
+            let [address] = own.as_slice() else {
+                bail!("{machine} has {own:?}");
+            };
+            let lease = leases.get(address);
+            let is_its = |lease: &&Value| {
+                text(lease, "/spec/holder/name") == machine && text(lease, "/spec/state") == "Bound"
+            };
+            ensure!(
+                lease.filter(is_its).is_some(),
+                "{machine} has {address}: {lease:?}"
+            );
+            let vm = vms.get(machine);
+            let vm = vm.with_context(|| format!("{machine} has no VM among {vms:?}"))?;
+            ensure!(&vm.addresses == own && &vm.reported == address, "{vm:?}");
+        }
+        let distinct: BTreeSet<&Vec<String>> = addresses.values().collect();
+        ensure!(distinct.len() == addresses.len(), "{addresses:?}");
+        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines: Vec<String> = machines.iter().map(name).collect();
+        ensure!(machines == addresses.keys().cloned().collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// The names of the machines of a cluster.
+    pub(crate) fn of(&self, cluster: &str) -> Result<BTreeSet<String>> {
+        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let its = |machine: &&Value| text(machine, "/spec/clusterName") == cluster;
+        Ok(machines.iter().filter(its).map(name).collect())
+    }
+
+    /// Asks for so many machines of a MachineDeployment, as kim.
+    pub(crate) fn scale(&self, deployment: &str, replicas: usize) -> Result<()> {
+        let replicas = format!("--replicas={replicas}");
+        let scale = ["scale", "machinedeployment", deployment, &replicas];
+        self.kim.kubectl(&scale, "")?.stdout()?;
+        self.say(&replicas);
+        Ok(())
+    }
+
+    /// Deletes a Cluster as kim, and waits until it is gone, which it is last.
+    pub(crate) fn delete_cluster(&self, cluster: &str) -> Result<()> {
+        let delete = ["delete", "cluster", cluster, "--wait=false"];
+        self.kim.kubectl(&delete, "")?.stdout()?;
+        self.until(&format!("cluster {cluster} is gone"), || {
+            let clusters = self.list("clusters.v1beta2.cluster.x-k8s.io")?;
+            Ok((!clusters.iter().any(|other| name(other) == cluster)).then_some(()))
+        })
+    }
+
+    /// Changes an object as kim, by a merge patch.
+    pub(crate) fn patch(&self, object: &str, patch: &Value) -> Result<()> {
+        let patch = patch.to_string();
+        let arguments = ["patch", object, "--type=merge", "-p", &patch];
+        self.kim.kubectl(&arguments, "")?.stdout().map(drop)
     }
 
     fn seen(&self) -> String {
