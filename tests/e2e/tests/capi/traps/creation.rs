@@ -9,8 +9,8 @@ use crate::suite::{Suite, name, text};
 
 /// So many machines are refused before what they cost is counted: more than a block of addresses has room for.
 const ATTEMPTS: usize = 24;
-/// One machine of the control plane and none of the workers, which wait for it, and three spare ones.
-const MOST: usize = 1 + 3;
+/// The control plane lacks one machine and the workers lack two, and each may hold three reservations more.
+const MOST: usize = (1 + 3) + (2 + 3);
 const RESOURCE: &str = "vspheremachines";
 
 /// Somebody else's policy refuses all machines, after we have reserved their addresses. Until it is taken away, the

@@ -89,7 +89,8 @@ fn trap_11_scaling_past_the_quota_is_refused_and_within_it_works() -> Result<()>
         let mark = suite.rig.mark()?;
         for (object, replicas, code) in [
             (DEPLOYMENT, 5000, "BSP-Q"),
-            (set.as_str(), 5000, "BSP-Q"),
+            // The deployment would scale it back.
+            (set.as_str(), 5000, "BSP-A005"),
             (CONTROL_PLANE, 2, "BSP-"),
         ] {
             let scale = ["scale", object, &format!("--replicas={replicas}")];

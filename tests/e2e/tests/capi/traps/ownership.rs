@@ -89,12 +89,17 @@ fn trap_12_nobody_owns_the_addresses() -> Result<()> {
         let machines = machines["items"].as_array().cloned().unwrap_or_default();
         ensure!(machines.len() >= 3, "{} machines", machines.len());
         for machine in &machines {
-            let owners = machine["metadata"]["managedFields"].to_string();
-            ensure!(owners.contains("capi-"), "{owners}");
-            ensure!(
-                !owners.contains("f:ipAddrs") && !owners.contains(OURS),
-                "{owners}"
-            );
+            let owners = machine["metadata"]["managedFields"].as_array();
+            for owner in owners.into_iter().flatten() {
+                let manager = text(owner, "/manager");
+                ensure!(!manager.starts_with(OURS), "{owner}");
+                ensure!(
+                    !owner["fieldsV1"].to_string().contains("f:ipAddrs"),
+                    "{owner}"
+                );
+            }
+            let owners = owners.map(Vec::len);
+            ensure!(owners > Some(1), "{owners:?} owners of {machine:#}");
         }
         // In each machine there are addresses all the same, by one patch of ours.
         for machine in suite.addresses()?.keys() {

@@ -55,11 +55,12 @@ fn trap_15_either_version_meets_our_rules_and_system_namespaces_none() -> Result
             ensure!(!said.succeeded() && is_even, "{version}: {}", said.stderr);
         }
         let mark = suite.rig.mark()?;
+        let device = json!({"dhcp4": true, "networkName": "any"});
         let template = json!({
             "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2",
             "kind": "VSphereMachineTemplate",
             "metadata": {"name": suite.kim.namespace, "namespace": "capi-system"},
-            "spec": {"template": {"spec": {"network": {"devices": [{"dhcp4": true}]}, "template": "any"}}},
+            "spec": {"template": {"spec": {"network": {"devices": [device]}, "template": "any"}}},
         });
         let admin = suite.rig.sandbox().admin();
         let create = ["create", "-f", "-", "--namespace", "capi-system"];
