@@ -6,18 +6,33 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use basphere_harness::{ControlPlane, Options, run, wait};
+use basphere_harness::{ControlPlane, Options, Rig, RigOptions, run, wait};
 
 /// Set for the process that is going to be killed.
 const VICTIM: &str = "BASPHERE_HARNESS_VICTIM";
-const MARK: &str = "control plane in ";
+const MARK: &str = "it is in ";
 const GONE: Duration = Duration::from_secs(20);
 
 #[test]
 fn nothing_is_left_when_the_process_is_killed() -> Result<()> {
+    kill(
+        "control plane",
+        &["/etcd ", "/kube-apiserver ", "watchdog", "janitor"],
+    )
+}
+
+#[test]
+fn nothing_is_left_of_a_rig_when_the_process_is_killed() -> Result<()> {
+    let controllers = ["/capi-core ", "/capi-kcp ", "/capi-bootstrap ", "/capv "];
+    let others = ["/kube-controller-manager ", "/kube-apiserver ", "janitor"];
+    kill("rig", &[&controllers[..], &others].concat())
+}
+
+/// Starts something in a process that is killed when these parts run.
+fn kill(what: &str, parts: &[&str]) -> Result<()> {
     let mut victim = Command::new(std::env::current_exe()?)
         .args(["--exact", "the_process_that_is_killed", "--nocapture"])
-        .env(VICTIM, "1")
+        .env(VICTIM, what)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -26,13 +41,13 @@ fn nothing_is_left_when_the_process_is_killed() -> Result<()> {
         .lines()
         .map_while(Result::ok)
         .find_map(|line| Some(line.split_once(MARK)?.1.to_owned()))
-        .context("no control plane was started")?;
+        .with_context(|| format!("no {what} was started"))?;
     let before = processes_of(&directory)?;
     // Killed by its id alone, as SIGKILL: nothing of it runs any more.
     victim.kill()?;
     victim.wait()?;
 
-    for part in ["/etcd ", "/kube-apiserver ", "watchdog", "janitor"] {
+    for part in parts {
         ensure!(
             before.iter().any(|line| line.contains(part)),
             "no {part} among {before:#?}"
@@ -43,15 +58,26 @@ fn nothing_is_left_when_the_process_is_killed() -> Result<()> {
     })
 }
 
-/// Not a test by itself: it is what the test above starts.
+/// Not a test by itself: it is what the tests above start.
 #[test]
 fn the_process_that_is_killed() -> Result<()> {
-    if std::env::var_os(VICTIM).is_none() {
-        return Ok(());
+    match std::env::var(VICTIM).as_deref() {
+        Ok("rig") => {
+            let options = RigOptions {
+                webhook: false,
+                ..RigOptions::default()
+            };
+            let rig = Rig::start(&options)?;
+            wait_to_be_killed(rig.sandbox().control_plane())
+        }
+        Ok(_) => wait_to_be_killed(&ControlPlane::start(&Options::default())?),
+        Err(_) => Ok(()),
     }
-    let control_plane = ControlPlane::start(&Options::default())?;
+}
+
+/// Nothing is ever written to standard input: this ends when it is killed, or when the test has died.
+fn wait_to_be_killed(control_plane: &ControlPlane) -> Result<()> {
     println!("{MARK}{}", control_plane.directory().display());
-    // Nothing is ever written there: this ends when it is killed, or when the test has died.
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }

@@ -21,6 +21,7 @@ fn a_cluster_lives_grows_shrinks_and_goes() -> Result<()> {
     let workload = suite.rig.workload(&suite.kim.namespace, CLUSTER)?;
     suite.say("the API server of the cluster answers");
     suite.machines_run(3)?;
+    suite.cluster_is_available(CLUSTER)?;
     suite.every_machine_has_its_own_leased_address()?;
 
     suite.scale(WORKERS, 3)?;

@@ -80,6 +80,19 @@ impl Suite {
         })
     }
 
+    /// Waits until a cluster is available: control plane, workers, and all that Cluster API asks inside of it.
+    pub(crate) fn cluster_is_available(&self, cluster: &str) -> Result<()> {
+        self.until(&format!("{cluster} is available"), || {
+            let cluster = self.kim.get(&format!("cluster/{cluster}"))?;
+            let conditions = cluster.pointer("/status/conditions");
+            let conditions = conditions.and_then(Value::as_array);
+            let available = conditions.into_iter().flatten().any(|condition| {
+                text(condition, "/type") == "Available" && text(condition, "/status") == "True"
+            });
+            Ok(available.then_some(()))
+        })
+    }
+
     /// The virtual machines of this namespace, by the names of its VSphereVMs.
     pub(crate) fn vms(&self) -> Result<BTreeMap<String, Vm>> {
         let ours: Vec<String> = self.list("vspherevms")?.iter().map(name).collect();

@@ -31,8 +31,6 @@ type machine struct {
 	Reported  string   `json:"reported"`
 	Addresses []string `json:"addresses"`
 	Metadata  string   `json:"metadata"`
-	CPUs      int32    `json:"cpus"`
-	MemoryMiB int32    `json:"memoryMiB"`
 
 	reference types.ManagedObjectReference
 }
@@ -115,7 +113,6 @@ func describe(vm mo.VirtualMachine) machine {
 		return m
 	}
 	m.UUID, m.Template = vm.Config.Uuid, vm.Config.Template
-	m.CPUs, m.MemoryMiB = vm.Config.Hardware.NumCPU, vm.Config.Hardware.MemoryMB
 	for _, option := range vm.Config.ExtraConfig {
 		value := option.GetOptionValue()
 		if value.Key == "guestinfo.metadata" {

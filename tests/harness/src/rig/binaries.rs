@@ -1,4 +1,4 @@
-//! The managers of Cluster API and of its vSphere provider, and the simulated vCenter: built once from Go modules.
+//! The managers of Cluster API and of its vSphere provider, the simulated vCenter, and what plays kubelets: built once from Go modules.
 
 use std::path::PathBuf;
 
@@ -86,6 +86,26 @@ const VCSIM_TOOL: Tool = Tool {
     cost: "half a minute",
 };
 
+const KUBELET: Module = Module {
+    name: "kubelet",
+    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubelet"),
+    inputs: &[
+        include_str!("../../go/kubelet/go.sum"),
+        include_str!("../../go/kubelet/go.mod"),
+        include_str!("../../go/kubelet/main.go"),
+        include_str!("../../go/kubelet/etcd.go"),
+        LDFLAGS,
+    ],
+    ldflags: LDFLAGS,
+    instead: "",
+};
+
+const KUBELET_TOOL: Tool = Tool {
+    name: "kubelet",
+    package: ".",
+    cost: "half a minute",
+};
+
 /// The paths of what a rig runs.
 #[derive(Debug, Clone)]
 pub(crate) struct RigBinaries {
@@ -95,6 +115,7 @@ pub(crate) struct RigBinaries {
     pub(crate) control_plane: PathBuf,
     pub(crate) vsphere: PathBuf,
     pub(crate) vcenter: PathBuf,
+    pub(crate) kubelet: PathBuf,
 }
 
 impl RigBinaries {
@@ -108,6 +129,7 @@ impl RigBinaries {
             control_plane: capi.join("capi-kcp"),
             vsphere: CAPV.build(&[CAPV_TOOL], progress)?.join("capv"),
             vcenter: VCSIM.build(&[VCSIM_TOOL], progress)?.join("vcsim"),
+            kubelet: KUBELET.build(&[KUBELET_TOOL], progress)?.join("kubelet"),
         })
     }
 }

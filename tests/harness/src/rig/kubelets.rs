@@ -40,6 +40,7 @@ impl Kubelets {
         workload: &User,
         namespace: &str,
         cluster: &str,
+        port: u16,
     ) -> Result<Self> {
         let unready = Arc::new(Mutex::new(BTreeSet::new()));
         let player = Player {
@@ -48,6 +49,7 @@ impl Kubelets {
             workload: workload.clone(),
             namespace: namespace.to_owned(),
             selector: format!("cluster.x-k8s.io/cluster-name={cluster}"),
+            port,
             unready: Arc::clone(&unready),
         };
         let (stop, stopped) = channel();
@@ -97,6 +99,8 @@ struct Player {
     workload: User,
     namespace: String,
     selector: String,
+    /// Where the API server reaches the kubelet of each node: they are one process.
+    port: u16,
     unready: Arc<Mutex<BTreeSet<String>>>,
 }
 
@@ -121,7 +125,7 @@ impl Player {
                 Some(_) => {}
             }
         }
-        self.collect(&nodes)
+        self.collect(&nodes, &machines)
     }
 
     /// The machines that are on and not about to go.
@@ -142,7 +146,8 @@ impl Player {
 
     /// The machine's node comes up, with its static pods.
     fn join(&self, machine: &Machine, ready: bool) -> Result<()> {
-        self.write(&["create", "--filename=-"], &node(machine, ready))?;
+        let node = node(machine, ready, self.port);
+        self.write(&["create", "--filename=-"], &node)?;
         if machine.control_plane {
             let pods = COMPONENTS.map(|component| pod(component, &machine.name));
             let pods = json!({"apiVersion": "v1", "kind": "List", "items": pods});
@@ -153,17 +158,19 @@ impl Player {
     }
 
     fn report(&self, node: &str, ready: bool) -> Result<()> {
-        let status = json!({"status": {"conditions": [ready_condition(ready)]}}).to_string();
+        let status = json!({"status": {"conditions": conditions(ready)}}).to_string();
         let patch = ["patch", "node", node, "--subresource=status", "--patch"];
         self.write(&[&patch[..], &[&status]].concat(), &Value::Null)
     }
 
     /// Removes the pods of nodes that are gone, as the garbage collector of pods does.
-    fn collect(&self, nodes: &[Value]) -> Result<()> {
+    fn collect(&self, nodes: &[Value], machines: &[Machine]) -> Result<()> {
         let pods = items(&self.read(&self.workload, &["pods", "--namespace=kube-system"])?);
         for pod in &pods {
             let on = pod.pointer("/spec/nodeName").and_then(Value::as_str);
-            if !nodes.iter().any(|node| Some(name(node)) == on) {
+            let known = nodes.iter().any(|node| Some(name(node)) == on);
+            // A node that has just joined is not among those that were read before.
+            if !known && !machines.iter().any(|m| Some(m.name.as_str()) == on) {
                 let delete = ["delete", "pod", name(pod), "--namespace=kube-system"];
                 let now = ["--force", "--grace-period=0", "--ignore-not-found"];
                 self.write(&[&delete[..], &now].concat(), &Value::Null)?;
@@ -201,20 +208,25 @@ fn machine(machine: &Value) -> Option<Machine> {
     })
 }
 
-fn node(machine: &Machine, ready: bool) -> Value {
+fn node(machine: &Machine, ready: bool, port: u16) -> Value {
     let mut labels = json!({"kubernetes.io/hostname": machine.name});
-    if machine.control_plane
-        && let Some(labels) = labels.as_object_mut()
-    {
-        labels.insert("node-role.kubernetes.io/control-plane".into(), json!(""));
+    let mut taints = json!([]);
+    if machine.control_plane {
+        let role = "node-role.kubernetes.io/control-plane";
+        if let Some(labels) = labels.as_object_mut() {
+            labels.insert(role.into(), json!(""));
+        }
+        taints = json!([{"key": role, "effect": "NoSchedule"}]);
     }
     json!({
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": machine.name, "labels": labels},
-        "spec": {"providerID": machine.provider_id},
+        "spec": {"providerID": machine.provider_id, "taints": taints},
         "status": {
-            "conditions": [ready_condition(ready)],
+            "conditions": conditions(ready),
+            "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": port}},
             "nodeInfo": {
                 "kubeletVersion": machine.version, "kubeProxyVersion": "", "machineID": "", "systemUUID": "",
                 "bootID": "", "kernelVersion": "", "osImage": "", "containerRuntimeVersion": "",
@@ -224,13 +236,16 @@ fn node(machine: &Machine, ready: bool) -> Value {
     })
 }
 
-fn ready_condition(ready: bool) -> Value {
-    let (status, reason) = if ready {
-        ("True", "KubeletReady")
-    } else {
-        ("False", "KubeletNotReady")
+/// The conditions that Cluster API looks at.
+fn conditions(ready: bool) -> Value {
+    let condition = |kind: &str, holds: bool| {
+        let status = if holds { "True" } else { "False" };
+        json!({"type": kind, "status": status, "reason": "Played", "message": "by the rig"})
     };
-    json!({"type": "Ready", "status": status, "reason": reason, "message": "played by the rig"})
+    let pressures = ["MemoryPressure", "DiskPressure", "PIDPressure"];
+    let all = std::iter::once(condition("Ready", ready))
+        .chain(pressures.map(|pressure| condition(pressure, false)));
+    all.collect()
 }
 
 /// A static pod as a kubelet shows it to the API server: it has no service account.

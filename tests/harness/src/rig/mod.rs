@@ -68,6 +68,7 @@ pub struct Rig {
     vcenter: VCenter,
     audit: AuditLog,
     network: Ipv4Addr,
+    kubelet: PathBuf,
     sandbox: Sandbox,
 }
 
@@ -213,6 +214,7 @@ fn attempt(
         vcenter,
         audit: AuditLog::new(control_plane.audit_log()),
         network,
+        kubelet: binaries.kubelet.clone(),
         sandbox: Sandbox::complete(control_plane, ApiVersion::V1Beta2, own, progress)?,
     }))
 }

@@ -23,7 +23,6 @@ const ATTEMPTS: usize = 5;
 
 /// A virtual machine, as the vCenter knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Vm {
     /// Its name.
     pub name: String,
@@ -39,11 +38,6 @@ pub struct Vm {
     pub addresses: Vec<String>,
     /// The metadata itself, in YAML.
     pub metadata: String,
-    /// How many processors it has.
-    pub cpus: u32,
-    /// How much memory it has.
-    #[serde(rename = "memoryMiB")]
-    pub memory_mib: u32,
 }
 
 /// Where the vCenter is.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use crate::control_plane::{ControlPlane, create_directory};
 use crate::kubectl::{User, run};
 use crate::pki::{Pair, leaf, write_private};
-use crate::processes::Listener;
+use crate::processes::{Listener, flag, free_ports};
 use crate::rig::Rig;
 use crate::rig::keys::pkcs8;
 use crate::rig::kubelets::Kubelets;
@@ -35,6 +36,7 @@ const GRACE_SECONDS: u32 = 1;
 pub struct Workload {
     // Dropped first: kubelets only complain without an API server.
     kubelets: Kubelets,
+    _kubelet: Guarded,
     _api_server: Guarded,
     admin: User,
 }
@@ -49,6 +51,7 @@ impl Workload {
     pub(crate) fn start(rig: &Rig, namespace: &str, cluster: &str) -> Result<Self> {
         let key = Key {
             control_plane: rig.sandbox().control_plane(),
+            kubelet: &rig.kubelet,
             namespace,
             cluster,
         };
@@ -75,8 +78,10 @@ impl Workload {
         });
         ready.map_err(|e| anyhow!("{e:#}; its log ends:\n{}", api_server.log_tail()))?;
         initialize(control_plane, &admin)?;
+        let [port] = free_ports()?;
         Ok(Self {
-            kubelets: Kubelets::start(control_plane, &admin, key.namespace, key.cluster)?,
+            _kubelet: key.kubelet(&admin, port)?,
+            kubelets: Kubelets::start(control_plane, &admin, key.namespace, key.cluster, port)?,
             _api_server: api_server,
             admin,
         })
@@ -118,6 +123,7 @@ fn play_once(rig: &Rig, played: &mut BTreeMap<[String; 2], Workload>) -> Result<
         let [namespace, cluster] = &identity;
         let key = Key {
             control_plane,
+            kubelet: &rig.kubelet,
             namespace,
             cluster,
         };
@@ -150,6 +156,7 @@ fn initialize(control_plane: &ControlPlane, admin: &User) -> Result<()> {
 /// A cluster, as the management cluster knows it.
 struct Key<'a> {
     control_plane: &'a ControlPlane,
+    kubelet: &'a Path,
     namespace: &'a str,
     cluster: &'a str,
 }
@@ -183,44 +190,75 @@ impl Key<'_> {
         let kubeconfig = wait::until("the kubeconfig is made", READY, || {
             self.secret("kubeconfig", "value")
         })?;
-        let name = format!("{}-{}", self.namespace, self.cluster);
-        self.control_plane.adopt(&name, &kubeconfig)
+        self.control_plane.adopt(&self.name(), &kubeconfig)
     }
 
     /// Starts the API server, under a certificate of the cluster's own authority.
     fn api_server(&self, endpoint: &Endpoint) -> Result<Guarded> {
-        let name = format!("{}-{}", self.namespace, self.cluster);
-        let directory = self.control_plane.directory().join(&name);
-        create_directory(&directory)?;
-        let listener = self.listener(endpoint, &directory)?;
-        let mut command = self.control_plane.api_server(&listener)?;
-        command.arg(format!("--etcd-prefix=/{name}"));
-        self.control_plane.spawn(&command, &name, GRACE_SECONDS)
-    }
-
-    fn listener(&self, endpoint: &Endpoint, directory: &Path) -> Result<Listener> {
-        let read = |key: &str| -> Result<String> {
-            let found = self.secret("ca", key)?;
-            found.with_context(|| format!("{} has no CA", self.cluster))
-        };
-        let certificate = read("tls.crt")?;
-        let authority = Authority::from_pem(&certificate, &pkcs8(&read("tls.key")?)?)?;
         let host = endpoint.host.to_string();
-        let issued = authority.issue(&leaf("kube-apiserver", None, &[&host], Usage::Server))?;
-        let serving = Pair {
-            certificate: directory.join("apiserver.crt"),
-            key: directory.join("apiserver.key"),
-        };
-        let client_ca = directory.join("ca.crt");
-        write_private(&serving.certificate, &issued.certificate_pem)?;
-        write_private(&serving.key, &issued.key_pem)?;
-        write_private(&client_ca, &certificate)?;
-        Ok(Listener {
+        let serving = self.certificate("ca", "kube-apiserver", &[&host])?;
+        let client_ca = self.directory()?.join("ca.crt");
+        write_private(&client_ca, self.authority("ca")?.certificate_pem())?;
+        let mut command = self.control_plane.api_server(&Listener {
             address: endpoint.host,
             port: endpoint.port,
             serving,
             client_ca,
-        })
+        })?;
+        let name = self.name();
+        command.arg(format!("--etcd-prefix=/{name}"));
+        self.control_plane.spawn(&command, &name, GRACE_SECONDS)
+    }
+
+    /// Starts what Cluster API reaches of the machines of the control plane: etcd, for one.
+    fn kubelet(&self, admin: &User, port: u16) -> Result<Guarded> {
+        let pair = self.certificate("etcd", "etcd", &["localhost", "127.0.0.1"])?;
+        let mut command = Command::new(self.kubelet);
+        command.arg(format!("--listen=127.0.0.1:{port}"));
+        command.args([
+            flag("kubeconfig", &admin.kubeconfig()),
+            flag("certificate", &pair.certificate),
+            flag("key", &pair.key),
+        ]);
+        let name = format!("{}-kubelet", self.name());
+        self.control_plane.spawn(&command, &name, GRACE_SECONDS)
+    }
+
+    /// What its files and logs are called.
+    fn name(&self) -> String {
+        format!("{}-{}", self.namespace, self.cluster)
+    }
+
+    fn directory(&self) -> Result<PathBuf> {
+        let directory = self.control_plane.directory().join(self.name());
+        create_directory(&directory)?;
+        Ok(directory)
+    }
+
+    /// One of the authorities that Cluster API made for the cluster.
+    fn authority(&self, suffix: &str) -> Result<Authority> {
+        let read = |key: &str| -> Result<String> {
+            let found = self.secret(suffix, key)?;
+            found.with_context(|| format!("{} has no Secret {suffix}", self.cluster))
+        };
+        Ok(Authority::from_pem(
+            &read("tls.crt")?,
+            &pkcs8(&read("tls.key")?)?,
+        )?)
+    }
+
+    /// A certificate of one of the authorities, under the name that Cluster API knows it by.
+    fn certificate(&self, suffix: &str, common_name: &str, names: &[&str]) -> Result<Pair> {
+        let leaf = leaf(common_name, None, names, Usage::ServerAndClient);
+        let issued = self.authority(suffix)?.issue(&leaf)?;
+        let directory = self.directory()?;
+        let pair = Pair {
+            certificate: directory.join(format!("{suffix}-leaf.crt")),
+            key: directory.join(format!("{suffix}-leaf.key")),
+        };
+        write_private(&pair.certificate, &issued.certificate_pem)?;
+        write_private(&pair.key, &issued.key_pem)?;
+        Ok(pair)
     }
 
     /// A key of one of the cluster's Secrets, when it is there.
