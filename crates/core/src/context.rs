@@ -15,7 +15,7 @@ use crate::ipam::{
 use crate::json::{is_unset, labels, text_at};
 use crate::quota::{Account, account_name};
 use crate::site::{Site, Trust};
-use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys};
+use crate::{Kind, Lookup, Operation, Phase, Request, Snapshot, keys, topology};
 
 /// A request, the snapshot it is decided over, and the look-ups that the snapshot could not answer.
 #[derive(Debug)]
@@ -340,6 +340,21 @@ impl<'a> Context<'a> {
             }
             _ => None,
         }
+    }
+
+    /// The Cluster of whose topology this object is made, by the word of the topology controller: the
+    /// Cluster refers to what is made of it only later.
+    pub(crate) fn cluster_of_topology(&self) -> Option<(&'a str, &'a Facts)> {
+        let object = self.request.object.as_ref()?;
+        let labels = labels(object);
+        let is_made =
+            self.trust() == Trust::Controller && labels.contains_key(keys::TOPOLOGY_OWNED);
+        let name = labels
+            .get(keys::CLUSTER_NAME)
+            .copied()
+            .filter(|_| is_made)?;
+        let facts = self.cluster(name)?;
+        topology::is_there(facts).then_some((name, facts))
     }
 
     /// The control plane of a Cluster.

@@ -85,6 +85,8 @@ codes! {
     ClusterNameUnknown = "BSP-C001", REQUIRED, "It cannot be told which Cluster the object belongs to.";
     ClusterNameDiffers = "BSP-C002", INVALID, "Two fields of one object name different Clusters.";
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
+    ClassNotTheSites = "BSP-C004", NOT_SUPPORTED, "The Cluster's topology is of another ClusterClass than the site's.";
+    VariableNotTheSites = "BSP-C005", NOT_SUPPORTED, "A variable of the site's ClusterClass differs from what the site says.";
     NameNotAllowed = "BSP-N001", INVALID, "The site does not allow this name for a Cluster.";
     NetworksOverlap = "BSP-N002", INVALID, "Two networks of one cluster overlap, or one overlaps the machines'.";
     NetworkTaken = "BSP-N003", INVALID, "Another cluster has this network, or a part of it.";
@@ -137,6 +139,7 @@ codes! {
     VersionAssumed = "BSP-W007", Class::Warning, "The control plane is not known yet, so the site's default Kubernetes version was taken.";
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
+    TopologyNotOffered = "BSP-W010", Class::Warning, "A Cluster names nothing that it is made of, and the site has no ClusterClass to fill it in.";
     CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
     FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
     ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";

@@ -8,7 +8,7 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, is_unset, token};
 use crate::site::Trust;
-use crate::{Code, Finding, Kind, keys};
+use crate::{Code, Finding, Kind, keys, topology};
 
 /// Kinds that only admins and controllers write: they hold for everybody, or say what is already so.
 const NOT_FOR_TENANTS: [Kind; 15] = [
@@ -205,7 +205,8 @@ fn check_references(context: &Context<'_>, draft: &mut Draft<'_>) {
         collect_references(spec, &mut "/spec".to_owned(), namespace, &mut found);
     }
     for pointer in found {
-        if !is_changed(draft, &pointer) {
+        let allowed = topology::foreign_namespace(context, &pointer);
+        if !is_changed(draft, &pointer) || (allowed.is_some() && draft.text(&pointer) == allowed) {
             continue;
         }
         let message = format!("references stay in namespace {namespace}");

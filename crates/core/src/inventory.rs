@@ -16,7 +16,7 @@ use crate::json::{is_unset, labels, text_at};
 use crate::quota::Account;
 use crate::site::Site;
 use crate::subjects::networks::networks;
-use crate::{Kind, Lookup, keys};
+use crate::{Kind, Lookup, keys, topology};
 
 /// All that a decision may look at besides the request.
 #[derive(Clone, Debug)]
@@ -262,6 +262,7 @@ fn facts(object: &Value) -> Facts {
         is_of_deployment: labels(object).contains_key(keys::DEPLOYMENT_NAME),
         endpoint: text("/spec/controlPlaneEndpoint/host")
             .filter(|host| !host.is_empty())
+            .or_else(|| topology::written(object, topology::ADDRESS).map(str::to_owned))
             .or_else(|| kube_vip_address(object)),
         makes_endpoint: makes_its_own(object),
         is_vip_ours: is_kube_vip_ours(object),

@@ -22,6 +22,7 @@ mod shape;
 pub mod site;
 mod subject;
 mod subjects;
+mod topology;
 mod version;
 
 pub use addresses::kube_vip_address;

@@ -56,7 +56,15 @@ const TEMPLATE_METADATA: Shape = Object(&[("labels", TextMap), ("annotations", T
 const REFERENCE: Shape = Object(&[("kind", Text), ("name", Text)]);
 const ENDPOINT: Shape = Object(&[("host", Text), ("port", Count)]);
 const CIDRS: Shape = Object(&[("cidrBlocks", Texts)]);
-const WORKERS: Shape = Each(&[("metadata", TEMPLATE_METADATA)]);
+const VARIABLES: Shape = Each(&[("name", Text)]);
+const OVERRIDES: Shape = Object(&[("overrides", VARIABLES)]);
+const WORKERS: Shape = Each(&[
+    ("class", Text),
+    ("name", Text),
+    ("replicas", Count),
+    ("metadata", TEMPLATE_METADATA),
+    ("variables", OVERRIDES),
+]);
 const COMPONENT: Shape = Object(&[("extraArgs", Arguments)]);
 const JOINING: Shape = Object(&[(
     "nodeRegistration",
@@ -81,7 +89,14 @@ const CLUSTER: Fields = &[
     (
         "topology",
         Object(&[
-            ("controlPlane", Object(&[("metadata", TEMPLATE_METADATA)])),
+            ("class", Text),
+            ("classNamespace", Text),
+            ("classRef", Object(&[("name", Text), ("namespace", Text)])),
+            ("variables", VARIABLES),
+            (
+                "controlPlane",
+                Object(&[("metadata", TEMPLATE_METADATA), ("variables", OVERRIDES)]),
+            ),
             (
                 "workers",
                 Object(&[("machineDeployments", WORKERS), ("machinePools", WORKERS)]),

@@ -10,9 +10,11 @@
 mod complete;
 mod failures;
 mod fields;
+mod five_lines;
 mod ipam;
 mod live;
 mod mixed;
+mod page;
 mod program;
 mod quota;
 mod review;

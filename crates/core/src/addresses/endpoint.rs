@@ -9,13 +9,14 @@ use serde_json::Value;
 
 use super::{
     asker, holder, is_unchanged, of_cluster, of_object, own_name, pool, refused, take, tenant,
+    topology,
 };
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::Facts;
 use crate::ipam::{Asker, Holder, Pool, Purpose, Refusal};
 use crate::json::{field_path, is_unset, text_at};
-use crate::site::Trust;
+use crate::site::{NetworkAddresses, Trust};
 use crate::{Code, Finding, Kind, Phase};
 
 pub(super) const HOST: &str = "/spec/controlPlaneEndpoint/host";
@@ -88,7 +89,8 @@ impl<'a> Claimant<'a> {
 
     /// The Cluster that refers to this object, or the object itself.
     pub(super) fn of(context: &Context<'_>, tenant: &'a str, kind: Kind, name: &str) -> Self {
-        match context.cluster_that_refers_to(kind, name) {
+        let found = context.cluster_that_refers_to(kind, name);
+        match found.or_else(|| context.cluster_of_topology()) {
             Some((cluster, facts)) => Self::cluster(context, tenant, cluster, facts),
             None => Self {
                 holder: holder(context, kind, name, ""),
@@ -251,10 +253,12 @@ pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     let facts = Facts::of(draft.object());
-    let Some(pool) = of_cluster(context, &facts).and_then(|addresses| addresses.endpoints()) else {
+    // One of a topology is given its infrastructure later.
+    let addresses = of_cluster(context, &facts).or_else(|| topology::addresses(context, draft));
+    let Some(pool) = addresses.and_then(NetworkAddresses::endpoints) else {
         return;
     };
-    check_variable(context, draft, pool, &name, &facts);
+    topology::check(context, draft, pool, &name, &facts);
     check_members(context, draft, pool, &name, &facts);
     if draft.has(HOST) {
         check_at(context, draft, HOST, pool, |tenant| {
@@ -305,32 +309,8 @@ fn check_members(
     }
 }
 
-/// CAPV's ClusterClass takes the address as a variable.
-fn check_variable(
-    context: &Context<'_>,
-    draft: &mut Draft<'_>,
-    pool: &str,
-    name: &str,
-    facts: &Facts,
-) {
-    const VARIABLES: &str = "/spec/topology/variables";
-    let variables = draft.get(VARIABLES).and_then(Value::as_array);
-    let named = |variable: &Value| variable.get("name") == Some(&Value::from("controlPlaneIpAddr"));
-    let Some(index) = variables.and_then(|variables| variables.iter().position(named)) else {
-        return;
-    };
-    let pointer = format!("{VARIABLES}/{index}/value");
-    if draft
-        .text(&pointer)
-        .is_some_and(|text| text.parse::<IpAddr>().is_ok())
-    {
-        check_at(context, draft, &pointer, pool, |tenant| {
-            Claimant::cluster(context, tenant, name, facts)
-        });
-    }
-}
-
-fn check_at(
+/// Checks an address that stands at a pointer, for whoever claims it.
+pub(super) fn check_at(
     context: &Context<'_>,
     draft: &mut Draft<'_>,
     pointer: &str,

@@ -146,7 +146,7 @@ fn needs_super_admin(control_plane: &Value) -> bool {
 }
 
 /// The static pod. Texts are written as JSON, which is YAML too.
-fn content(kube_vip: &KubeVip, address: IpAddr) -> String {
+pub(super) fn content(kube_vip: &KubeVip, address: IpAddr) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let interface = match &kube_vip.interface {
         Some(interface) => format!(

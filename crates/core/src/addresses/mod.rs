@@ -14,6 +14,7 @@ mod pool_refs;
 mod ports;
 mod ranges;
 pub(crate) mod resources;
+mod topology;
 
 use std::net::IpAddr;
 
@@ -45,7 +46,10 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
         Kind::KubeadmControlPlane => kube_vip::complete(context, draft),
         Kind::VSphereMachine => nodes::complete(context, draft),
         Kind::OpenStackMachine => ports::complete(context, draft),
-        Kind::Cluster => ranges::complete(context, draft),
+        Kind::Cluster => {
+            topology::complete(context, draft);
+            ranges::complete(context, draft);
+        }
         _ => {}
     }
 }

@@ -7,7 +7,7 @@ use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
-use crate::{Kind, keys};
+use crate::{Kind, keys, topology};
 
 /// The kinds that ask for machines, and those that say how large machines are.
 pub const CHARGED: [Kind; 9] = [
@@ -164,12 +164,8 @@ fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<G
     let cluster_type = of_type
         .and_then(|name| site.cluster_type(name))
         .unwrap_or(default);
-    let on_cluster = mark(object, keys::NODE_SPEC);
     let size = |group: &Value, otherwise: &str| {
-        let name = mark(group, keys::NODE_SPEC).or(on_cluster);
-        let named = name.and_then(|name| site.node_spec(name));
-        let spec = named.or_else(|| site.node_spec(otherwise));
-        spec.map(of_node_spec)
+        topology::spec_of(site, object, group, otherwise).map(of_node_spec)
     };
     let one = |name: String, group: &Value, otherwise: &str| {
         let annotations = group.pointer("/metadata/annotations");

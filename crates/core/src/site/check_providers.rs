@@ -11,6 +11,7 @@ pub(super) fn check(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
         errors.push(SiteError::new("spec", message));
     }
     check_vsphere(spec, errors);
+    check_topology(spec, errors);
     check_openstack(spec, errors);
     if let Some(metal3) = &spec.metal3 {
         check_names(spec, "spec.metal3.hosts", &metal3.hosts, errors);
@@ -39,6 +40,20 @@ fn check_vsphere(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
         ("network", &vsphere.network),
     ] {
         demand_text(&format!("spec.vsphere.{field}"), text, errors);
+    }
+}
+
+/// The class's machines stand on vSphere. The schema says the same of empty names to those who write a
+/// Site into a cluster.
+fn check_topology(spec: &SiteSpec, errors: &mut Vec<SiteError>) {
+    let Some(topology) = &spec.topology else {
+        return;
+    };
+    demand_text("spec.topology.class", &topology.class, errors);
+    demand_text("spec.topology.namespace", &topology.namespace, errors);
+    if spec.vsphere.is_none() {
+        let message = "its ClusterClass makes machines on vSphere, and the site has none";
+        errors.push(SiteError::new("spec.topology", message));
     }
 }
 

@@ -19,7 +19,7 @@ pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
 pub use providers::{Metal3Image, Metal3Spec, OpenStackCloud, OpenStackSpec};
 pub use spec::{
     ClusterTypeSpec, Defaults, KubernetesRelease, KubernetesSpec, NodeGroupSpec, NodeSpec,
-    SiteSpec, Tenancy, UsernameRule, VSphereSpec,
+    SiteSpec, Tenancy, TopologySpec, UsernameRule, VSphereSpec,
 };
 
 use crate::request::Requester;

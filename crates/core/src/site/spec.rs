@@ -60,6 +60,24 @@ pub struct SiteSpec {
     /// The static pod that holds the address of a cluster's API server; without it, none is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_vip: Option<KubeVip>,
+    /// The ClusterClass of which Clusters are filled in that name their type and nothing else; without
+    /// it, none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<TopologySpec>,
+}
+
+/// The ClusterClass that tenants' Clusters are made of: the one that Basphere ships, or one with its
+/// variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TopologySpec {
+    /// Name of the ClusterClass.
+    #[schemars(length(min = 1, max = 253))]
+    pub class: String,
+    /// The namespace that it stands in with its templates, such as `basphere-system`: no tenant's, and one
+    /// that the webhook leaves alone. Clusters name it from Cluster API 1.9 on.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
 }
 
 /// Who owns what, and who may do more than a tenant.

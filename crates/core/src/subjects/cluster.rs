@@ -1,4 +1,4 @@
-//! Cluster: its type and the networks inside of it.
+//! Cluster: its type, the networks inside of it, and its topology.
 
 use serde_json::Value;
 
@@ -8,21 +8,30 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::mark;
 use crate::json::token;
-use crate::{Code, keys};
+use crate::{Code, keys, topology};
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_type(context, draft);
     networks::complete(context, draft);
+    topology::complete(context, draft);
 }
 
-/// The type becomes a label also when it was written as an annotation, so that it can be selected.
+/// The type becomes a label also when it was written as an annotation, so that it can be selected. Who
+/// names neither a type nor anything that the Cluster is made of is given the default type once there is
+/// something: with a type alone, a topology would be filled in.
 fn complete_type(context: &Context<'_>, draft: &mut Draft<'_>) {
     let pointer = format!("/metadata/labels/{}", token(keys::CLUSTER_TYPE));
-    if draft.put_back(&pointer) || !context.is_create() {
+    let is_first = context.is_create() || draft.old().is_some_and(topology::is_made_of_nothing);
+    if draft.put_back(&pointer) || !is_first {
         return;
     }
     let (default, _) = context.site().default_type();
-    let name = mark(draft.object(), keys::CLUSTER_TYPE).unwrap_or(default);
+    let has_class = context.site().spec().topology.is_some();
+    let name = match mark(draft.object(), keys::CLUSTER_TYPE) {
+        Some(name) => name,
+        None if has_class && topology::is_made_of_nothing(draft.object()) => return,
+        None => default,
+    };
     // What the site does not have is told of where it was written, and only there.
     if context.site().cluster_type(name).is_some() {
         let name = Value::from(name);
@@ -49,6 +58,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     check_version(context, draft, "/spec/topology/version");
     check_topology_replicas(draft);
     networks::check(context, draft);
+    topology::check(context, draft);
 }
 
 /// The topology controller makes the control plane from this number, and could not be told.

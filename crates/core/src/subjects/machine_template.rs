@@ -48,7 +48,7 @@ fn complete_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpos
 }
 
 /// Where machines stand: every field with the site's value.
-pub(super) fn placement(vsphere: &VSphereSpec) -> [(&'static str, Option<&str>); 6] {
+pub(crate) fn placement(vsphere: &VSphereSpec) -> [(&'static str, Option<&str>); 6] {
     [
         ("server", Some(vsphere.server.as_str())),
         ("thumbprint", vsphere.thumbprint.as_deref()),

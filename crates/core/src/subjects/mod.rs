@@ -20,6 +20,9 @@ mod vsphere_machine;
 
 use serde_json::Value;
 
+pub(crate) use machine_template::placement;
+pub(crate) use sizing::describe as describe_spec;
+
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::marks;
@@ -91,7 +94,7 @@ fn check_marks<'a>(
 }
 
 /// "the site's node specs are …; nearest: …".
-fn not_offered<'a>(
+pub(crate) fn not_offered<'a>(
     code: Code,
     path: String,
     name: &str,
@@ -105,7 +108,7 @@ fn not_offered<'a>(
 }
 
 /// Refuses what stands at a pointer as none of the site's offers.
-fn found_not_offered(
+pub(crate) fn found_not_offered(
     draft: &mut Draft<'_>,
     code: Code,
     pointer: &str,
@@ -130,7 +133,7 @@ fn refuse(draft: &mut Draft<'_>, spec: &str, code: Code, message: &str, fields: 
 }
 
 /// How many items of a list are looked at: a list that is longer is refused as that.
-fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message: String) -> usize {
+pub(crate) fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message: String) -> usize {
     let count = draft.len_of(pointer);
     if count > most {
         let path = field_path(pointer);
@@ -206,7 +209,7 @@ fn offered<'a, T>(
 }
 
 /// A field of vSphere that must say exactly what the site says.
-fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
+pub(crate) fn must_equal(draft: &mut Draft<'_>, pointer: &str, wanted: Option<&str>) {
     must_equal_as(draft, Code::PlacementNotTheSites, pointer, wanted);
 }
 

@@ -46,6 +46,13 @@ pub(super) fn wanted<'a>(
         by,
     };
     let on_template = mark(object, keys::NODE_SPEC).map(|name| named(name, None));
+    // The topology controller asks beforehand what would come of another size, while what refers to the
+    // template is still marked for the old one. It was judged in the Cluster's topology.
+    let (linker, cluster) = if context.is_topology_owned() {
+        (None, None)
+    } else {
+        (linker, cluster)
+    };
     let on_linker = || {
         let linker = linker?;
         let by = format!("{} {}", linker.kind, linker.name);
@@ -322,7 +329,7 @@ fn way_out(context: &Context<'_>, on_create: &'static str) -> &'static str {
     }
 }
 
-fn describe(name: &str, size: &NodeSpec) -> String {
+pub(crate) fn describe(name: &str, size: &NodeSpec) -> String {
     format!(
         "{name} ({} CPUs, {} MiB, {} GiB)",
         size.cpus, size.memory_mib, size.disk_gib

@@ -22,6 +22,7 @@ mod scale;
 mod site;
 mod sizes;
 mod thefts;
+mod topology;
 mod traps;
 mod upgrade;
 mod world;

@@ -185,7 +185,16 @@ fn what_the_cache_does_not_hold_is_asked_for() {
 fn providers_refer_to_node_specs_and_clouds_that_are_there() {
     assert_eq!(
         errors(|spec| (spec.vsphere, spec.openstack, spec.metal3) = (None, None, None)),
-        ["spec"]
+        ["spec", "spec.topology"]
+    );
+    assert_eq!(errors(|spec| spec.vsphere = None), ["spec.topology"]);
+    assert_eq!(
+        errors(|spec| {
+            let topology = spec.topology.as_mut().expect("a class");
+            topology.class.clear();
+            topology.namespace.clear();
+        }),
+        ["spec.topology.class", "spec.topology.namespace"]
     );
     assert_eq!(
         errors(|spec| {

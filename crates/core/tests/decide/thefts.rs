@@ -299,12 +299,12 @@ fn a_class_of_another_namespace() {
     for (version, topology, path) in [
         (
             ApiVersion::V1Beta1,
-            json!({"class": "c", "classNamespace": "user-lee"}),
+            json!({"class": "basphere", "classNamespace": "user-lee"}),
             "spec.topology.classNamespace",
         ),
         (
             ApiVersion::V1Beta2,
-            json!({"classRef": {"name": "c", "namespace": "user-lee"}}),
+            json!({"classRef": {"name": "basphere", "namespace": "user-lee"}}),
             "spec.topology.classRef.namespace",
         ),
     ] {

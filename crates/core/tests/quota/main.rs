@@ -9,6 +9,7 @@
 )]
 
 mod charged;
+mod five_lines;
 mod forged;
 mod late;
 mod limits;

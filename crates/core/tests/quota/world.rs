@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 /// So long a request may be alive.
 pub(crate) const GRACE: SignedDuration = SignedDuration::from_mins(2);
 
-/// The example site, on which addresses are no matter.
+/// The example site, on which addresses are no matter and topologies may be of any class.
 pub(crate) fn site_spec() -> SiteSpec {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/examples/site.yaml");
     let text = std::fs::read_to_string(path).expect("the example site");
@@ -36,6 +36,7 @@ pub(crate) fn site_spec() -> SiteSpec {
         let part = part.expect("the site has it");
         part.remove("addresses");
         part.remove("kubeVip");
+        part.remove("topology");
     }
     serde_json::from_value(spec.take()).expect("a site")
 }

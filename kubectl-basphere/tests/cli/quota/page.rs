@@ -1,43 +1,8 @@
-//! Every command of docs/quota.md that can be run without a cluster says what the page shows.
+//! What docs/quota.md shows.
 
-use std::path::Path;
-use std::process::Command;
-
-use crate::program::{example, program};
+use crate::page::commands_of;
 
 #[test]
 fn the_page_shows_what_is_said() {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/quota.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(example("site.yaml"), folder.path().join("site.yaml")).unwrap();
-    let mut commands = 0;
-    // A block that names a file at its beginning is that file.
-    for block in page.split("```yaml\n# ").skip(1) {
-        let (name, rest) = block.split_once('\n').unwrap();
-        let (text, _) = rest.split_once("```").unwrap();
-        if name.ends_with(".yaml") {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-    }
-    for block in page.split("```console\n").skip(1) {
-        let (steps, _) = block.split_once("```").unwrap();
-        for step in steps.split("$ ").skip(1) {
-            let (line, shown) = step.split_once('\n').unwrap();
-            let words: Vec<_> = line.split(' ').collect();
-            let ["kubectl", "basphere", arguments @ ..] = words.as_slice() else {
-                panic!("{line}");
-            };
-            let output = Command::new(program())
-                .args(arguments)
-                .env("KUBECONFIG", "/nonexistent/kubeconfig")
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            let said = String::from_utf8(output.stdout).unwrap();
-            assert_eq!(said, shown, "{line}");
-            commands += 1;
-        }
-    }
-    assert_eq!(commands, 3);
+    assert_eq!(commands_of("quota.md"), 3);
 }

@@ -9,4 +9,5 @@ mod flags;
 mod quiet;
 mod rolls;
 mod suite;
+mod topology;
 mod traps;

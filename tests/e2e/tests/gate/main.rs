@@ -28,3 +28,4 @@ mod refusals;
 mod review;
 mod sites;
 mod thefts;
+mod topology;

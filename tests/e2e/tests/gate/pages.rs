@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use anyhow::{Context, Result, ensure};
 use basphere_e2e::Tenant;
 use basphere_harness::ApiVersion;
+use serde_json::Value;
 
 fn page(name: &str) -> Result<String> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -60,6 +61,34 @@ fn the_diff_is_what_is_stored() -> Result<()> {
             yaml.contains(field),
             "the README shows {field:?}, stored is:\n{yaml}"
         );
+    }
+    Ok(())
+}
+
+/// Which address is free depends on what others have, and stands in two places.
+#[test]
+fn the_variables_of_five_lines_are_what_is_stored() -> Result<()> {
+    let tenant = Tenant::new(ApiVersion::V1Beta2)?;
+    tenant.apply(&tenant.example("topology")?)?;
+    let cluster = tenant.get("cluster/five")?;
+    let stored = &cluster["spec"]["topology"]["variables"];
+    let variables = stored.as_array().context("no variables")?;
+    let named = |variable: &&Value| variable["name"] == "controlPlaneIpAddr";
+    let address = variables.iter().find(named).context("no address")?;
+    let address = address["value"].as_str().context("no text")?;
+    let page = page("docs/cluster-api.md")?;
+    let block = page
+        .split("```yaml\n")
+        .find(|block| block.starts_with("- name: controlPlaneIpAddr"))
+        .and_then(|block| block.split("```").next())
+        .context("no variables on the page")?
+        .replace("10.254.0.32", address);
+    let shown = basphere_api::manifest::read(format!("variables:\n{block}").as_bytes())?;
+    let shown = shown.first().context("no document")?;
+    let shown = shown.object["variables"].as_array().context("no list")?;
+    ensure!(shown.len() == 2, "{shown:#?}");
+    for variable in shown {
+        ensure!(variables.contains(variable), "{variable:#}\n{stored:#}");
     }
     Ok(())
 }

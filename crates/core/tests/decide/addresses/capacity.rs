@@ -4,11 +4,14 @@ use basphere_core::{Part, Phase, Subject};
 use serde_json::{Value, json};
 
 use super::{cluster, control_plane, infrastructure};
-use crate::world::{World, capi, denials};
+use crate::world::{World, capi, denials, site_spec};
 
 /// A block of 14 addresses and no further one.
 fn small() -> World {
-    let mut world = World::new();
+    let mut spec = site_spec();
+    // Topologies may be of any class here.
+    spec.topology = None;
+    let mut world = World::with_site(spec);
     let spec = json!({"domain": "default", "cidr": "10.254.0.0/21", "blockSize": 28, "blocksPerTenant": 1});
     world
         .pools

@@ -306,6 +306,7 @@ fn a_site_without_the_provider_refuses_its_kinds() {
     }
     let mut spec = site_spec();
     spec.vsphere = None;
+    spec.topology = None;
     let objects = example("cluster", V1Beta1);
     let mut world = World::with_site(spec);
     for object in [&objects[1], &objects[3]] {

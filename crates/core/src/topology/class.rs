@@ -1,0 +1,89 @@
+//! Which ClusterClass a topology is of.
+
+use serde_json::Value;
+
+use crate::change::Draft;
+use crate::context::Context;
+use crate::json::text_at;
+use crate::site::Trust;
+use crate::{ApiVersion, Code};
+
+/// Where the class's name stands, and its namespace.
+fn places(version: ApiVersion) -> [&'static str; 2] {
+    match version {
+        ApiVersion::V1Beta2 => [
+            "/spec/topology/classRef/name",
+            "/spec/topology/classRef/namespace",
+        ],
+        ApiVersion::V1Alpha1 | ApiVersion::V1Alpha7 | ApiVersion::V1Beta1 => {
+            ["/spec/topology/class", "/spec/topology/classNamespace"]
+        }
+    }
+}
+
+/// Names the site's class where none is named, and its namespace where only the name stands.
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let Some(ours) = &context.site().spec().topology else {
+        return;
+    };
+    let [name, namespace] = places(context.request.subject.version);
+    if context.is_create() {
+        draft.fill(name, ours.class.as_str());
+        if draft.text(name) == Some(&ours.class) {
+            draft.fill(namespace, ours.namespace.as_str());
+        }
+    } else {
+        draft.put_back(name);
+        let stored = draft.old().and_then(|old| text_at(old, name));
+        if stored == draft.text(name) {
+            draft.put_back(namespace);
+        }
+    }
+}
+
+/// Whether a topology is of the site's class.
+pub(crate) fn is_ours(context: &Context<'_>, cluster: &Value) -> bool {
+    let Some(ours) = &context.site().spec().topology else {
+        return false;
+    };
+    let [name, of] = places(context.request.subject.version);
+    let written = text_at(cluster, of).filter(|namespace| !namespace.is_empty());
+    let own = context.request.namespace.as_str();
+    text_at(cluster, name) == Some(&ours.class) && written.unwrap_or(own) == ours.namespace
+}
+
+/// The one namespace that a Cluster's reference may lead to besides its own.
+pub(crate) fn foreign_namespace<'a>(context: &Context<'a>, pointer: &str) -> Option<&'a str> {
+    let [_, place] = places(context.request.subject.version);
+    let ours = context.site().spec().topology.as_ref()?;
+    (pointer == place).then_some(ours.namespace.as_str())
+}
+
+/// Tenants make clusters of the site's class; admins of any.
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let Some(ours) = &context.site().spec().topology else {
+        return;
+    };
+    let [name, of] = places(context.request.subject.version);
+    let Some(written) = draft
+        .text(name)
+        .filter(|_| context.trust() == Trust::Person)
+    else {
+        return;
+    };
+    let is_it = written == ours.class;
+    let wanted = ours.namespace.as_str();
+    let own = context.request.namespace.as_str();
+    let namespace = draft.text(of).unwrap_or(own);
+    let message = format!(
+        "the site's ClusterClass is {} in namespace {wanted}",
+        ours.class
+    );
+    let hint = Some("leave it out, it is filled in".to_owned());
+    if !is_it {
+        draft.found(Code::ClassNotTheSites, name, message, hint);
+    } else if namespace != wanted && namespace == own {
+        // That a reference leads elsewhere is told of by whoever looks at all references.
+        draft.found(Code::ClassNotTheSites, of, message, hint);
+    }
+}

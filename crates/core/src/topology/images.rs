@@ -1,0 +1,115 @@
+//! The VM templates of the versions that a cluster runs and goes to. The class picks the one of the
+//! version that each machine has, so that on an upgrade workers keep theirs until it is their turn.
+
+use serde_json::{Value, json};
+
+use super::VERSION;
+use super::variables::{IMAGES, VARIABLES, every_list, places, put, value};
+use crate::KubernetesVersion;
+use crate::change::Draft;
+use crate::context::Context;
+use crate::json::text_at;
+use crate::site::{Release, Site};
+use crate::subjects::found_not_offered;
+use crate::{Code, subjects};
+
+/// So many images are looked at, which is more than any site has versions.
+const MOST_IMAGES: usize = 64;
+
+fn image(release: &Release) -> Option<Value> {
+    let template = release.vsphere_template.as_deref()?;
+    Some(json!({"version": release.version.to_string(), "template": template}))
+}
+
+fn version(image: &Value) -> Option<KubernetesVersion> {
+    text_at(image, "/version")?.parse().ok()
+}
+
+fn version_of(cluster: &Value) -> Option<KubernetesVersion> {
+    text_at(cluster, VERSION)?.parse().ok()
+}
+
+fn listed(cluster: &Value) -> Vec<Value> {
+    let list = value(cluster, VARIABLES, IMAGES).and_then(Value::as_array);
+    list.cloned().unwrap_or_default()
+}
+
+/// Puts stored images back, and that of a version in that the cluster goes to.
+pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let written = value(draft.object(), VARIABLES, IMAGES);
+    if written.is_some_and(|written| !written.is_array()) {
+        // It says something else than a list, and is refused as that.
+        return;
+    }
+    let mut images = listed(draft.object());
+    let stored = draft.old().map(listed).unwrap_or_default();
+    let has =
+        |images: &[Value], of: &Value| images.iter().any(|image| version(image) == version(of));
+    for image in stored {
+        if !has(&images, &image) {
+            images.push(image);
+        }
+    }
+    let wanted = version_of(draft.object());
+    let is_new = draft.old().is_none_or(|old| version_of(old) != wanted);
+    let release = wanted.and_then(|version| context.site().release(&version));
+    if let Some(image) = release
+        .filter(|_| is_new && draft.takes_defaults())
+        .and_then(image)
+    {
+        let of = version(&image);
+        let at = images.iter_mut().find(|other| version(other) == of);
+        let is_old = |other: &Value| draft.old().is_some_and(|old| listed(old).contains(other));
+        match at {
+            // The site's may be another one by now, and nothing runs this one yet.
+            Some(other) if is_old(other) => *other = image,
+            Some(_) => {}
+            None => images.push(image),
+        }
+    }
+    if images != listed(draft.object()) {
+        put(draft, VARIABLES, IMAGES, images.into());
+    }
+}
+
+/// Refuses images that are not the site's of that version, and were not stored before.
+pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
+    for list in every_list(draft.object()) {
+        for pointer in places(draft.object(), &list, IMAGES) {
+            draft.expect(&pointer, "a list", Value::is_array);
+            let most = format!("a cluster has {MOST_IMAGES} images at the most");
+            for index in 0..subjects::at_most(draft, &pointer, MOST_IMAGES, most) {
+                check_image(context.site(), draft, &format!("{pointer}/{index}"));
+            }
+        }
+    }
+}
+
+fn check_image(site: &Site, draft: &mut Draft<'_>, pointer: &str) {
+    let written = draft.get(pointer);
+    let is_the_sites = site
+        .releases()
+        .filter_map(image)
+        .any(|image| written == Some(&image));
+    let is_stored = draft
+        .old()
+        .is_some_and(|old| listed(old).iter().any(|of| written == Some(of)));
+    if is_the_sites || is_stored {
+        return;
+    }
+    let version = written.and_then(version);
+    let template = format!("{pointer}/template");
+    let named = version.and_then(|version| site.release(&version)?.vsphere_template.as_deref());
+    let all = || {
+        site.releases()
+            .filter_map(|release| release.vsphere_template.as_deref())
+    };
+    let offers: Vec<&str> = named.map_or_else(|| all().collect(), |named| vec![named]);
+    found_not_offered(
+        draft,
+        Code::ImageNotOffered,
+        &template,
+        "VM templates",
+        &offers,
+    );
+}

@@ -1,0 +1,227 @@
+//! What becomes of a topology that is stored, when it is written again.
+
+use std::sync::Arc;
+
+use basphere_core::{ApiVersion, Kind, Phase, Site};
+use serde_json::{Value, json};
+
+use super::{
+    NODE_SPEC, five, image, partial, size, stored, topology, variable, with_variable, workers,
+};
+use crate::world::{World, admin, denials, site_spec};
+
+/// Applies a change of the topology, as a merge patch over what is stored.
+fn change(world: &mut World, version: ApiVersion, patch: Value) -> Value {
+    world.apply_all(&[partial(version, patch)]);
+    topology(world)
+}
+
+/// What `kubectl replace` makes of an object: nothing that is not in it is there.
+fn replace(world: &World, object: &Value) -> Value {
+    let decision = world.admit(object);
+    assert_eq!(denials(&decision), []);
+    decision.object.expect("an object")
+}
+
+#[test]
+fn applying_the_five_lines_again_changes_nothing() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let before = world.get(Kind::Cluster, "five").clone();
+        world.apply_all(&[five(version)]);
+        assert_eq!(world.get(Kind::Cluster, "five"), &before);
+        let replaced = replace(&world, &five(version));
+        assert_eq!(replaced["spec"], before["spec"]);
+    }
+}
+
+#[test]
+fn a_list_of_ones_own_drops_nothing() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let before = topology(&world);
+        let own = json!({
+            "variables": [{"name": "own", "value": 1}],
+            "workers": {"machineDeployments": [{"class": "worker", "name": "workers", "replicas": 4}]},
+        });
+        let after = change(&mut world, version, own.clone());
+        assert_eq!(variable(&after, "own"), 1);
+        for name in [
+            "vsphere",
+            "images",
+            "criSocket",
+            "controlPlaneMachine",
+            "controlPlaneIpAddr",
+            "kubeVipPodManifest",
+        ] {
+            assert_ne!(variable(&before, name), Value::Null, "{name}");
+            assert_eq!(variable(&after, name), variable(&before, name));
+        }
+        let mut expected = workers(&before).clone();
+        expected["replicas"] = 4.into();
+        assert_eq!(workers(&after), &expected);
+        assert_eq!(change(&mut world, version, own), after);
+    }
+}
+
+/// Machines would roll at a moment that nobody chose.
+#[test]
+fn a_changed_site_changes_no_stored_cluster() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let before = topology(&world);
+        let mut spec = site_spec();
+        let vsphere = spec.vsphere.as_mut().expect("vSphere");
+        vsphere.folder = "/DC0/vm/new".to_owned();
+        spec.kube_vip.as_mut().expect("kube-vip").image =
+            "harbor.corp.example:8443/other".to_owned();
+        spec.kubernetes.cri_socket = "/run/other.sock".to_owned();
+        spec.kubernetes.versions[0].vsphere_template = Some("rebuilt".to_owned());
+        spec.defaults.kubernetes_version = "v1.34.4".to_owned();
+        spec.topology.as_mut().expect("a class").namespace = "elsewhere".to_owned();
+        spec.node_specs.get_mut("medium").expect("medium").cpus = 6;
+        spec.cluster_types
+            .get_mut("dev")
+            .expect("dev")
+            .workers
+            .count = 9;
+        world.site = Arc::new(Site::try_from(spec).expect("a site"));
+        world.apply_all(&[five(version)]);
+        assert_eq!(topology(&world), before);
+        world.apply_all(&[partial(version, json!({"controlPlane": {"replicas": 3}}))]);
+        let mut expected = before.clone();
+        expected["controlPlane"]["replicas"] = 3.into();
+        assert_eq!(topology(&world), expected);
+    }
+}
+
+/// What was stored under the site as it was is held against nobody, also beside a real change.
+#[test]
+fn a_changed_site_holds_up_no_change_of_something_else() {
+    let mut world = stored(ApiVersion::V1Beta2);
+    let mut spec = site_spec();
+    spec.vsphere.as_mut().expect("vSphere").folder = "/DC0/vm/new".to_owned();
+    spec.node_specs.get_mut("medium").expect("medium").cpus = 6;
+    world.site = Arc::new(Site::try_from(spec).expect("a site"));
+    let mut given = topology(&world);
+    // In front of all others, so that every place shifts.
+    given["variables"]
+        .as_array_mut()
+        .expect("variables")
+        .insert(0, json!({"name": "own", "value": 1}));
+    let groups = given["workers"]["machineDeployments"]
+        .as_array_mut()
+        .expect("groups");
+    groups.insert(
+        0,
+        json!({"class": "worker", "name": "first", "replicas": 1}),
+    );
+    let after = change(&mut world, ApiVersion::V1Beta2, given);
+    let sizes = after["workers"]["machineDeployments"]
+        .as_array()
+        .expect("groups");
+    let cpus: Vec<_> = sizes
+        .iter()
+        .map(|group| group["variables"]["overrides"][0]["value"]["numCPUs"].clone())
+        .collect();
+    assert_eq!(cpus, [6, 4], "the new group is as the site is now");
+    assert_eq!(variable(&after, "vsphere")["folder"], "/DC0/vm");
+}
+
+#[test]
+fn another_node_spec_is_another_size_of_that_group_only() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let large = json!({"metadata": {"labels": {NODE_SPEC: "large"}}});
+        let after = change(&mut world, version, json!({"controlPlane": large}));
+        assert_eq!(variable(&after, "controlPlaneMachine"), size(8, 16384, 200));
+        let overrides = &workers(&after)["variables"]["overrides"];
+        assert_eq!(overrides[0]["value"], size(4, 8192, 100));
+
+        let mut groups = after["workers"]["machineDeployments"].clone();
+        groups[0]["metadata"]["labels"][NODE_SPEC] = "small".into();
+        let after = change(
+            &mut world,
+            version,
+            json!({"workers": {"machineDeployments": groups}}),
+        );
+        let overrides = &workers(&after)["variables"]["overrides"];
+        assert_eq!(overrides[0]["value"], size(2, 4096, 50));
+        assert_eq!(variable(&after, "controlPlaneMachine"), size(8, 16384, 200));
+    }
+}
+
+#[test]
+fn another_version_brings_its_image_and_keeps_the_one_that_runs() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let before = topology(&world);
+        let after = change(&mut world, version, json!({"version": "v1.34.4"}));
+        let both = json!([
+            image("v1.28.0", "ubuntu-2204-kube-v1.28.0"),
+            image("v1.34.4", "ubuntu-2404-kube-v1.34.4")
+        ]);
+        assert_eq!(variable(&after, "images"), both);
+        let mut expected = with_variable(before, "images", both.clone());
+        expected["version"] = "v1.34.4".into();
+        expected["variables"] = after["variables"].clone();
+        assert_eq!(after, expected);
+        world.apply_all(&[five(version)]);
+        assert_eq!(variable(&topology(&world), "images"), both);
+    }
+}
+
+/// A version without its letter is the same version, and Cluster API writes the letter.
+#[test]
+fn an_image_is_named_by_the_version_as_cluster_api_writes_it() {
+    let mut world = World::new();
+    world.apply_all(&[partial(ApiVersion::V1Beta2, json!({"version": "1.34.4"}))]);
+    let images = variable(&topology(&world), "images");
+    assert_eq!(
+        images,
+        json!([image("v1.34.4", "ubuntu-2404-kube-v1.34.4")])
+    );
+}
+
+#[test]
+fn the_last_workers_may_be_taken_away() {
+    let mut world = stored(ApiVersion::V1Beta2);
+    let after = change(
+        &mut world,
+        ApiVersion::V1Beta2,
+        json!({"workers": {"machineDeployments": []}}),
+    );
+    assert_eq!(after["workers"]["machineDeployments"], json!([]));
+    world.apply_all(&[five(ApiVersion::V1Beta2)]);
+    assert_eq!(topology(&world), after);
+}
+
+#[test]
+fn a_cluster_that_is_being_deleted_is_given_nothing_new() {
+    let mut world = stored(ApiVersion::V1Beta2);
+    let key = (Kind::Cluster, "five".to_owned());
+    let kept = world.stored.get_mut(&key).expect("stored");
+    kept["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+    kept["spec"]["topology"]["variables"] = json!([]);
+    let before = kept.clone();
+    let request = world.request(Phase::Mutate, &before);
+    let decision = world.decide(&request);
+    assert_eq!(denials(&decision), []);
+    assert_eq!(decision.object, Some(before));
+}
+
+#[test]
+fn an_admin_who_moves_the_address_gets_the_pod_for_it() {
+    let mut world = stored(ApiVersion::V1Beta2);
+    world.requester = admin();
+    let mut given = topology(&world);
+    let variables = given["variables"].as_array_mut().expect("variables");
+    variables.retain(|variable| variable["name"] != "kubeVipPodManifest");
+    let given = with_variable(given, "controlPlaneIpAddr", "10.254.0.40".into());
+    let after = change(&mut world, ApiVersion::V1Beta2, given);
+    let pod = variable(&after, "kubeVipPodManifest").to_string();
+    assert!(
+        pod.contains("10.254.0.40") && !pod.contains("10.254.0.32"),
+        "{pod}"
+    );
+}

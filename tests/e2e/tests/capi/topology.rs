@@ -1,0 +1,149 @@
+//! The five-line form: the class that `deploy/` ships, and what the topology controller makes of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use basphere_harness::run;
+use serde_json::{Value, json};
+
+use crate::suite::{Suite, text};
+
+const CLUSTER: &str = "five";
+const TEMPLATES: &str = "vspheremachinetemplates.v1beta2.infrastructure.cluster.x-k8s.io";
+const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
+
+#[test]
+fn five_lines_become_machines_that_change_as_they_are_told() -> Result<()> {
+    let suite = Suite::new()?;
+    install_the_class(&suite)?;
+    suite.kim.apply(&suite.kim.example("topology")?)?;
+    let workload = suite.rig.workload(&suite.kim.namespace, CLUSTER)?;
+    suite.say("the API server of the cluster answers");
+    suite.machines_run(3)?;
+    the_address_is_the_same_everywhere(&suite)?;
+    ensure!(suite.list(TEMPLATES)?.len() == 2, "one template a group");
+
+    change_workers(&suite, |group| group["replicas"] = 3.into())?;
+    suite.machines_run(4)?;
+    ensure!(cpus(&suite)? == [4, 4, 4, 4], "{:?}", cpus(&suite)?);
+
+    change_workers(&suite, |group| {
+        group["metadata"]["labels"]["basphere.dev/node-spec"] = "small".into();
+    })?;
+    suite.until(
+        "the workers are small, and the control plane is not",
+        || Ok((cpus(&suite)? == [2, 2, 2, 4]).then_some(())),
+    )?;
+    suite.machines_run(4)?;
+
+    nothing_moves_any_more(&suite)?;
+    let delete = ["delete", "cluster", CLUSTER, "--wait=false"];
+    suite.kim.kubectl(&delete, "")?.stdout()?;
+    suite.until("everything is gone", || {
+        let clusters = suite.list("clusters.v1beta2.cluster.x-k8s.io")?;
+        Ok(clusters.is_empty().then_some(()))
+    })?;
+    drop(workload);
+    suite.until("all leases are on their way back", || {
+        let leases = suite.leases()?;
+        let released = |lease| text(lease, "/spec/state") == "Releasing";
+        Ok((!leases.is_empty() && leases.values().all(released)).then_some(()))
+    })
+}
+
+/// As an admin does, with the command of docs/cluster-api.md.
+fn install_the_class(suite: &Suite) -> Result<()> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/clusterclass.v1beta2.yaml");
+    let class = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    let sandbox = suite.rig.sandbox();
+    suite.until("the class is taken", || {
+        let mut command = sandbox.kubectl(sandbox.admin())?;
+        command.args([
+            "apply",
+            "--server-side",
+            "--namespace=basphere-system",
+            "-f",
+            "-",
+        ]);
+        Ok(run(&mut command, &class)?.succeeded().then_some(()))
+    })?;
+    suite.until("the class's variables are known", || {
+        let mut command = sandbox.kubectl(sandbox.admin())?;
+        let get = [
+            "get",
+            "clusterclass/basphere",
+            "--namespace=basphere-system",
+            "-o",
+            "json",
+        ];
+        let class: Value = serde_json::from_str(&run(command.args(get), "")?.stdout()?)?;
+        let known = class["status"]["variables"].as_array().map_or(0, Vec::len);
+        let generations = [
+            &class["metadata"]["generation"],
+            &class["status"]["observedGeneration"],
+        ];
+        Ok((known == 7 && generations[0] == generations[1]).then_some(()))
+    })
+}
+
+fn topology(suite: &Suite) -> Result<Value> {
+    let cluster = suite.kim.get(&format!("cluster/{CLUSTER}"))?;
+    Ok(cluster["spec"]["topology"].clone())
+}
+
+/// Changes the one group of workers, and applies no more than the list that it stands in.
+fn change_workers(suite: &Suite, change: impl FnOnce(&mut Value)) -> Result<()> {
+    let mut groups = topology(suite)?["workers"]["machineDeployments"].clone();
+    change(groups.get_mut(0).context("no workers")?);
+    let patch = json!({"spec": {"topology": {"workers": {"machineDeployments": groups}}}});
+    let cluster = format!("cluster/{CLUSTER}");
+    let arguments = ["patch", &cluster, "--type=merge", "-p", &patch.to_string()];
+    suite.kim.kubectl(&arguments, "")?.stdout()?;
+    suite.say(&groups.to_string());
+    Ok(())
+}
+
+/// The CPUs of all machines, the smallest first.
+fn cpus(suite: &Suite) -> Result<Vec<u64>> {
+    let machines = suite.list(MACHINES)?;
+    let mut cpus: Vec<u64> = machines
+        .iter()
+        .filter_map(|machine| machine["spec"]["numCPUs"].as_u64())
+        .collect();
+    cpus.sort_unstable();
+    Ok(cpus)
+}
+
+/// In the variable, in the infrastructure, in the Cluster, and in the static pod.
+fn the_address_is_the_same_everywhere(suite: &Suite) -> Result<()> {
+    let topology = topology(suite)?;
+    let mut variables = topology["variables"].as_array().into_iter().flatten();
+    let variable = variables.find(|variable| variable["name"] == "controlPlaneIpAddr");
+    let address = variable.map_or("", |variable| text(variable, "/value"));
+    for kind in ["vsphereclusters", "clusters.v1beta2.cluster.x-k8s.io"] {
+        let objects = suite.list(kind)?;
+        let host = objects
+            .first()
+            .map(|object| text(object, "/spec/controlPlaneEndpoint/host"));
+        ensure!(
+            host == Some(address) && objects.len() == 1,
+            "{kind}: {objects:#?}"
+        );
+    }
+    let control_planes = suite.list("kubeadmcontrolplanes")?;
+    let control_plane = control_planes.first().context("no control plane")?;
+    let held = basphere_core::kube_vip_address(control_plane);
+    ensure!(held.as_deref() == Some(address), "{control_plane:#}");
+    Ok(())
+}
+
+/// No template rotates, no machine rolls, and nobody writes what others write back.
+fn nothing_moves_any_more(suite: &Suite) -> Result<()> {
+    let quiet = Duration::from_secs(30);
+    suite.rig.settled(quiet, Duration::from_secs(180))?;
+    let templates = suite.list(TEMPLATES)?;
+    ensure!(templates.len() == 2, "{templates:#?}");
+    suite.say("nothing moves any more");
+    Ok(())
+}
