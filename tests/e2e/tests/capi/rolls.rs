@@ -14,6 +14,7 @@ const WORKERS: &str = "demo-workers";
 const DEPLOYMENT: &str = "machinedeployment/demo-workers";
 /// What the example's template of workers becomes.
 const ROLLED: &str = "demo-workers-medium";
+const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
 const MEDIUM_CPUS: u32 = 4;
 
 #[test]
@@ -67,11 +68,11 @@ fn a_new_template_rolls_all_workers(suite: &Suite) -> Result<()> {
         &json!({"spec": {"template": {"spec": reference}}}),
     )?;
     replaced(suite, "the workers have rolled", &old, &before)?;
-    let vms = suite.vms()?;
-    for worker in workers(suite)? {
-        let vm = vms.get(&worker).context(worker)?;
-        ensure!(vm.cpus == MEDIUM_CPUS, "{vm:?}");
-    }
+    let machines = suite.list(MACHINES)?;
+    let medium = machines
+        .iter()
+        .filter(|machine| machine["spec"]["numCPUs"] == MEDIUM_CPUS);
+    ensure!(medium.count() == machines.len(), "{machines:#?}");
     Ok(())
 }
 
