@@ -9,11 +9,13 @@ use clap::Args;
 /// So many schedules of the allocator and the controller are simulated in full.
 const SEEDS: &str = "100000";
 
-/// Run the end-to-end suites on real control planes.
+/// Run clusters from end to end, in the explicit form and as topologies: Cluster API's controllers, CAPV and a simulated
+/// vCenter build what Basphere admits.
 ///
-/// With --full instead: 100,000 simulated schedules of the allocator and its controller, and two races of 64 clients for
-/// 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are killed. All
-/// print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
+/// With --full everything: the suites without controllers as well, those that watch for many minutes that nobody writes
+/// any more, 100,000 simulated schedules of the allocator and its controller, and two races of 64 clients for 5,000
+/// operations, for addresses and for quotas, while processes of the webhook and the API server are killed. Simulation and
+/// races print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Run what takes minutes.
@@ -24,9 +26,16 @@ pub(crate) struct Arguments {
 /// Runs the suites one after the other, until one fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if !arguments.full {
-        test("the end-to-end suites", &mut cargo(&["-p", "basphere-e2e"]))?;
+        let mut clusters = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
+        // With times, by which one sees what waits for what.
+        clusters.args(["--", "--nocapture"]);
+        test("the clusters", &mut clusters)?;
         return Ok(ExitCode::SUCCESS);
     }
+    test("the end-to-end suites", &mut cargo(&["-p", "basphere-e2e"]))?;
+    let mut long = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
+    long.args(["--", "--ignored", "--nocapture"]);
+    test("the clusters that are watched for long", &mut long)?;
     let mut simulation = cargo(&["--release", "-p", "basphere-ipam", "--test", "simulation"]);
     simulation.args(["--", "--nocapture"]);
     test(

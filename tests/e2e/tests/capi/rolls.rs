@@ -55,7 +55,7 @@ fn workers(suite: &Suite) -> Result<BTreeSet<String>> {
 fn a_new_template_rolls_all_workers(suite: &Suite) -> Result<()> {
     let example = suite.kim.example("cluster")?;
     let template = example.split("---\n").find(|document| {
-        document.contains("kind: VSphereMachineTemplate") && document.contains(WORKERS)
+        document.contains("\nkind: VSphereMachineTemplate") && document.contains(WORKERS)
     });
     let template = template.context("the example has no template of workers")?;
     let template = template.replace(WORKERS, ROLLED).replace("small", "medium");

@@ -8,6 +8,7 @@ mod dry_runs;
 mod ownership;
 mod registration;
 mod rollouts;
+mod topologies;
 
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
