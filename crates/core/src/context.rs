@@ -60,14 +60,16 @@ impl<'a> Context<'a> {
     }
 
     /// Whether the topology controller writes this object, and compares what it gets with what it
-    /// wants. A person who creates an object with its label creates it like any other.
+    /// wants. A person who creates an object with its label creates it like any other. It labels the
+    /// Cluster as well, whose spec stays its author's.
     pub(crate) fn is_topology_owned(&self) -> bool {
         let is_labelled = self
             .request
             .object
             .as_ref()
             .is_some_and(|object| labels(object).contains_key(keys::TOPOLOGY_OWNED));
-        is_labelled && !(self.is_create() && self.trust() == Trust::Person)
+        let is_made = is_labelled && self.kind() != Kind::Cluster;
+        is_made && !(self.is_create() && self.trust() == Trust::Person)
     }
 
     /// Whether an admin brings in what already runs elsewhere, as `clusterctl move` does: objects

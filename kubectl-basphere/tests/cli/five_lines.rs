@@ -18,11 +18,11 @@ fn five_lines_are_shown_as_the_topology_that_they_become() {
         // Which addresses are free, only the cluster knows.
         assert_eq!(
             shown["items"][0]["needsCluster"],
-            json!(["AddressPool", "Tenant"])
+            json!(["Namespace", "AddressPool", "Tenant"])
         );
         let text = review(&["-f", &file]).out;
         assert!(
-            text.contains("+      basphere.dev/node-spec: medium\n"),
+            text.contains("+          basphere.dev/node-spec: medium\n"),
             "{text}"
         );
     }

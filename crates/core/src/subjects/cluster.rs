@@ -11,27 +11,20 @@ use crate::json::token;
 use crate::{Code, keys, topology};
 
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_bare = topology::is_bare(context);
     complete_type(context, draft);
     networks::complete(context, draft);
-    topology::complete(context, draft);
+    topology::complete(context, draft, is_bare);
 }
 
-/// The type becomes a label also when it was written as an annotation, so that it can be selected. Who
-/// names neither a type nor anything that the Cluster is made of is given the default type once there is
-/// something: with a type alone, a topology would be filled in.
+/// The type becomes a label also when it was written as an annotation, so that it can be selected.
 fn complete_type(context: &Context<'_>, draft: &mut Draft<'_>) {
     let pointer = format!("/metadata/labels/{}", token(keys::CLUSTER_TYPE));
-    let is_first = context.is_create() || draft.old().is_some_and(topology::is_made_of_nothing);
-    if draft.put_back(&pointer) || !is_first {
+    if draft.put_back(&pointer) || !context.is_create() {
         return;
     }
     let (default, _) = context.site().default_type();
-    let has_class = context.site().spec().topology.is_some();
-    let name = match mark(draft.object(), keys::CLUSTER_TYPE) {
-        Some(name) => name,
-        None if has_class && topology::is_made_of_nothing(draft.object()) => return,
-        None => default,
-    };
+    let name = mark(draft.object(), keys::CLUSTER_TYPE).unwrap_or(default);
     // What the site does not have is told of where it was written, and only there.
     if context.site().cluster_type(name).is_some() {
         let name = Value::from(name);

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{Facts, mark};
-use crate::json::is_unset;
+use crate::json::{is_unset, text_at, token};
 use crate::site::Trust;
 use crate::{Code, Finding, keys};
 
@@ -29,28 +29,29 @@ pub(crate) use variables::{
 const TOPOLOGY: &str = "/spec/topology";
 const VERSION: &str = "/spec/topology/version";
 
-/// Whether a Cluster names nothing that it is made of.
-pub(crate) fn is_made_of_nothing(cluster: &Value) -> bool {
-    let pointers = [TOPOLOGY, "/spec/infrastructureRef", "/spec/controlPlaneRef"];
-    let mut named = pointers
-        .iter()
-        .filter_map(|pointer| cluster.pointer(pointer));
-    named.all(is_unset)
-}
-
 /// Whether a Cluster that is being made names its type and nothing that it is made of.
-fn is_bare(context: &Context<'_>, draft: &Draft<'_>) -> bool {
-    let is_typed = mark(draft.object(), keys::CLUSTER_TYPE).is_some();
-    context.is_create() && is_typed && is_made_of_nothing(draft.object())
+///
+/// The API server may ask a second time, with what the first answer made of the object: a default type
+/// that was put in then is nobody's wish. That it was is told by the requester, who is put in as well.
+pub(crate) fn is_bare(context: &Context<'_>) -> bool {
+    let Some(cluster) = context.request.object.as_ref() else {
+        return false;
+    };
+    let pointers = [TOPOLOGY, "/spec/infrastructureRef", "/spec/controlPlaneRef"];
+    let mut named = pointers.iter().filter_map(|of| cluster.pointer(of));
+    let of_type = mark(cluster, keys::CLUSTER_TYPE);
+    let is_default = of_type == Some(context.site().default_type().0);
+    let requester = format!("/metadata/annotations/{}", token(keys::REQUESTER));
+    let is_completed = is_default && text_at(cluster, &requester).is_some();
+    context.is_create() && of_type.is_some() && !is_completed && named.all(is_unset)
 }
 
 /// Fills in what is missing of a topology, or all of it where the Cluster was bare.
-pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
+pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, is_bare: bool) {
     if context.trust() == Trust::Controller {
         // It never drops what is filled in, and must find everything as it left it.
         return;
     }
-    let is_bare = is_bare(context, draft);
     let spec = context.site().spec();
     let (Some(_), Some(vsphere)) = (&spec.topology, &spec.vsphere) else {
         if is_bare {

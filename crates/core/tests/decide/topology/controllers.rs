@@ -157,3 +157,21 @@ fn a_controller_changes_a_topology_and_nothing_is_added() {
         bare["spec"]["topology"]
     );
 }
+
+/// It writes its label onto the Cluster too, which stays its author's to change.
+#[test]
+fn a_cluster_that_it_has_labelled_is_completed_like_any_other() {
+    let mut world = stored(VERSION);
+    let key = (Kind::Cluster, "five".to_owned());
+    let labels = &mut world.stored.get_mut(&key).expect("stored")["metadata"]["labels"];
+    labels["topology.cluster.x-k8s.io/owned"] = "".into();
+    let before = topology(&world);
+    let mut groups = before["workers"]["machineDeployments"].clone();
+    groups[0]["metadata"]["labels"][NODE_SPEC] = "small".into();
+    let given = json!({"workers": {"machineDeployments": groups}, "variables": []});
+    world.apply_all(&[super::partial(VERSION, given)]);
+    let after = topology(&world);
+    assert_eq!(after["variables"], before["variables"]);
+    let size = &super::workers(&after)["variables"]["overrides"][0]["value"];
+    assert_eq!(size, &super::size(2, 4096, 50));
+}
