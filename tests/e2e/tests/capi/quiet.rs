@@ -43,11 +43,14 @@ impl Suite {
     /// Watches for so long that nobody writes anything but status, and that all objects stay as they are.
     pub(crate) fn ensure_quiet(&self, window: Duration) -> Result<()> {
         let mark = self.rig.mark()?;
+        let mut seen = mark;
         let before = self.stored()?;
         let begun = Instant::now();
         let patience = window + Duration::from_secs(30);
         wait::every(PAUSE, "the silence is over", patience, || {
-            let written = self.written(mark)?;
+            let next = self.rig.mark()?;
+            let written = self.written(seen)?;
+            seen = next;
             ensure!(
                 written.is_empty(),
                 "written: {:#?}\n{written:#?}",

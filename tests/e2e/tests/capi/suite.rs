@@ -8,9 +8,9 @@ use basphere_e2e::{Tenant, rig};
 use basphere_harness::{Rig, Vm, wait};
 use serde_json::Value;
 
-/// Controllers work in steps that wait for one another.
-const PATIENCE: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_secs(1);
+/// Controllers work in steps that wait for one another, and a machine that does something else as well is slow.
+const PATIENCE: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// A namespace of kim's in the rig.
 pub(crate) struct Suite {
@@ -42,17 +42,7 @@ impl Suite {
 
     /// Waits until asking gives an answer; what is last seen of the namespace is told otherwise.
     pub(crate) fn until<T>(&self, what: &str, ask: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-        self.until_within(PATIENCE, what, ask)
-    }
-
-    /// The same, for what takes longer.
-    pub(crate) fn until_within<T>(
-        &self,
-        patience: Duration,
-        what: &str,
-        ask: impl FnMut() -> Result<Option<T>>,
-    ) -> Result<T> {
-        let answer = wait::every(PAUSE, what, patience, ask);
+        let answer = wait::every(PAUSE, what, PATIENCE, ask);
         let answer = answer.map_err(|error| anyhow!("{error:#}\n{}", self.seen()))?;
         self.say(what);
         Ok(answer)

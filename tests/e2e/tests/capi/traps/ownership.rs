@@ -101,9 +101,9 @@ fn trap_12_nobody_owns_the_addresses() -> Result<()> {
             let owners = owners.map(Vec::len);
             ensure!(owners > Some(1), "{owners:?} owners of {machine:#}");
         }
+        let events = suite.asked_of("vspheremachines", grown.begun)?;
         // In each machine there are addresses all the same, by one patch of ours.
         for machine in suite.addresses()?.keys() {
-            let events = suite.asked_of("vspheremachines", grown.begun)?;
             let its = events.iter().filter(|event| &event.name == machine);
             let patches = its.flat_map(mutations).filter(|mutation| {
                 mutation.configuration == OURS && mutation.patch.iter().any(is_address)
