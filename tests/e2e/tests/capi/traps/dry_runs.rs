@@ -91,7 +91,7 @@ fn trap_11_scaling_past_the_quota_is_refused_and_within_it_works() -> Result<()>
             (DEPLOYMENT, 5000, "BSP-Q"),
             // The deployment would scale it back.
             (set.as_str(), 5000, "BSP-A005"),
-            (CONTROL_PLANE, 2, "BSP-"),
+            (CONTROL_PLANE, 4999, "BSP-Q"),
         ] {
             let scale = ["scale", object, &format!("--replicas={replicas}")];
             let said = suite.kim.kubectl(&scale, "")?;
