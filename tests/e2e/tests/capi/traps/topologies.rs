@@ -45,18 +45,18 @@ fn trap_04_templates_that_basphere_completed_do_not_rotate() -> Result<()> {
     install_the_class(&suite)?;
     let own = &suite.kim.namespace;
     let ops = suite.rig.sandbox().ops();
-    let own_class = class_without_values(own)?.to_string();
+    let dry = ["apply", "--dry-run=server", "--output=json", "-f", "-"];
+    let five = suite.kim.kubectl(&dry, &suite.kim.example("topology")?)?;
+    let mut five: Value = serde_json::from_str(&five.stdout()?)?;
+    let own_class = class_with_what_it_must(own, &five)?.to_string();
     suite
         .kim
         .as_user(ops, &["apply", "-f", "-"], &own_class)?
         .stdout()?;
-    let bases = suite.list(TEMPLATES)?.len();
-    let dry = ["apply", "--dry-run=server", "--output=json", "-f", "-"];
-    let five = suite
-        .kim
-        .kubectl(&dry, &suite.kim.example("topology")?)?
-        .stdout()?;
-    let mut five: Value = serde_json::from_str(&five)?;
+    let bases = suite.list(TEMPLATES)?;
+    let base_size = "/spec/template/spec/numCPUs";
+    let completed = bases.iter().all(|base| base.pointer(base_size).is_some());
+    ensure!(completed && bases.len() == 2, "{bases:#?}");
     let kept = json!({"name": name(&five), "namespace": own, "labels": five["metadata"]["labels"]});
     five["metadata"] = kept;
     five["spec"]["topology"]["classRef"]["namespace"] = json!(own);
@@ -68,7 +68,7 @@ fn trap_04_templates_that_basphere_completed_do_not_rotate() -> Result<()> {
         Ok(applied.succeeded().then_some(()))
     })?;
     let made = suite.settled_topology(begun)?;
-    ensure!(made == (bases + 2, 1), "templates and sets: {made:?}");
+    ensure!(made == (bases.len() + 2, 1), "templates and sets: {made:?}");
     suite.topology_owned_objects_keep_their_specs(begun)
 }
 
@@ -143,27 +143,47 @@ fn trap_14_variables_are_filled_in_before_cluster_api_checks_them() -> Result<()
     Ok(())
 }
 
-/// The class that we ship, in a namespace, with base templates of machines that leave out what a site knows.
-fn class_without_values(namespace: &str) -> Result<Value> {
+/// The class that we ship, in a namespace, with base templates of machines that have only what their schema asks for; a
+/// Cluster's variables know it.
+fn class_with_what_it_must(namespace: &str, cluster: &Value) -> Result<Value> {
+    let variables = cluster["spec"]["topology"]["variables"].as_array();
+    let variable = |name: &str| {
+        let mut all = variables.into_iter().flatten();
+        let found = all.find(|variable| variable["name"] == name);
+        found.map_or(Value::Null, |variable| variable["value"].clone())
+    };
+    let (vsphere, images) = (variable("vsphere"), variable("images"));
+    let required = json!({
+        "server": vsphere["server"], "networkName": vsphere["network"], "template": images[0]["template"],
+    });
     let mut documents = yaml::parse_documents(&class()?)?;
     for document in &mut documents {
         document["metadata"]["namespace"] = json!(namespace);
         let version = text(document, "/apiVersion").to_owned();
         let spec = document.pointer_mut("/spec/template/spec");
         if let Some(spec) = spec.filter(|_| version.starts_with("infrastructure.")) {
-            leave_out(spec);
+            leave_out(spec, &required);
         }
     }
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": documents}))
 }
 
-fn leave_out(spec: &mut Value) {
-    let known = |value: &Value| value == PLACEHOLDER || value["name"] == PLACEHOLDER;
-    if let Some(fields) = spec.as_object_mut() {
-        fields.retain(|field, value| !known(value) && !SIZES.contains(&field.as_str()));
+fn leave_out(spec: &mut Value, required: &Value) {
+    let Some(fields) = spec.as_object_mut() else {
+        return;
+    };
+    fields.retain(|field, value| {
+        let is_required = required.get(field).is_some();
+        let is_known = value == PLACEHOLDER || value["name"] == PLACEHOLDER;
+        is_required || !(is_known || SIZES.contains(&field.as_str()))
+    });
+    for (field, value) in fields.iter_mut() {
+        if let Some(required) = required.get(field) {
+            value.clone_from(required);
+        }
     }
     if let Some(device) = spec.pointer_mut("/network/devices/0") {
-        leave_out(device);
+        leave_out(device, required);
     }
 }
 
