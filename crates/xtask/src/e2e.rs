@@ -27,8 +27,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if !arguments.full {
         let mut clusters = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
-        // With times, by which one sees what waits for what.
-        clusters.args(["--", "--nocapture"]);
+        // With times, by which one sees what waits for what. Most of it waits, so that cores are no measure.
+        clusters.args(["--", "--nocapture", "--test-threads=4"]);
         test("the clusters", &mut clusters)?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -1,12 +1,12 @@
 //! The five-line form: the class that `deploy/` ships, and what the topology controller makes of it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use basphere_harness::run;
 use serde_json::{Value, json};
 
+use crate::quiet::SHORT;
 use crate::suite::{Suite, text};
 
 const CLUSTER: &str = "five";
@@ -145,8 +145,7 @@ fn the_address_is_the_same_everywhere(suite: &Suite) -> Result<()> {
 
 /// No template rotates, no machine rolls, and nobody writes what others write back.
 fn nothing_moves_any_more(suite: &Suite) -> Result<()> {
-    suite.settled(Duration::from_secs(15))?;
-    suite.ensure_quiet(Duration::from_secs(120))?;
+    suite.ensure_quiet(SHORT)?;
     let templates = suite.list(TEMPLATES)?;
     ensure!(templates.len() == 2, "{templates:#?}");
     suite.say("nothing moves any more");

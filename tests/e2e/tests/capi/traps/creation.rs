@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::suite::{Suite, name, text};
 
-/// So many machines are refused before what they cost is counted: more than a block of addresses has room for.
-const ATTEMPTS: usize = 24;
+/// So many machines are refused, which is more than may have a reservation.
+const ATTEMPTS: usize = 16;
 /// The control plane lacks one machine and the workers lack two, and each may hold three reservations more.
 const MOST: usize = (1 + 3) + (2 + 3);
 const RESOURCE: &str = "vspheremachines";

@@ -23,8 +23,10 @@ const CLUSTER: &str = "demo";
 const WORKERS: &str = "demo-workers";
 const CONTROL_PLANE: &str = "kubeadmcontrolplane/demo-control-plane";
 const DEPLOYMENT: &str = "machinedeployment/demo-workers";
-/// Without a write for so long, a cluster has taken in what was done to it.
+/// Without a write for so long, a cluster has taken in what was done to it: a rollout would have begun.
 const SETTLED: Duration = Duration::from_secs(8);
+/// Without a write for so long, what the test before has done is over.
+const PAST: Duration = Duration::from_secs(3);
 
 /// The example's cluster, with all its machines running.
 struct Grown {
@@ -46,7 +48,7 @@ fn with_grown(test: impl FnOnce(&Grown) -> Result<()>) -> Result<()> {
     let grown = grown
         .as_ref()
         .map_err(|error| anyhow!("the cluster did not grow: {error}"))?;
-    grown.suite.settled(SETTLED)?;
+    grown.suite.settled(PAST)?;
     test(grown)
 }
 

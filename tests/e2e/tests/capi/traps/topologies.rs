@@ -21,8 +21,8 @@ const GENERATIONS: [&str; 2] = [TEMPLATES, SETS];
 /// What stands in the class where its patches put what the site says.
 const PLACEHOLDER: &str = "replaced-by-the-class";
 const SIZES: [&str; 3] = ["numCPUs", "memoryMiB", "diskGiB"];
-/// Long enough for dozens of rotations, when there are any.
-const WINDOW: std::time::Duration = std::time::Duration::from_secs(30);
+/// Long enough for ten rotations, when there are any.
+const WINDOW: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// The base templates of the site's class were stored without any review of ours, as those are that are older than
 /// Basphere: they stand in a namespace that it leaves alone.
@@ -206,7 +206,6 @@ impl Suite {
         self.until("there are workers to be", || {
             Ok((!self.list(SETS)?.is_empty()).then_some(()))
         })?;
-        self.settled(SETTLED)?;
         self.ensure_quiet(WINDOW)?;
         let dry = self.asked(begun)?;
         let dry: Vec<&Event> = dry
