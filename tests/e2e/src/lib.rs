@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use basphere_harness::{ApiVersion, Outcome, Rig, RigOptions, Sandbox, SandboxOptions, User, run};
@@ -51,7 +52,29 @@ pub fn rig() -> Result<&'static Rig> {
 fn start_rig() -> Result<Rig> {
     let rig = Rig::start(&RigOptions::default())?;
     raise_limits(rig.sandbox())?;
+    shorten_delays(rig.sandbox())?;
     Ok(rig)
+}
+
+/// For so long addresses of what is gone are not given again in the rig, and for so long a request may be alive.
+pub const REUSE_AFTER: Duration = Duration::from_secs(30);
+
+/// No test waits for half an hour until an address is free again.
+fn shorten_delays(sandbox: &Sandbox) -> Result<()> {
+    let delay = format!("{}s", REUSE_AFTER.as_secs());
+    let pool = json!({"spec": {"reuseAfter": delay}}).to_string();
+    let site = json!({"spec": {"addresses": {"reservationGrace": delay}}}).to_string();
+    for (object, patch) in [
+        ("addresspool/nodes", &pool),
+        ("addresspool/endpoints", &pool),
+        ("addresspool/load-balancers", &pool),
+        ("site/default", &site),
+    ] {
+        let mut command = sandbox.kubectl(sandbox.admin())?;
+        command.args(["patch", object, "--type=merge", "-p", patch]);
+        run(&mut command, "")?.stdout()?;
+    }
+    Ok(())
 }
 
 fn start(options: &SandboxOptions) -> Result<Sandbox> {
@@ -244,11 +267,19 @@ impl Tenant {
     /// # Errors
     /// When it cannot be read.
     pub fn manifest(&self, name: &str) -> Result<String> {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
-        let path = folder.join(format!("{name}.{}.yaml", self.version()));
-        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        Ok(text.replace(DOCUMENTED_HOST, &self.host))
+        manifest(name, self.sandbox.api_version(), &self.host)
     }
+}
+
+/// A manifest of this crate in a version, with a host for the API server of its cluster.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn manifest(name: &str, version: ApiVersion, host: &str) -> Result<String> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let path = folder.join(format!("{name}.{}.yaml", version.as_str()));
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(text.replace(DOCUMENTED_HOST, host))
 }
 
 /// The address that the documents name for the API server of their cluster.

@@ -1,10 +1,13 @@
 //! The binaries of a control plane: from `KUBEBUILDER_ASSETS`, or built once from the committed Go module.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::go::{Module, Tool};
+use crate::kubectl::run;
 use crate::progress::Progress;
 
 /// Without these the API server calls itself v0.0.0, and kubectl warns about the difference.
@@ -80,6 +83,47 @@ pub(crate) fn controller_manager(progress: Progress) -> Result<PathBuf> {
     Ok(KUBE.build(&[CONTROLLER_MANAGER], progress)?.join(name))
 }
 
+/// A component of Kubernetes that a cluster's configuration hands arguments to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Component {
+    /// `kube-apiserver`.
+    ApiServer,
+    /// `kube-controller-manager`.
+    ControllerManager,
+}
+
+/// The names of all flags that a component knows, without dashes, by its own help. It is of Kubernetes 1.34.
+///
+/// # Errors
+/// When it cannot be built, or its help names no flag.
+pub fn flags(component: Component) -> Result<BTreeSet<String>> {
+    let progress = Progress::default();
+    let binary = match component {
+        Component::ApiServer => Assets::locate(progress)?.path("kube-apiserver"),
+        Component::ControllerManager => controller_manager(progress)?,
+    };
+    let help = run(Command::new(binary).arg("--help"), "")?.stdout()?;
+    let flags: BTreeSet<String> = help
+        .lines()
+        .filter_map(flag_of)
+        .map(str::to_owned)
+        .collect();
+    if flags.is_empty() {
+        bail!("no flag in the help of {component:?}");
+    }
+    Ok(flags)
+}
+
+/// The flag that a line of help begins with, a short form aside.
+fn flag_of(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line = match line.split_once(", --") {
+        Some((short, long)) if short.len() == 2 => long,
+        _ => line.strip_prefix("--")?,
+    };
+    line.split([' ', '=']).next()
+}
+
 fn given() -> Option<PathBuf> {
     std::env::var_os("KUBEBUILDER_ASSETS")
         .filter(|value| !value.is_empty())
@@ -96,4 +140,25 @@ fn whole(directory: PathBuf) -> Result<PathBuf> {
         );
     }
     Ok(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::flag_of;
+
+    #[test]
+    fn a_line_of_help_names_one_flag() {
+        for (line, flag) in [
+            (
+                "      --cloud-provider string     The provider, --cloud-config",
+                Some("cloud-provider"),
+            ),
+            ("  -h, --help     help for kube-apiserver", Some("help")),
+            ("      --v Level  number", Some("v")),
+            ("        continued, --not-a-flag", None),
+            ("Generic flags:", None),
+        ] {
+            assert_eq!(flag_of(line), flag, "{line}");
+        }
+    }
 }

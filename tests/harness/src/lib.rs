@@ -27,6 +27,7 @@ mod watchdog;
 mod webhook;
 pub mod yaml;
 
+pub use assets::{Component, flags};
 pub use control_plane::{ApiServer, ControlPlane, Etcd, Options};
 pub use crds::ApiVersion;
 pub use kubectl::{Outcome, User, run};

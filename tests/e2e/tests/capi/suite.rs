@@ -1,19 +1,19 @@
 //! A cluster of kim's in the rig, and waiting for what becomes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use basphere_e2e::{Tenant, rig};
 use basphere_harness::{Rig, Vm, wait};
 use serde_json::Value;
 
 use crate::view::View;
 
-/// Controllers work in steps that wait for one another.
-const PATIENCE: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_secs(1);
+/// Controllers work in steps that wait for one another, and a machine that does something else as well is slow.
+const PATIENCE: Duration = Duration::from_secs(300);
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Who is at work in the rig that all tests share: many, or one that takes something away from all.
 static AT_WORK: RwLock<()> = RwLock::new(());
@@ -146,6 +146,70 @@ impl Suite {
             rig: self.rig,
             namespace: &self.kim.namespace,
         }
+    }
+
+    /// Sees that each machine has one address that is its own: in its VSphereMachine, in the lease that names it, and in
+    /// the vCenter.
+    pub(crate) fn every_machine_has_its_own_leased_address(&self) -> Result<()> {
+        let addresses = self.addresses()?;
+        let leases = self.leases()?;
+        let vms = self.vms()?;
+        ensure!(vms.len() == addresses.len(), "{vms:?} of {addresses:?}");
+        for (machine, own) in &addresses {
+            let [address] = own.as_slice() else {
+                bail!("{machine} has {own:?}");
+            };
+            let lease = leases.get(address);
+            let is_its = |lease: &&Value| {
+                text(lease, "/spec/holder/name") == machine && text(lease, "/spec/state") == "Bound"
+            };
+            ensure!(
+                lease.filter(is_its).is_some(),
+                "{machine} has {address}: {lease:?}"
+            );
+            let vm = vms.get(machine);
+            let vm = vm.with_context(|| format!("{machine} has no VM among {vms:?}"))?;
+            ensure!(&vm.addresses == own && &vm.reported == address, "{vm:?}");
+        }
+        let distinct: BTreeSet<&Vec<String>> = addresses.values().collect();
+        ensure!(distinct.len() == addresses.len(), "{addresses:?}");
+        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines: Vec<String> = machines.iter().map(name).collect();
+        ensure!(machines == addresses.keys().cloned().collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// The names of the machines of a cluster.
+    pub(crate) fn of(&self, cluster: &str) -> Result<BTreeSet<String>> {
+        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let its = |machine: &&Value| text(machine, "/spec/clusterName") == cluster;
+        Ok(machines.iter().filter(its).map(name).collect())
+    }
+
+    /// Asks for so many machines of a MachineDeployment, as kim.
+    pub(crate) fn scale(&self, deployment: &str, replicas: usize) -> Result<()> {
+        let replicas = format!("--replicas={replicas}");
+        let scale = ["scale", "machinedeployment", deployment, &replicas];
+        self.kim.kubectl(&scale, "")?.stdout()?;
+        self.say(&replicas);
+        Ok(())
+    }
+
+    /// Deletes a Cluster as kim, and waits until it is gone, which it is last.
+    pub(crate) fn delete_cluster(&self, cluster: &str) -> Result<()> {
+        let delete = ["delete", "cluster", cluster, "--wait=false"];
+        self.kim.kubectl(&delete, "")?.stdout()?;
+        self.until(&format!("cluster {cluster} is gone"), || {
+            let clusters = self.list("clusters.v1beta2.cluster.x-k8s.io")?;
+            Ok((!clusters.iter().any(|other| name(other) == cluster)).then_some(()))
+        })
+    }
+
+    /// Changes an object as kim, by a merge patch.
+    pub(crate) fn patch(&self, object: &str, patch: &Value) -> Result<()> {
+        let patch = patch.to_string();
+        let arguments = ["patch", object, "--type=merge", "-p", &patch];
+        self.kim.kubectl(&arguments, "")?.stdout().map(drop)
     }
 
     fn seen(&self) -> String {

@@ -1,12 +1,12 @@
 //! The five-line form: the class that `deploy/` ships, and what the topology controller makes of it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use basphere_harness::run;
 use serde_json::{Value, json};
 
+use crate::quiet::SHORT;
 use crate::suite::{Suite, text};
 
 const CLUSTER: &str = "five";
@@ -52,10 +52,15 @@ fn five_lines_become_machines_that_change_as_they_are_told() -> Result<()> {
     })
 }
 
-/// As an admin does, with the command of docs/cluster-api.md.
-fn install_the_class(suite: &Suite) -> Result<()> {
+/// The class that we ship, with its templates.
+pub(crate) fn class() -> Result<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/clusterclass.v1beta2.yaml");
-    let class = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+    std::fs::read_to_string(&file).with_context(|| file.display().to_string())
+}
+
+/// As an admin does, with the command of docs/cluster-api.md.
+pub(crate) fn install_the_class(suite: &Suite) -> Result<()> {
+    let class = class()?;
     let sandbox = suite.rig.sandbox();
     suite.until("the class is taken", || {
         let mut command = sandbox.kubectl(sandbox.admin())?;
@@ -140,8 +145,7 @@ fn the_address_is_the_same_everywhere(suite: &Suite) -> Result<()> {
 
 /// No template rotates, no machine rolls, and nobody writes what others write back.
 fn nothing_moves_any_more(suite: &Suite) -> Result<()> {
-    let quiet = Duration::from_secs(30);
-    suite.rig.settled(quiet, Duration::from_secs(180))?;
+    suite.ensure_quiet(SHORT)?;
     let templates = suite.list(TEMPLATES)?;
     ensure!(templates.len() == 2, "{templates:#?}");
     suite.say("nothing moves any more");

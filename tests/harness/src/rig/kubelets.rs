@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use crate::control_plane::{ControlPlane, kubectl};
 use crate::kubectl::{User, run};
 
-/// A machine has its node within this time.
-const PAUSE: Duration = Duration::from_secs(1);
+/// A machine has its node within this time. Looking costs three runs of kubectl for each cluster, which one notices when
+/// several are played on two cores.
+const PAUSE: Duration = Duration::from_secs(3);
 /// The pods that kubeadm writes onto machines of the control plane.
 const COMPONENTS: [&str; 4] = [
     "kube-apiserver",
