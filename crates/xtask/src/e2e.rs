@@ -9,6 +9,9 @@ use clap::Args;
 /// So many schedules of reservations, and as many of ledgers, are simulated in full.
 const SEEDS: &str = "100000";
 
+/// What takes longer than a change may wait for: modules of tests of clusters.
+const LONG: [&str; 4] = ["moves::", "outage::", "quiet::", "versions::"];
+
 /// Run clusters from end to end, in the explicit form and as topologies: Cluster API's controllers, CAPV and a simulated
 /// vCenter build what Basphere admits.
 ///
@@ -25,18 +28,19 @@ pub(crate) struct Arguments {
 
 /// Runs the suites one after the other, until one fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut clusters = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
+    // With times, by which one sees what waits for what. Most of it waits, so that cores are no measure.
+    clusters.args(["--", "--include-ignored", "--nocapture", "--test-threads=4"]);
+    clusters.args(LONG.map(|module| format!("--skip={module}")));
+    test("the clusters", &mut clusters)?;
     if !arguments.full {
-        let mut clusters = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
-        // With times, by which one sees what waits for what. Most of it waits, so that cores are no measure.
-        clusters.args(["--", "--nocapture", "--test-threads=4"]);
-        test("the clusters", &mut clusters)?;
         return Ok(ExitCode::SUCCESS);
     }
-    test("the end-to-end suites", &mut cargo(&["-p", "basphere-e2e"]))?;
     let mut long = cargo(&["-p", "basphere-e2e", "--test", "capi"]);
-    // One at a time: some start a management cluster of their own.
+    // One at a time: some start a management cluster of their own, or take the webhook away from all.
     long.args(["--", "--ignored", "--nocapture", "--test-threads=1"]);
-    test("the clusters that are watched or moved", &mut long)?;
+    test("the clusters that take longer", long.args(LONG))?;
+    test("the end-to-end suites", &mut cargo(&["-p", "basphere-e2e"]))?;
     let mut simulation = cargo(&["--release", "-p", "basphere-ipam", "--test", "simulation"]);
     simulation.args(["--", "--nocapture"]);
     test(

@@ -28,7 +28,7 @@ struct Identity {
 #[test]
 #[ignore = "two management clusters, several minutes: cargo xtask e2e --full"]
 fn a_cluster_moves_away_and_back() -> Result<()> {
-    let suite = Suite::alone()?;
+    let suite = Suite::new()?;
     let other = suite.rig.start_beside(&RigOptions::default())?;
     suite.say("a second management cluster is up");
     let here = suite.view();

@@ -44,6 +44,7 @@ const METAL3: Provider = Provider {
 };
 
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn openstack_machines_have_fixed_addresses_and_are_counted_once() -> Result<()> {
     let suite = Suite::new()?;
     let machines = machines_of(&suite, &OPENSTACK)?;
@@ -62,6 +63,7 @@ fn openstack_machines_have_fixed_addresses_and_are_counted_once() -> Result<()> 
 }
 
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn metal3_machines_are_owned_and_counted_once() -> Result<()> {
     let suite = Suite::new()?;
     let machines = machines_of(&suite, &METAL3)?;

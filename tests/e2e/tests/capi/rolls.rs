@@ -18,6 +18,7 @@ const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io"
 const MEDIUM_CPUS: u32 = 4;
 
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn workers_that_are_replaced_get_addresses_of_their_own() -> Result<()> {
     let suite = Suite::new()?;
     suite.kim.apply(&suite.kim.example("cluster")?)?;

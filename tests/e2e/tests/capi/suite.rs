@@ -1,7 +1,6 @@
 //! A cluster of kim's in the rig, and waiting for what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -15,41 +14,20 @@ use crate::view::View;
 const PATIENCE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Who is at work in the rig that all tests share: many, or one that takes something away from all.
-static AT_WORK: RwLock<()> = RwLock::new(());
-
-enum AtWork {
-    Beside(#[expect(dead_code, reason = "held until the test ends")] RwLockReadGuard<'static, ()>),
-    Alone(#[expect(dead_code, reason = "held until the test ends")] RwLockWriteGuard<'static, ()>),
-}
-
 /// A namespace of kim's in the rig.
 pub(crate) struct Suite {
     pub(crate) rig: &'static Rig,
     pub(crate) kim: Tenant,
     begun: Instant,
-    _at_work: AtWork,
 }
 
 impl Suite {
     pub(crate) fn new() -> Result<Self> {
-        let guard = AT_WORK.read().unwrap_or_else(PoisonError::into_inner);
-        Self::begin(AtWork::Beside(guard))
-    }
-
-    /// One that runs while no other does.
-    pub(crate) fn alone() -> Result<Self> {
-        let guard = AT_WORK.write().unwrap_or_else(PoisonError::into_inner);
-        Self::begin(AtWork::Alone(guard))
-    }
-
-    fn begin(at_work: AtWork) -> Result<Self> {
         let begun = Instant::now();
         let suite = Self {
             rig: rig()?,
             kim: Tenant::in_rig()?,
             begun,
-            _at_work: at_work,
         };
         suite.say("the rig is up");
         Ok(suite)

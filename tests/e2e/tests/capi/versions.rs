@@ -40,6 +40,7 @@ const OBJECTS: [(&str, &str, &str); 7] = [
 ];
 
 #[test]
+#[ignore = "minutes; cargo xtask e2e --full runs it"]
 fn v1beta1_manifests_become_a_cluster_and_applying_them_again_changes_nothing() -> Result<()> {
     let suite = Suite::new()?;
     let file = std::fs::read_to_string(example("cluster.v1beta1.yaml")?)?;

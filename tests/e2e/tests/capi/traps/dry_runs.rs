@@ -8,6 +8,7 @@ use crate::evidence::our_paths;
 
 /// A whole cluster, asked for without being made: answered as if it were, and nothing is reserved for it.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_06_a_dry_run_leaves_nothing() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
@@ -77,6 +78,7 @@ fn side_effects(configurations: &str) -> Result<Vec<String>> {
 
 /// `/scale` is another object than the one that it scales.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_11_scaling_past_the_quota_is_refused_and_within_it_works() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;

@@ -1,4 +1,4 @@
-//! The traps of webhooks that change Cluster API's objects, each by its number in docs/cluster-api-traps.md.
+//! The traps of webhooks that change Cluster API's objects, each by its number in docs/cluster-api.md.
 //!
 //! Where a cluster that runs is enough, all tests use the same one, one after the other.
 

@@ -9,6 +9,7 @@ use crate::suite::text;
 
 /// Cluster API's own webhooks see what we have completed.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_14_ours_are_called_before_those_of_cluster_api() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
@@ -42,6 +43,7 @@ fn trap_14_ours_are_called_before_those_of_cluster_api() -> Result<()> {
 
 /// An object that is written in the older version meets the same rules; one in a system namespace meets none.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_15_either_version_meets_our_rules_and_system_namespaces_none() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;

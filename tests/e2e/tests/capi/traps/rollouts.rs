@@ -13,6 +13,7 @@ const SETS: &str = "machinesets.v1beta2.cluster.x-k8s.io";
 /// The audit log has what the control plane asked for and what we changed of it; the control plane compares the two
 /// whenever it looks at its machines.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_01_the_kubeadm_config_of_a_control_plane_is_left_alone() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
@@ -53,6 +54,7 @@ fn trap_01_the_kubeadm_config_of_a_control_plane_is_left_alone() -> Result<()> {
 /// The site changes its mind about what control planes get; the one that runs stays as it is, also when its owner
 /// writes to it.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_02_a_control_plane_that_runs_takes_no_new_defaults() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
@@ -104,6 +106,7 @@ fn written_again(grown: &Grown) -> Result<()> {
 
 /// MachineSets are made by the deployment's controller, which compares their templates with its own.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_03_the_template_of_a_machine_set_is_left_alone() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
@@ -128,6 +131,7 @@ fn trap_03_the_template_of_a_machine_set_is_left_alone() -> Result<()> {
 
 /// Whole lists come without what was filled in; the templates among these objects cannot be changed any more.
 #[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_08_the_same_manifest_again_rolls_nothing() -> Result<()> {
     with_grown(|grown| {
         let suite = &grown.suite;
