@@ -147,8 +147,8 @@ fn trap_14_variables_are_filled_in_before_cluster_api_checks_them() -> Result<()
     Ok(())
 }
 
-/// The class that we ship, in a namespace, with base templates of machines that have only what their schema asks for; a
-/// Cluster's variables know it.
+/// The class that we ship, in a namespace, with base templates that have only what their schemas and the class's patches
+/// ask for, and Basphere leaves to them; a Cluster's variables know it.
 fn class_with_what_it_must(namespace: &str, cluster: &Value) -> Result<Value> {
     let variables = cluster["spec"]["topology"]["variables"].as_array();
     let variable = |name: &str| {
@@ -158,7 +158,10 @@ fn class_with_what_it_must(namespace: &str, cluster: &Value) -> Result<Value> {
     };
     let (vsphere, images) = (variable("vsphere"), variable("images"));
     let required = json!({
-        "server": vsphere["server"], "networkName": vsphere["network"], "template": images[0]["template"],
+        "server": vsphere["server"],
+        "networkName": vsphere["network"],
+        "template": images[0]["template"],
+        "identityRef": {"kind": "VSphereClusterIdentity", "name": vsphere["identity"]},
     });
     let mut documents = yaml::parse_documents(&class()?)?;
     for document in &mut documents {
@@ -178,8 +181,7 @@ fn leave_out(spec: &mut Value, required: &Value) {
     };
     fields.retain(|field, value| {
         let is_required = required.get(field).is_some();
-        let is_known = value == PLACEHOLDER || value["name"] == PLACEHOLDER;
-        is_required || !(is_known || SIZES.contains(&field.as_str()))
+        is_required || !(value == PLACEHOLDER || SIZES.contains(&field.as_str()))
     });
     for (field, value) in fields.iter_mut() {
         if let Some(required) = required.get(field) {
