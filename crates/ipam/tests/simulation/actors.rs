@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use basphere_core::ipam::{Asker, Holder, Owner, Purpose, Slot};
 
+use crate::course::{Millis, lock};
 use crate::model::{
-    Carrier, Millis, PATIENCE, REPLICAS, REQUEST_TIMEOUT, Shared, TENANTS, WANTED, lock, pool_of,
+    Carrier, PATIENCE, REPLICAS, REQUEST_TIMEOUT, Shared, TENANTS, WANTED, pool_of,
 };
 use crate::process::{Process, Verdict, Wish, Wisher};
 use crate::store::pause;
@@ -30,18 +31,18 @@ impl Stage {
     }
 
     fn now(&self) -> Millis {
-        lock(&self.world).now
+        lock(&self.world).course.now
     }
 
     fn permille(&self, of_thousand: usize) -> bool {
         let mut world = lock(&self.world);
-        world.has_faults && world.random.permille(of_thousand)
+        world.course.has_faults && world.course.random.permille(of_thousand)
     }
 
     async fn sleep(&self, most: Millis) {
         let until = {
             let mut world = lock(&self.world);
-            world.now + world.random.below(most as usize) as Millis
+            world.course.now + world.course.random.below(most as usize) as Millis
         };
         while self.now() < until {
             pause().await;
@@ -51,7 +52,7 @@ impl Stage {
     /// A review by any process. No answer comes from one that is killed meanwhile.
     async fn review(&self, wisher: &Wisher, wish: Wish) -> Verdict {
         let process = {
-            let at = lock(&self.world).random.below(REPLICAS);
+            let at = lock(&self.world).course.random.below(REPLICAS);
             Arc::clone(&self.processes.lock().unwrap()[at])
         };
         let answer = Arc::new(Mutex::new(None));
@@ -82,9 +83,9 @@ impl Stage {
             Verdict::Given(_) => {}
             Verdict::Refused(refusal) => {
                 let mut world = lock(&self.world);
-                world.count("given, then refused");
+                world.course.count("given, then refused");
                 let why = format!("{} was given {slot}, then refused: {refusal}", draft.key);
-                world.fail(why);
+                world.course.fail(why);
                 return None;
             }
             Verdict::Failed => return None,
@@ -95,7 +96,7 @@ impl Stage {
         let is_frozen = draft.may_freeze && self.permille(30);
         self.sleep(if is_frozen { 40_000 } else { 5_000 }).await;
         let mut world = lock(&self.world);
-        let is_late = world.now > until;
+        let is_late = world.course.now > until;
         if (is_late && !is_frozen)
             || world.carriers.contains_key(&draft.key)
             || !draft.is_wanted(&world)
@@ -103,9 +104,9 @@ impl Stage {
             return None;
         }
         if is_late {
-            world.count("stored too late");
+            world.course.count("stored too late");
         }
-        world.count("stored");
+        world.course.count("stored");
         world.store_carrier(Carrier {
             key: draft.key.clone(),
             holder: wisher.asker.holder.clone(),
@@ -141,11 +142,11 @@ impl Stage {
         let Verdict::Given(new) = verdict else {
             return false;
         };
-        if world.now > until {
+        if world.course.now > until {
             return false;
         }
         if new != slot {
-            world.count("repaired");
+            world.course.count("repaired");
         }
         world.store_carrier(Carrier {
             slot: new.clone(),
@@ -159,8 +160,8 @@ impl Stage {
     pub(crate) async fn machine(self, tenant: &'static str, set: Option<usize>, is_flat: bool) {
         let number = {
             let mut world = lock(&self.world);
-            world.count("machines");
-            world.counts["machines"]
+            world.course.count("machines");
+            world.course.counts["machines"]
         };
         let owner = set.map(|set| Owner {
             kind: "MachineSet".to_owned(),
@@ -198,7 +199,7 @@ impl Stage {
             if is_there || is_going {
                 return;
             }
-            let uid = format!("uid-{id}-{}", world.step);
+            let uid = format!("uid-{id}-{}", world.course.step);
             world.clusters.insert(id.clone(), uid.clone());
             uid
         };
@@ -233,8 +234,8 @@ impl Stage {
     pub(crate) fn ask_for_something(&self) {
         let (tenant, set, choice, is_flat) = {
             let mut world = lock(&self.world);
-            let tenant = TENANTS[world.random.below(TENANTS.len())];
-            let (set, choice) = (world.random.below(2), world.random.below(10));
+            let tenant = TENANTS[world.course.random.below(TENANTS.len())];
+            let (set, choice) = (world.course.random.below(2), world.course.random.below(10));
             // What is made again under its name asks the same pool.
             (tenant, set, choice, set == 1)
         };

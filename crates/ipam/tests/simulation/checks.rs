@@ -20,7 +20,7 @@ pub(crate) fn after_step(world: &mut World) {
         .or_else(|| too_many_unbound(world))
         .or_else(|| outside_of_blocks(world));
     if let Some(why) = found {
-        world.fail(why);
+        world.course.fail(why);
     }
 }
 
@@ -166,6 +166,6 @@ pub(crate) fn when_quiet(world: &mut World) {
         }
     }
     for why in found {
-        world.fail(why);
+        world.course.fail(why);
     }
 }

@@ -13,6 +13,7 @@
 
 mod actors;
 mod checks;
+mod course;
 mod ledger;
 mod model;
 mod process;

@@ -1,10 +1,8 @@
 //! The API server: leases and their carriers at one revision, and all that happened to them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
-use basphere_core::Timestamp;
 use basphere_core::ipam::{
     Delay, Delays, Holder, Lease, LeaseSpec, Listed, Owner, Pool, Pools, Purpose, Selection, Slot,
     SlotKind, State,
@@ -12,11 +10,7 @@ use basphere_core::ipam::{
 use basphere_ipam::StoreError;
 use serde_json::json;
 
-use crate::random::Random;
-use crate::store::Late;
-
-/// Milliseconds of simulated time.
-pub(crate) type Millis = u64;
+use crate::course::{Course, Millis};
 
 /// Webhook processes.
 pub(crate) const REPLICAS: usize = 3;
@@ -75,76 +69,39 @@ struct Trail {
 }
 
 pub(crate) struct World {
-    pub(crate) random: Random,
-    pub(crate) now: Millis,
-    pub(crate) step: u64,
+    pub(crate) course: Course<Self>,
     pub(crate) revision: u64,
     pub(crate) leases: BTreeMap<Slot, Lease>,
     pub(crate) carriers: BTreeMap<String, Carrier>,
     pub(crate) news: Vec<(Millis, News)>,
-    pub(crate) late: Vec<Late<World>>,
     /// What requests that are under way ask for, and for whom.
     pub(crate) asked: BTreeMap<Slot, (String, usize)>,
     pub(crate) changes: Vec<Change>,
-    pub(crate) has_faults: bool,
     pub(crate) leaders: BTreeSet<usize>,
     pub(crate) clusters: BTreeMap<String, String>,
     pub(crate) pools: Arc<Pools>,
     pub(crate) is_dirty: bool,
-    pub(crate) failure: Option<String>,
-    pub(crate) counts: BTreeMap<&'static str, u64>,
     trails: BTreeMap<Slot, Trail>,
-    trace: bool,
 }
 
 pub(crate) type Shared = Arc<Mutex<World>>;
 
-pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
-    world.lock().unwrap()
-}
-
 impl World {
     pub(crate) fn new(seed: u64, trace: bool) -> Self {
         Self {
-            random: Random::new(seed),
-            now: 0,
-            step: 0,
+            course: Course::new(seed, trace),
             revision: 1,
             leases: BTreeMap::new(),
             carriers: BTreeMap::new(),
             news: Vec::new(),
-            late: Vec::new(),
             asked: BTreeMap::new(),
             changes: Vec::new(),
-            has_faults: true,
             leaders: BTreeSet::from([0]),
             clusters: BTreeMap::new(),
             pools: Arc::new(pools()),
             is_dirty: false,
-            failure: None,
-            counts: BTreeMap::new(),
             trails: BTreeMap::new(),
-            trace,
         }
-    }
-
-    pub(crate) fn say(&self, what: fmt::Arguments<'_>) {
-        if self.trace {
-            println!("{:>6} {:>6} ms  {what}", self.step, self.now);
-        }
-    }
-
-    pub(crate) fn fail(&mut self, why: String) {
-        self.say(format_args!("VIOLATED: {why}"));
-        self.failure.get_or_insert(why);
-    }
-
-    pub(crate) fn count(&mut self, what: &'static str) {
-        *self.counts.entry(what).or_default() += 1;
-    }
-
-    pub(crate) fn timestamp(&self) -> Timestamp {
-        Timestamp::from_millisecond(self.now as i64).unwrap()
     }
 
     pub(crate) fn pool(&self, name: &str) -> Pool {
@@ -168,7 +125,7 @@ impl World {
         self.check_version(lease)?;
         self.revision += 1;
         self.is_dirty = true;
-        self.say(format_args!("deleted {}", lease.name()));
+        self.course.say(format_args!("deleted {}", lease.name()));
         self.note_change(&lease.slot);
         self.leases.remove(&lease.slot);
         self.tell(News::LeaseGone(lease.name(), lease.uid.clone()));
@@ -206,7 +163,7 @@ impl World {
             resource_version: self.revision.to_string(),
             ..lease.clone()
         };
-        self.say(format_args!(
+        self.course.say(format_args!(
             "stored {} {:?} of {} at {}",
             stored.name(),
             stored.spec.state,
@@ -225,12 +182,12 @@ impl World {
             return;
         };
         let is_vain = !trail.was_bound && trail.owner.is_some() && trail.owner == spec.owner;
-        let is_cold = self.now >= trail.at + reuse_after(&spec.pool).max(GRACE);
+        let is_cold = self.course.now >= trail.at + reuse_after(&spec.pool).max(GRACE);
         if !trail.holder.is(&spec.holder) && !is_vain && !is_cold {
-            let age = self.now - trail.at;
+            let age = self.course.now - trail.at;
             let (from, to) = (&trail.holder, &spec.holder);
             let why = format!("{slot} goes from {from} to {to} after {age} ms only");
-            self.fail(why);
+            self.course.fail(why);
         }
     }
 
@@ -238,20 +195,21 @@ impl World {
         let was = self.leases.get(slot);
         let was = was.map(|lease| (lease.spec.tenant.clone(), lease.spec.state));
         self.changes.push(Change {
-            step: self.step,
+            step: self.course.step,
             slot: slot.clone(),
             was,
         });
     }
 
     fn tell(&mut self, news: News) {
-        self.news.push((self.now, news));
+        self.news.push((self.course.now, news));
     }
 
     pub(crate) fn store_carrier(&mut self, carrier: Carrier) {
         self.revision += 1;
         self.is_dirty = true;
-        self.say(format_args!("stored {} with {}", carrier.key, carrier.slot));
+        self.course
+            .say(format_args!("stored {} with {}", carrier.key, carrier.slot));
         self.carriers.insert(carrier.key.clone(), carrier.clone());
         self.tell(News::Carrier(carrier));
     }
@@ -262,10 +220,10 @@ impl World {
         };
         self.revision += 1;
         self.is_dirty = true;
-        self.say(format_args!("{key} is gone"));
+        self.course.say(format_args!("{key} is gone"));
         let lease = self.leases.get(&carrier.slot);
         let trail = Trail {
-            at: self.now,
+            at: self.course.now,
             was_bound: lease.is_some_and(|lease| lease.spec.holder.uid.is_some()),
             holder: carrier.holder,
             owner: carrier.owner,

@@ -10,7 +10,8 @@ use basphere_core::ipam::{
 };
 use basphere_ipam::{Book, Failed, Holders, Keeper, Registrar, StoreError};
 
-use crate::model::{Carrier, GRACE_DELAY, Millis, News, Shared, delays, lock};
+use crate::course::{Millis, lock};
+use crate::model::{Carrier, GRACE_DELAY, News, Shared, delays};
 use crate::store::{ModelStore, pause};
 use crate::truth::{Asked, check_refusal};
 
@@ -105,14 +106,14 @@ impl Process {
     pub(crate) async fn judge(&self, wisher: &Wisher, wish: &Wish) -> Verdict {
         let verdict = self.review(wisher, wish).await;
         let (id, holder) = (self.id, &wisher.asker.holder);
-        lock(&self.world).say(format_args!(
+        lock(&self.world).course.say(format_args!(
             "process {id}, asked for {wish:?} for {holder}: {verdict:?}"
         ));
         verdict
     }
 
     async fn review(&self, wisher: &Wisher, wish: &Wish) -> Verdict {
-        let since = lock(&self.world).step;
+        let since = lock(&self.world).course.step;
         let mut facts = Facts::default();
         let mut ledger = self.book.ledger();
         for _ in 0..ATTEMPTS {
@@ -138,13 +139,13 @@ impl Process {
                 Ok(()) => return Verdict::Given(slot),
                 Err(Failed::Store(_)) => return Verdict::Failed,
                 Err(Failed::Overtaken) => {
-                    lock(&self.world).count("overtaken");
+                    lock(&self.world).course.count("overtaken");
                     ledger = self.book.ledger();
                     facts.live.clear();
                 }
             }
         }
-        lock(&self.world).count("overtaken too often");
+        lock(&self.world).course.count("overtaken too often");
         Verdict::Failed
     }
 
@@ -158,7 +159,7 @@ impl Process {
         for _ in 0..=ROUNDS {
             let (now, pool) = {
                 let world = lock(&self.world);
-                (world.timestamp(), world.pool(wisher.pool))
+                (world.course.timestamp(), world.pool(wisher.pool))
             };
             let mut desk = Desk::new(ledger.clone(), facts, now, GRACE_DELAY);
             let answer = ask(&mut desk, &pool, wisher, wish);
@@ -193,7 +194,7 @@ impl Process {
                 if !world.leaders.contains(&self.id) {
                     continue;
                 }
-                (world.timestamp(), world.random.below(64))
+                (world.course.timestamp(), world.course.random.below(64))
             };
             let ledger = self.book.ledger();
             let Some(lease) = ledger.iter().nth(at % ledger.len().max(1)) else {
@@ -317,6 +318,6 @@ impl Holders for Known {
             Step::Delete => "deleted",
             Step::Wait | Step::Look | Step::MoveAway => return,
         };
-        lock(&self.store.0).count(name);
+        lock(&self.store.0).course.count(name);
     }
 }

@@ -6,8 +6,10 @@ use std::task::{Context, Waker};
 use crate::Ended;
 use crate::actors::{Running, Stage};
 use crate::checks;
-use crate::model::{GRACE, LAG, REPLICAS, REUSE_AFTER, World, lock};
+use crate::course::lock;
+use crate::model::{GRACE, LAG, REPLICAS, REUSE_AFTER, World};
 use crate::process::Process;
+use crate::store::apply_late;
 
 /// Steps with clients, and faults.
 const BUSY: u64 = 1_500;
@@ -55,13 +57,15 @@ impl Run {
     fn outcome(self) -> Ended {
         self.tasks.into_iter().for_each(drop);
         let mut world = lock(&self.stage.world);
-        let late = std::mem::take(&mut world.late);
+        let late = world.course.take_late();
+        let ended = world.course.end();
+        drop(world);
         drop(late);
-        (world.failure.take(), std::mem::take(&mut world.counts))
+        ended
     }
 
     fn is_over(&self) -> bool {
-        lock(&self.stage.world).failure.is_some()
+        lock(&self.stage.world).course.is_over()
     }
 
     fn step(&mut self) {
@@ -72,7 +76,7 @@ impl Run {
             800..930 => self.pass_time(150),
             930..965 => self.stage.ask_for_something(),
             965..985 => self.delete(),
-            985..992 => self.apply_late(),
+            985..992 => apply_late(&mut *lock(&self.stage.world)),
             992..996 => self.crash(),
             _ => self.change_leaders(),
         }
@@ -83,12 +87,12 @@ impl Run {
         let mut fresh = self.stage.fresh.lock().unwrap();
         self.tasks.append(&mut fresh);
         let mut world = lock(&self.stage.world);
-        world.step += 1;
-        world.random.below(1000)
+        world.course.step += 1;
+        world.course.random.below(1000)
     }
 
     fn below(&self, end: usize) -> usize {
-        lock(&self.stage.world).random.below(end)
+        lock(&self.stage.world).course.random.below(end)
     }
 
     fn poll(&mut self) {
@@ -120,8 +124,8 @@ impl Run {
     fn pass_time(&self, most: usize) {
         let now = {
             let mut world = lock(&self.stage.world);
-            world.now += world.random.below(most) as u64;
-            world.now
+            world.course.now += world.course.random.below(most) as u64;
+            world.course.now
         };
         for id in 0..REPLICAS {
             let process = self.process(id);
@@ -133,7 +137,7 @@ impl Run {
     fn delete(&self) {
         let mut world = lock(&self.stage.world);
         let at = world.carriers.len();
-        let at = world.random.below(at);
+        let at = world.course.random.below(at);
         let Some(mut carrier) = world.carriers.values().nth(at).cloned() else {
             return;
         };
@@ -149,33 +153,24 @@ impl Run {
         world.store_carrier(carrier);
     }
 
-    fn apply_late(&self) {
-        let mut world = lock(&self.stage.world);
-        if world.late.is_empty() {
-            return;
-        }
-        let at = world.late.len();
-        let at = world.random.below(at);
-        let late = world.late.swap_remove(at);
-        late(&mut world);
-    }
-
     fn crash(&mut self) {
         let id = self.below(REPLICAS);
-        lock(&self.stage.world).say(format_args!("process {id} is killed"));
+        lock(&self.stage.world)
+            .course
+            .say(format_args!("process {id} is killed"));
         self.tasks.retain(|(of, _)| *of != Some(id));
         let fresh = Process::new(id, &self.stage.world);
         self.stage.processes.lock().unwrap()[id] = Arc::new(fresh);
         self.lead(id);
         let mut world = lock(&self.stage.world);
-        world.count("crashes");
+        world.course.count("crashes");
         world.leaders.remove(&id);
     }
 
     /// Another process leads, and for a while the last one believes that it still does.
     fn change_leaders(&self) {
         let mut world = lock(&self.stage.world);
-        let id = world.random.below(REPLICAS);
+        let id = world.course.random.below(REPLICAS);
         if world.leaders.len() > 1 {
             world.leaders.pop_first();
         } else {
@@ -194,18 +189,18 @@ impl Run {
     fn calm_down(&mut self) {
         {
             let mut world = lock(&self.stage.world);
-            world.has_faults = false;
+            world.course.has_faults = false;
             world.leaders.retain(|id| *id == 0);
             world.leaders.insert(0);
         }
         // What was asked for ends first, and what was not written yet by controllers is; then each
         // lease lives through its grace, its cooling and what a late request may add to them.
-        let end = lock(&self.stage.world).now + 60_000 + GRACE + 2 * REUSE_AFTER;
-        while lock(&self.stage.world).now < end && !self.is_over() {
+        let end = lock(&self.stage.world).course.now + 60_000 + GRACE + 2 * REUSE_AFTER;
+        while lock(&self.stage.world).course.now < end && !self.is_over() {
             self.begin_step();
             self.pass_time(1_000);
             self.hear_all();
-            self.apply_late();
+            apply_late(&mut *lock(&self.stage.world));
             for _ in 0..4 {
                 for at in (0..self.tasks.len()).rev() {
                     self.poll_one(at);

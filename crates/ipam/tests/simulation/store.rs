@@ -7,6 +7,7 @@ use std::task::Poll;
 use basphere_core::ipam::{Lease, Listed, Selection};
 use basphere_ipam::{Store, StoreError};
 
+use crate::course::Course;
 use crate::model::{Shared, World};
 
 /// Lets others go first.
@@ -23,17 +24,16 @@ pub(crate) async fn pause() {
     .await;
 }
 
-/// What is on its way to a model of the API server, and arrives when nobody waits for it any more.
-pub(crate) type Late<W> = Box<dyn FnOnce(&mut W) + Send>;
-
 /// A model of the API server, on the way to which requests get lost.
 pub(crate) trait Server: Sized + Send {
-    /// What becomes of a request, of a thousand cases; nothing while there are no faults.
-    fn fate(&mut self) -> Option<usize>;
-    /// Counts what happened.
-    fn count(&mut self, what: &'static str);
-    /// Applies something later.
-    fn postpone(&mut self, late: Late<Self>);
+    fn course(&mut self) -> &mut Course<Self>;
+}
+
+/// Something that nobody waits for any more arrives.
+pub(crate) fn apply_late<W: Server>(world: &mut W) {
+    if let Some(late) = world.course().arrival() {
+        late(world);
+    }
 }
 
 /// One request: it waits on its way, may get lost there or on its way back, or arrive when nobody
@@ -52,35 +52,28 @@ fn arrive<W: Server, T>(
     world: &mut W,
     apply: impl FnOnce(&mut W) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    let Some(fate @ 0..60) = world.fate() else {
+    let Some(fate @ 0..60) = world.course().fate() else {
         return apply(world);
     };
     match fate {
-        0..25 => world.count("requests lost"),
+        0..25 => world.course().count("requests lost"),
         25..50 => {
-            world.count("answers lost");
+            world.course().count("answers lost");
             let _ = apply(world);
         }
         _ => {
-            world.count("requests late");
-            world.postpone(Box::new(|world| drop(apply(world))));
+            world.course().count("requests late");
+            world
+                .course()
+                .postpone(Box::new(|world| drop(apply(world))));
         }
     }
     Err(StoreError::Unanswered("lost".to_owned()))
 }
 
 impl Server for World {
-    fn fate(&mut self) -> Option<usize> {
-        let fate = self.random.below(1000);
-        self.has_faults.then_some(fate)
-    }
-
-    fn count(&mut self, what: &'static str) {
-        Self::count(self, what);
-    }
-
-    fn postpone(&mut self, late: Late<Self>) {
-        self.late.push(late);
+    fn course(&mut self) -> &mut Course<Self> {
+        &mut self.course
     }
 }
 

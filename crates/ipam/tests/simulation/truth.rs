@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use basphere_core::ipam::{Claim, Pool, Refusal, Slot, SlotKind, State};
 
-use crate::model::{Change, Shared, World, lock, slots};
+use crate::course::lock;
+use crate::model::{Change, Shared, World, slots};
 use crate::process::Wisher;
 
 /// What a request asks for while it is carried out. Until it is answered nobody else can have that.
@@ -48,7 +49,7 @@ impl Drop for Asked {
             let is_free = !world.leases.contains_key(slot);
             if is_free {
                 let change = Change {
-                    step: world.step,
+                    step: world.course.step,
                     slot: slot.clone(),
                     was: Some((tenant, State::Reserved)),
                 };
@@ -66,9 +67,9 @@ type Taken = BTreeMap<Slot, (String, State)>;
 pub(crate) fn check_refusal(world: &Shared, wisher: &Wisher, refusal: &Refusal, since: u64) {
     let mut world = lock(world);
     match refusal {
-        Refusal::Exhausted { .. } => world.count("exhausted"),
-        Refusal::ReservedInVain { .. } => return world.count("reserved in vain"),
-        _ => return world.count("other refusals"),
+        Refusal::Exhausted { .. } => world.course.count("exhausted"),
+        Refusal::ReservedInVain { .. } => return world.course.count("reserved in vain"),
+        _ => return world.course.count("other refusals"),
     }
     if !was_full(&world, wisher, since) {
         let asker = &wisher.asker;
@@ -76,7 +77,7 @@ pub(crate) fn check_refusal(world: &Shared, wisher: &Wisher, refusal: &Refusal, 
             "{} was refused ({refusal}) although there was one",
             asker.holder
         );
-        world.fail(why);
+        world.course.fail(why);
     }
 }
 

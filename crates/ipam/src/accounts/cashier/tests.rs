@@ -3,7 +3,6 @@ use std::sync::Mutex;
 
 use basphere_core::quota::{Ask, Limits, Override, TenantSpec, Wants};
 use basphere_core::{Kind, SiteSpec};
-use serde_json::json;
 
 use super::*;
 use crate::table::poll;
@@ -46,20 +45,9 @@ impl Tenants for Contended {
     }
 }
 
+/// The least that a Site may say.
 fn site() -> Site {
-    let group = json!({"count": 1, "spec": "small"});
-    let image = json!({"url": "image", "checksum": "0", "checksumType": "md5", "format": "raw"});
-    let spec: SiteSpec = serde_json::from_value(json!({
-        "nodeSpecs": {"small": {"cpus": 2, "memoryMiB": 4096, "diskGiB": 50}},
-        "clusterTypes": {"dev": {"description": "", "controlPlane": group, "workers": group}},
-        "defaults": {"clusterType": "dev", "nodeSpec": "small", "kubernetesVersion": "v1.34.4"},
-        "kubernetes": {
-            "criSocket": "/var/run/containerd/containerd.sock",
-            "versions": [{"version": "v1.34.4", "metal3Image": image}],
-        },
-        "metal3": {"hosts": {"small": {"size": "small"}}},
-    }))
-    .unwrap();
+    let spec: SiteSpec = serde_json::from_str(include_str!("../../../tests/site.json")).unwrap();
     Site::try_from(spec).unwrap()
 }
 

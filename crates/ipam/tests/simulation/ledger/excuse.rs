@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::model::{Millis, World};
+use super::model::World;
+use crate::course::Millis;
 
 /// Why more may be stored than was charged, and how long.
 #[derive(Debug)]
@@ -19,8 +20,8 @@ impl World {
     /// From now on what is stored may be more than what was charged, for so long at the least, and until
     /// everything is booked.
     pub(crate) fn excuse(&mut self, account: &str, least: Millis, why: &str) {
-        self.say(format_args!("{account} is excused: {why}"));
-        let until = self.now + least;
+        self.course.say(format_args!("{account} is excused: {why}"));
+        let until = self.course.now + least;
         let known = self.excuses.get(account).map_or(0, |known| known.least);
         let excuse = Excuse {
             least: until.max(known),
@@ -40,15 +41,16 @@ impl World {
         if self.excuses.is_empty() {
             return;
         }
-        let is_due = |excuse: &Excuse| excuse.end.is_none() && self.now > excuse.least;
+        let is_due = |excuse: &Excuse| excuse.end.is_none() && self.course.now > excuse.least;
         let open = self.excuses.iter().filter(|(_, excuse)| is_due(excuse));
         let over: Vec<String> = open
             .filter(|(name, _)| self.is_booked(name))
             .map(|(name, _)| name.clone())
             .collect();
-        let now = self.now;
+        let now = self.course.now;
         for name in over {
-            self.say(format_args!("{name} is not excused any more"));
+            self.course
+                .say(format_args!("{name} is not excused any more"));
             if let Some(excuse) = self.excuses.get_mut(&name) {
                 excuse.end = Some(now);
             }

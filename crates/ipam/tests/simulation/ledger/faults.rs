@@ -5,13 +5,13 @@ use std::sync::Arc;
 use basphere_core::Kind;
 use basphere_core::quota::Override;
 
-use super::model::{GRACE, Key, LAG, Millis, Object, PATIENCE, World};
+use super::model::{GRACE, Key, LAG, Object, PATIENCE, World};
 use super::setting;
-use crate::store::Server;
+use crate::course::Millis;
 
 fn some_object(world: &mut World) -> Option<(Key, Object)> {
     let at = world.objects.len();
-    let at = world.random.below(at);
+    let at = world.course.random.below(at);
     let (key, object) = world.objects.iter().nth(at)?;
     Some((key.clone(), object.clone()))
 }
@@ -21,7 +21,7 @@ pub(crate) fn delete(world: &mut World) {
     let Some((key, object)) = some_object(world) else {
         return;
     };
-    if object.is_deleting || world.random.permille(600) {
+    if object.is_deleting || world.course.random.permille(600) {
         return world.remove(&key);
     }
     world.put(Arc::unwrap_or_clone(object.observed), true);
@@ -36,17 +36,17 @@ pub(crate) fn write_status(world: &mut World) {
 
 /// An admin changes limits, for ever or for a while.
 pub(crate) fn change_limits(world: &mut World) {
-    let name = setting::ACCOUNTS[world.random.below(setting::ACCOUNTS.len())];
+    let name = setting::ACCOUNTS[world.course.random.below(setting::ACCOUNTS.len())];
     let Some(mut record) = world.tenants.get(name).cloned() else {
         return setting::create(world, name);
     };
-    let wanted = setting::spec(&mut world.random, name);
+    let wanted = setting::spec(&mut world.course.random, name);
     let spec = &mut Arc::make_mut(&mut record.account).spec;
-    if spec.quotas.is_empty() || world.random.permille(600) {
+    if spec.quotas.is_empty() || world.course.random.permille(600) {
         spec.quotas = wanted.quotas;
     } else {
-        let delay = 200 + world.random.below(3_000) as Millis;
-        let expires = world.at(delay);
+        let delay = 200 + world.course.random.below(3_000) as Millis;
+        let expires = world.course.at(delay);
         spec.quotas.truncate(1);
         spec.quotas
             .extend(wanted.quotas.into_iter().map(|set| Override {
@@ -59,7 +59,7 @@ pub(crate) fn change_limits(world: &mut World) {
     spec.parent = wanted.parent;
     world.put_tenant(record);
     if has_moved {
-        world.count("tenants put into a group");
+        world.course.count("tenants put into a group");
         let least = GRACE + LAG + PATIENCE;
         world.excuse(
             "dept",
@@ -79,8 +79,8 @@ pub(crate) fn settle_limits(world: &mut World) {
 
 /// What an admin or a disaster does to Tenants, namespaces and objects.
 pub(crate) fn upset(world: &mut World) {
-    let name = setting::ACCOUNTS[world.random.below(setting::ACCOUNTS.len())];
-    match world.random.below(12) {
+    let name = setting::ACCOUNTS[world.course.random.below(setting::ACCOUNTS.len())];
+    match world.course.random.below(12) {
         0..3 => lose(world, name),
         3..5 => restore(world, name),
         5..9 => renew(world, name),
@@ -96,7 +96,7 @@ fn lose(world: &mut World, name: &str) {
         return;
     };
     if record.account.ledger.is_some() {
-        world.count("ledgers lost");
+        world.course.count("ledgers lost");
         Arc::make_mut(&mut record.account).ledger = None;
         world.put_tenant(record);
     }
@@ -115,7 +115,7 @@ fn restore(world: &mut World, name: &str) {
     if backup.account.ledger.is_none() {
         return;
     }
-    world.count("ledgers restored");
+    world.course.count("ledgers restored");
     let is_same = record.uid == backup.uid;
     let account = Arc::make_mut(&mut record.account);
     account.ledger.clone_from(&backup.account.ledger);
@@ -124,7 +124,7 @@ fn restore(world: &mut World, name: &str) {
         // What was charged since is not known any more, and nothing shows that: a known hole.
         world.excuse(&name, GRACE, "an older ledger was written back");
     } else {
-        world.count("ledgers restored over another Tenant");
+        world.course.count("ledgers restored over another Tenant");
     }
 }
 
@@ -140,22 +140,22 @@ fn renew(world: &mut World, name: &str) {
     if is_used || setting::is_group(name) {
         return;
     }
-    world.count("tenants created anew");
+    world.course.count("tenants created anew");
     world.remove_tenant(name);
-    if world.random.permille(500) {
+    if world.course.random.permille(500) {
         setting::create(world, name);
     }
 }
 
 /// A namespace is made somebody else's.
 fn give_away(world: &mut World) {
-    let at = world.random.below(world.namespaces.len());
+    let at = world.course.random.below(world.namespaces.len());
     let namespace = world.namespaces.keys().nth(at).cloned();
-    let owner = setting::TENANTS[world.random.below(setting::TENANTS.len())];
+    let owner = setting::TENANTS[world.course.random.below(setting::TENANTS.len())];
     let Some(namespace) = namespace else {
         return;
     };
-    world.count("namespaces moved");
+    world.course.count("namespaces moved");
     world.give(&namespace, owner);
     // Requests that are charged to the last owner may still be under way: a known hole.
     for account in world.charged_for(&namespace) {
@@ -169,8 +169,8 @@ fn slip_in(world: &mut World) {
     if world.objects.contains_key(&key) {
         return;
     }
-    world.count("stored unasked");
-    let ask = setting::fresh(&mut world.random, &key);
+    world.course.count("stored unasked");
+    let ask = setting::fresh(&mut world.course.random, &key);
     let accounts = world.charged_for(&key.1);
     setting::slip_in(world, key, ask, false);
     for account in accounts {

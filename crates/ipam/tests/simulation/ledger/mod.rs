@@ -17,9 +17,10 @@ use std::sync::{Arc, Mutex};
 
 use basphere_core::Kind;
 
+use crate::course::{Millis, lock};
 use crate::random::Random;
-use crate::store::Server;
-use model::{GRACE, LAG, Millis, REPLICAS, Shared, WATCHES, World, lock};
+use crate::store::apply_late;
+use model::{GRACE, LAG, REPLICAS, Shared, WATCHES, World};
 use process::Process;
 use requests::{Ended, Wish};
 use tasks::{Fresh, Task, Tasks};
@@ -98,23 +99,23 @@ impl Run {
         self.stage.fresh.lock().unwrap().clear();
         self.stage.processes.lock().unwrap().clear();
         let mut world = lock(&self.stage.world);
-        let late = std::mem::take(&mut world.late);
+        let late = world.course.take_late();
         let timers = std::mem::take(&mut world.timers);
-        let outcome = (world.failure.take(), std::mem::take(&mut world.counts));
+        let outcome = world.course.end();
         drop(world);
         drop((late, timers));
         outcome
     }
 
     fn is_over(&self) -> bool {
-        lock(&self.stage.world).failure.is_some()
+        lock(&self.stage.world).course.is_over()
     }
 
     fn step(&mut self) {
         let choice = {
             let mut world = lock(&self.stage.world);
-            world.step += 1;
-            world.random.below(1000)
+            world.course.step += 1;
+            world.course.random.below(1000)
         };
         match choice {
             0..820 => {
@@ -127,7 +128,7 @@ impl Run {
                 self.pass_time(most);
             }
             925..960 => self.stage.ask_for_something(),
-            960..965 => self.apply_late(),
+            960..965 => apply_late(&mut *lock(&self.stage.world)),
             965..968 => self.crash(),
             _ => happen(&mut lock(&self.stage.world), choice),
         }
@@ -135,7 +136,7 @@ impl Run {
     }
 
     fn below(&self, end: usize) -> usize {
-        lock(&self.stage.world).random.below(end)
+        lock(&self.stage.world).course.random.below(end)
     }
 
     /// Something that runs goes on; false when all wait.
@@ -160,9 +161,9 @@ impl Run {
     fn pass_time(&self, most: usize) {
         let now = {
             let mut world = lock(&self.stage.world);
-            let delay = world.random.below(most) as Millis;
+            let delay = world.course.random.below(most) as Millis;
             world.pass(delay);
-            world.now
+            world.course.now
         };
         self.hear_all(now.saturating_sub(LAG));
     }
@@ -176,26 +177,17 @@ impl Run {
         }
     }
 
-    fn apply_late(&self) {
-        let mut world = lock(&self.stage.world);
-        if world.late.is_empty() {
-            return;
-        }
-        let at = world.late.len();
-        let at = world.random.below(at);
-        let late = world.late.swap_remove(at);
-        late(&mut world);
-    }
-
     fn crash(&mut self) {
         let id = self.below(REPLICAS);
-        lock(&self.stage.world).say(format_args!("process {id} is killed"));
+        lock(&self.stage.world)
+            .course
+            .say(format_args!("process {id} is killed"));
         self.tasks.adopt(&self.stage.fresh);
         self.tasks.kill(id);
         let process = Process::new(id, &self.stage.world, &self.stage.fresh);
         self.stage.processes.lock().unwrap()[id] = Arc::new(process);
         self.lead(id);
-        lock(&self.stage.world).count("crashes");
+        lock(&self.stage.world).course.count("crashes");
     }
 
     fn lead(&self, id: usize) {
@@ -207,7 +199,7 @@ impl Run {
     fn calm_down(&mut self) {
         {
             let mut world = lock(&self.stage.world);
-            world.has_faults = false;
+            world.course.has_faults = false;
             world.leaders.truncate(1);
         }
         self.pass_grace();
@@ -226,8 +218,8 @@ impl Run {
 
     /// So much time passes, and all news are heard.
     fn quieten(&mut self, time: Millis) {
-        let end = lock(&self.stage.world).now + time;
-        while lock(&self.stage.world).now < end && !self.is_over() {
+        let end = lock(&self.stage.world).course.now + time;
+        while lock(&self.stage.world).course.now < end && !self.is_over() {
             lock(&self.stage.world).pass(time / 8);
             self.settle();
         }
@@ -235,9 +227,9 @@ impl Run {
 
     /// Everything that runs goes on until all wait.
     fn settle(&mut self) {
-        lock(&self.stage.world).step += 1;
+        lock(&self.stage.world).course.step += 1;
         self.hear_all(u64::MAX);
-        self.apply_late();
+        apply_late(&mut *lock(&self.stage.world));
         for _ in 0..TURNS {
             if !self.go_on() {
                 break;
@@ -267,12 +259,12 @@ impl Run {
         let expected = if fits { Ended::Stored } else { Ended::Refused };
         {
             let mut world = lock(&self.stage.world);
-            world.count(match fits {
+            world.course.count(match fits {
                 true => "trials let in",
                 false => "trials refused",
             });
             if outcome.as_ref() != Some(&expected) {
-                world.fail(format!(
+                world.course.fail(format!(
                     "when all was quiet, {outcome:?} became of {asked:?}"
                 ));
             }
@@ -295,7 +287,7 @@ fn happen(world: &mut World, choice: usize) {
 
 /// Another process leads, and for a while the last one believes that it still does.
 fn change_leaders(world: &mut World) {
-    let id = world.random.below(REPLICAS);
+    let id = world.course.random.below(REPLICAS);
     match world.leaders.len() {
         1 => world.leaders.insert(0, id),
         _ => world.leaders.truncate(1),
@@ -310,13 +302,13 @@ impl Stage {
         let stored = world.objects.get(&key).map(|it| it.observed.ask.clone());
         let wish = match stored {
             Some(old) => {
-                let (mut ask, is_scale) = setting::changed(&mut world.random, &key, &old);
+                let (mut ask, is_scale) = setting::changed(&mut world.course.random, &key, &old);
                 if is_scale {
-                    ask.replicas = world.random.below(8) as u64;
+                    ask.replicas = world.course.random.below(8) as u64;
                 }
                 Wish::Change { ask, is_scale }
             }
-            None => Wish::Create(setting::fresh(&mut world.random, &key)),
+            None => Wish::Create(setting::fresh(&mut world.course.random, &key)),
         };
         let lacks_template = matches!(&wish, Wish::Create(ask) | Wish::Change { ask, .. }
         if ask.template.as_ref().is_some_and(|template| {

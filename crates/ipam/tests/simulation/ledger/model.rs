@@ -1,25 +1,20 @@
 //! The API server: Tenants, namespaces and what is charged, at one revision.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
+use basphere_core::Kind;
 use basphere_core::ipam::Delay;
 use basphere_core::quota::{Account, Ask, Limits, Observed};
 use basphere_core::site::Site;
-use basphere_core::{Kind, Timestamp};
 use basphere_ipam::accounts::Record;
 use serde_json::json;
 
 use super::excuse::Excuses;
 use super::setting;
-use crate::Counts;
-use crate::random::Random;
-use crate::store::{Late, Server};
-
-/// Milliseconds of simulated time.
-pub(crate) type Millis = u64;
+use crate::course::{Course, Millis};
+use crate::store::Server;
 
 /// Webhook processes.
 pub(crate) const REPLICAS: usize = 3;
@@ -56,9 +51,7 @@ pub(crate) enum News {
 }
 
 pub(crate) struct World {
-    pub(crate) random: Random,
-    pub(crate) now: Millis,
-    pub(crate) step: u64,
+    pub(crate) course: Course<Self>,
     revision: u64,
     pub(crate) site: Arc<Site>,
     pub(crate) tenants: BTreeMap<String, Record>,
@@ -68,7 +61,6 @@ pub(crate) struct World {
     pub(crate) namespaces: BTreeMap<String, String>,
     pub(crate) objects: BTreeMap<Key, Object>,
     pub(crate) news: [Vec<(Millis, News)>; WATCHES],
-    pub(crate) late: Vec<Late<Self>>,
     /// Who waits, and until when.
     pub(crate) timers: Vec<(Millis, Waker)>,
     /// When each process has read each Tenant live.
@@ -77,41 +69,22 @@ pub(crate) struct World {
     pub(crate) excuses: Excuses,
     /// A Tenant as it once was, to be restored.
     pub(crate) backup: Option<Record>,
-    pub(crate) has_faults: bool,
     /// Who leads, or believes so.
     pub(crate) leaders: Vec<usize>,
-    pub(crate) failure: Option<String>,
-    pub(crate) counts: Counts,
-    trace: bool,
 }
 
 pub(crate) type Shared = Arc<Mutex<World>>;
 
-pub(crate) fn lock(world: &Shared) -> MutexGuard<'_, World> {
-    world.lock().unwrap()
-}
-
 impl Server for World {
-    fn fate(&mut self) -> Option<usize> {
-        let fate = self.random.below(1000);
-        self.has_faults.then_some(fate)
-    }
-
-    fn count(&mut self, what: &'static str) {
-        *self.counts.entry(what).or_default() += 1;
-    }
-
-    fn postpone(&mut self, late: Late<Self>) {
-        self.late.push(late);
+    fn course(&mut self) -> &mut Course<Self> {
+        &mut self.course
     }
 }
 
 impl World {
     pub(crate) fn new(seed: u64, trace: bool) -> Self {
         let mut world = Self {
-            random: Random::new(seed),
-            now: 0,
-            step: 0,
+            course: Course::new(seed, trace),
             revision: 1,
             site: setting::site(),
             tenants: BTreeMap::new(),
@@ -119,45 +92,20 @@ impl World {
             namespaces: BTreeMap::new(),
             objects: BTreeMap::new(),
             news: Default::default(),
-            late: Vec::new(),
             timers: Vec::new(),
             reads: BTreeMap::new(),
             excuses: BTreeMap::new(),
             backup: None,
-            has_faults: true,
             leaders: vec![0],
-            failure: None,
-            counts: BTreeMap::new(),
-            trace,
         };
         setting::furnish(&mut world);
         world
     }
 
-    pub(crate) fn say(&self, what: fmt::Arguments<'_>) {
-        if self.trace {
-            println!("{:>6} {:>6} ms  {what}", self.step, self.now);
-        }
-    }
-
-    pub(crate) fn fail(&mut self, why: String) {
-        self.say(format_args!("VIOLATED: {why}"));
-        self.failure.get_or_insert(why);
-    }
-
-    pub(crate) fn timestamp(&self) -> Timestamp {
-        self.at(0)
-    }
-
-    /// So long from now.
-    pub(crate) fn at(&self, delay: Millis) -> Timestamp {
-        Timestamp::from_millisecond((self.now + delay) as i64).unwrap()
-    }
-
     /// Time passes.
     pub(crate) fn pass(&mut self, delay: Millis) {
-        self.now += delay;
-        let now = self.now;
+        self.course.now += delay;
+        let now = self.course.now;
         let (due, others) = self.timers.drain(..).partition(|(until, _)| *until <= now);
         self.timers = others;
         Vec::into_iter(due).for_each(|(_, waker)| waker.wake());
@@ -170,14 +118,14 @@ impl World {
     }
 
     fn tell(&mut self, watch: usize, news: News) {
-        self.news[watch].push((self.now, news));
+        self.news[watch].push((self.course.now, news));
     }
 
     /// Stores a Tenant, whoever has seen it before.
     pub(crate) fn put_tenant(&mut self, mut record: Record) -> Record {
         record.resource_version = self.next_revision();
         let name = record.account.name.clone();
-        self.say(format_args!(
+        self.course.say(format_args!(
             "Tenant {name} at {}: {:?}",
             record.resource_version, record.account
         ));
@@ -191,7 +139,7 @@ impl World {
     pub(crate) fn remove_tenant(&mut self, name: &str) {
         if let Some(record) = self.tenants.remove(name) {
             self.next_revision();
-            self.say(format_args!("Tenant {name} is gone"));
+            self.course.say(format_args!("Tenant {name} is gone"));
             self.tell(0, News::TenantGone(name.to_owned(), record.uid));
             self.note_limits();
         }
@@ -253,13 +201,13 @@ impl World {
 
     /// Writes down what limits are in force, when they are others than before.
     fn note_limits(&mut self) {
-        let now = self.timestamp();
+        let now = self.course.timestamp();
         for (name, record) in &self.tenants {
             let is_group = setting::is_group(name);
             let known = self.limits.entry(name.clone()).or_default();
             let (hard, _) = record.account.limits(&self.site, is_group, now);
             if known.last().is_none_or(|(_, known)| *known != hard) {
-                known.push((self.now, hard));
+                known.push((self.course.now, hard));
             }
         }
     }
@@ -278,7 +226,7 @@ impl World {
             ..observed
         });
         let key = key_of(&observed);
-        self.say(format_args!(
+        self.course.say(format_args!(
             "stored {key:?} {} at {}: {:?}",
             observed.uid, observed.resource_version, observed.ask
         ));
@@ -298,7 +246,7 @@ impl World {
             return;
         };
         self.next_revision();
-        self.say(format_args!("{key:?} is gone"));
+        self.course.say(format_args!("{key:?} is gone"));
         self.tell(watch_of(key.0), News::ObjectGone(key.clone()));
         // Machines keep the size that they have.
         if let Some(size) = gone.observed.ask.size {
@@ -323,7 +271,8 @@ impl World {
     }
 
     pub(crate) fn give(&mut self, namespace: &str, owner: &str) {
-        self.say(format_args!("namespace {namespace} is {owner}'s"));
+        self.course
+            .say(format_args!("namespace {namespace} is {owner}'s"));
         self.namespaces
             .insert(namespace.to_owned(), owner.to_owned());
         let news = News::Namespace(namespace.to_owned(), owner.to_owned());

@@ -10,13 +10,12 @@ use basphere_ipam::accounts::{
     Cashier, Clerk, Cluster, Line, Order, Outcome, Records, Settle, charge_all, keep,
 };
 
-use super::model::{
-    Asked, GRACE_DELAY, Key, Millis, News, REPLICAS, Shared, WATCHES, key_of, lock,
-};
+use super::model::{Asked, GRACE_DELAY, Key, News, REPLICAS, Shared, WATCHES, key_of};
 use super::setting;
 use super::tasks::{Fresh, Task, sleep};
 use super::tenants::ModelTenants;
-use crate::store::{Server, pause};
+use crate::course::{Millis, lock};
+use crate::store::pause;
 
 /// What the process knows by its watches.
 #[derive(Default)]
@@ -118,7 +117,7 @@ impl Process {
 
     fn site_now(&self) -> (Arc<Site>, Timestamp) {
         let world = lock(&self.world);
-        (Arc::clone(&world.site), world.timestamp())
+        (Arc::clone(&world.site), world.course.timestamp())
     }
 
     /// The way of a review: what is known says no only after it was read live, and says yes only once it is
@@ -178,10 +177,10 @@ impl Process {
         loop {
             let (until, first) = {
                 let mut world = lock(&self.world);
-                let delay = 20 + world.random.below(160) as Millis;
+                let delay = 20 + world.course.random.below(160) as Millis;
                 (
-                    world.now + delay,
-                    world.random.below(setting::ACCOUNTS.len()),
+                    world.course.now + delay,
+                    world.course.random.below(setting::ACCOUNTS.len()),
                 )
             };
             sleep(&self.world, until).await;
@@ -193,9 +192,9 @@ impl Process {
                 let (site, now) = self.site_now();
                 // What fails is tried again.
                 match keep(&*self, &site, name, now, GRACE_DELAY).await {
-                    Ok(kept) if kept.missing > 0 => lock(&self.world).count("drift booked"),
+                    Ok(kept) if kept.missing > 0 => lock(&self.world).course.count("drift booked"),
                     Ok(_) => {}
-                    Err(_) => lock(&self.world).count("not kept"),
+                    Err(_) => lock(&self.world).course.count("not kept"),
                 }
             }
         }
@@ -250,9 +249,9 @@ impl Clerk for ModelClerk {
         let (site, now) = {
             let mut world = lock(&self.world);
             if orders.len() > 1 {
-                world.count("charged together");
+                world.course.count("charged together");
             }
-            (Arc::clone(&world.site), world.timestamp())
+            (Arc::clone(&world.site), world.course.timestamp())
         };
         self.cashier.settle(&site, &self.account, orders, now).await
     }
@@ -314,6 +313,6 @@ fn charge(asked: &Asked, owner: &str) -> Charge {
 
 /// Any of the processes.
 pub(crate) fn any(world: &Shared, processes: &Mutex<Vec<Arc<Process>>>) -> Arc<Process> {
-    let at = lock(world).random.below(REPLICAS);
+    let at = lock(world).course.random.below(REPLICAS);
     Arc::clone(&processes.lock().unwrap()[at])
 }

@@ -6,11 +6,11 @@ use basphere_core::Kind;
 use basphere_core::quota::{Ask, Observed};
 use futures::channel::oneshot;
 
-use super::model::{Asked, GRACE, Key, Millis, PATIENCE, World, lock};
+use super::model::{Asked, GRACE, Key, PATIENCE, World};
 use super::process::{self, Verdict};
 use super::tasks::{in_time, sleep};
 use super::{Stage, setting, truth};
-use crate::store::Server;
+use crate::course::{Millis, lock};
 
 /// So often the API server admits a PATCH again that was overtaken.
 const PATCHES: usize = 3;
@@ -89,7 +89,7 @@ pub(crate) enum Ended {
 
 impl Stage {
     fn now(&self) -> Millis {
-        lock(&self.world).now
+        lock(&self.world).course.now
     }
 
     /// A review by any process. No answer comes from one that is killed meanwhile.
@@ -97,8 +97,10 @@ impl Stage {
         let process = process::any(&self.world, &self.processes);
         let (until, step) = {
             let world = lock(&self.world);
-            world.say(format_args!("process {} reviews {asked:?}", process.id));
-            (world.now + PATIENCE, world.step)
+            world
+                .course
+                .say(format_args!("process {} reviews {asked:?}", process.id));
+            (world.course.now + PATIENCE, world.course.step)
         };
         let (answer, verdict) = oneshot::channel();
         let id = process.id;
@@ -122,24 +124,26 @@ impl Stage {
     /// What asks for nothing is never refused, and nobody is refused for what only a cache says.
     fn check(&self, asked: &Asked, verdict: &Verdict, process: usize, since: u64) {
         let mut world = lock(&self.world);
-        world.say(format_args!("{verdict:?} for {asked:?}"));
+        world.course.say(format_args!("{verdict:?} for {asked:?}"));
         match verdict {
             Verdict::Allowed => {}
             Verdict::Refused(account, exceeded) => {
-                world.count("refused");
+                world.course.count("refused");
                 let read = world.reads.get(&(process, account.clone()));
                 if read.is_none_or(|read| *read < since) {
                     let why = format!("{asked:?} is refused by {account} unread: {exceeded:?}");
-                    world.fail(why);
+                    world.course.fail(why);
                 }
             }
-            Verdict::NotReady => world.count("not ready"),
-            Verdict::Failed => world.count("failed"),
+            Verdict::NotReady => world.course.count("not ready"),
+            Verdict::Failed => world.course.count("failed"),
         }
         let is_refused = matches!(verdict, Verdict::Refused(..) | Verdict::NotReady);
         let is_held_up = is_refused || matches!(verdict, Verdict::Failed) && asked.is_free();
         if is_held_up && (asked.is_free() || asked.is_forced) {
-            world.fail(format!("{asked:?} is refused: {verdict:?}"));
+            world
+                .course
+                .fail(format!("{asked:?} is refused: {verdict:?}"));
         }
     }
 
@@ -151,7 +155,7 @@ impl Stage {
                 return Ended::Failed;
             };
             if attempt > 0 {
-                lock(&self.world).count("admitted again");
+                lock(&self.world).course.count("admitted again");
             }
             let books = truth::books(&lock(&self.world), &asked);
             match self.review(&asked).await {
@@ -164,20 +168,20 @@ impl Stage {
             };
             sleep(&self.world, until).await;
             let mut world = lock(&self.world);
-            if world.now >= since + GRACE {
-                world.count("too late");
+            if world.course.now >= since + GRACE {
+                world.course.count("too late");
                 return Ended::Failed;
             }
             if is_as_seen(&world, &asked) {
-                world.count("stored");
-                if world.now > since + GRACE - 400 {
-                    world.count("stored late");
+                world.course.count("stored");
+                if world.course.now > since + GRACE - 400 {
+                    world.course.count("stored late");
                 }
                 truth::store(&mut world, &asked, since, &books);
                 return Ended::Stored;
             }
             // Who read it before writes it in vain.
-            let is_patch = asked.is_scale || world.random.permille(500);
+            let is_patch = asked.is_scale || world.course.random.permille(500);
             if asked.old.is_none() || !is_patch {
                 return Ended::Failed;
             }
@@ -188,17 +192,17 @@ impl Stage {
     /// Until when a request that was admitted stays on its way; nothing when somebody else refuses it.
     fn freeze(&self, since: Millis) -> Option<Millis> {
         let mut world = lock(&self.world);
-        if !world.has_faults {
-            return Some(world.now);
+        if !world.course.has_faults {
+            return Some(world.course.now);
         }
-        match world.random.below(100) {
+        match world.course.random.below(100) {
             0..12 => {
-                world.count("refused elsewhere");
+                world.course.count("refused elsewhere");
                 None
             }
-            12..60 => Some(world.now),
-            60..85 => Some(world.now + world.random.below(600) as Millis),
-            _ => Some(since + GRACE - 1 - world.random.below(400) as Millis),
+            12..60 => Some(world.course.now),
+            60..85 => Some(world.course.now + world.course.random.below(600) as Millis),
+            _ => Some(since + GRACE - 1 - world.course.random.below(400) as Millis),
         }
     }
 
@@ -208,7 +212,7 @@ impl Stage {
             let mut world = lock(&self.world);
             let mut key = setting::any(&mut world);
             let stored = world.objects.get(&key).map(|it| it.observed.ask.clone());
-            let random = &mut world.random;
+            let random = &mut world.course.random;
             let wish = match stored {
                 Some(_) if key.2 == "topology" && random.permille(500) => {
                     key = setting::of_topology(&key.1);

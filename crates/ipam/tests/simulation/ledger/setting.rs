@@ -8,7 +8,6 @@ use basphere_core::quota::{
 use basphere_core::site::Site;
 use basphere_core::{Kind, SiteSpec};
 use basphere_ipam::accounts::Record;
-use serde_json::json;
 
 use super::model::{Key, World};
 use crate::random::Random;
@@ -48,19 +47,7 @@ pub(crate) fn is_group(account: &str) -> bool {
 
 /// The least that a Site may say; most tenants have limits of their own.
 pub(crate) fn site() -> Arc<Site> {
-    let group = json!({"count": 1, "spec": "small"});
-    let image = json!({"url": "image", "checksum": "0", "checksumType": "md5", "format": "raw"});
-    let spec: SiteSpec = serde_json::from_value(json!({
-        "nodeSpecs": {"small": {"cpus": 2, "memoryMiB": 4096, "diskGiB": 50}},
-        "clusterTypes": {"dev": {"description": "", "controlPlane": group, "workers": group}},
-        "defaults": {"clusterType": "dev", "nodeSpec": "small", "kubernetesVersion": "v1.34.4"},
-        "kubernetes": {
-            "criSocket": "/var/run/containerd/containerd.sock",
-            "versions": [{"version": "v1.34.4", "metal3Image": image}],
-        },
-        "metal3": {"hosts": {"small": {"size": "small"}}},
-    }))
-    .unwrap();
+    let spec: SiteSpec = serde_json::from_str(include_str!("../../site.json")).unwrap();
     Arc::new(Site::try_from(spec).unwrap())
 }
 
@@ -80,7 +67,7 @@ pub(crate) fn furnish(world: &mut World) {
     for _ in 0..8 {
         let key = any(world);
         if !world.objects.contains_key(&key) {
-            let ask = fresh(&mut world.random, &key);
+            let ask = fresh(&mut world.course.random, &key);
             slip_in(world, key, ask, false);
         }
     }
@@ -106,7 +93,7 @@ pub(crate) fn slip_in(world: &mut World, key: Key, ask: Ask, is_made: bool) {
 pub(crate) fn create(world: &mut World, name: &str) {
     let account = Account {
         name: name.to_owned(),
-        spec: spec(&mut world.random, name),
+        spec: spec(&mut world.course.random, name),
         ..Account::default()
     };
     let record = Record {
@@ -156,8 +143,8 @@ pub(crate) fn limits(random: &mut Random, name: &str) -> Limits {
 
 /// An object of somebody.
 pub(crate) fn any(world: &mut World) -> Key {
-    let (namespace, _) = NAMESPACES[world.random.below(NAMESPACES.len())];
-    let (kind, name) = OBJECTS[world.random.below(OBJECTS.len())];
+    let (namespace, _) = NAMESPACES[world.course.random.below(NAMESPACES.len())];
+    let (kind, name) = OBJECTS[world.course.random.below(OBJECTS.len())];
     (kind, namespace.to_owned(), name.to_owned())
 }
 

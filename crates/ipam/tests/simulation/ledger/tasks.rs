@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use super::model::{Millis, Shared, lock};
+use super::model::Shared;
+use crate::course::{Millis, lock};
 use crate::random::Random;
 
 /// Something that runs.
@@ -84,7 +85,7 @@ impl Tasks {
 pub(crate) async fn sleep(world: &Shared, until: Millis) {
     poll_fn(|context| {
         let mut world = lock(world);
-        if world.now >= until {
+        if world.course.now >= until {
             return Poll::Ready(());
         }
         world.timers.push((until, context.waker().clone()));
@@ -105,7 +106,7 @@ pub(crate) async fn in_time<T>(
         if let Poll::Ready(done) = work.as_mut().poll(context) {
             return Poll::Ready(Some(done));
         }
-        let is_over = lock(world).now >= until;
+        let is_over = lock(world).course.now >= until;
         if is_over {
             return Poll::Ready(None);
         }

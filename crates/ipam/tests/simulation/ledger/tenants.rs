@@ -70,7 +70,7 @@ impl Tenants for ModelTenants {
     async fn get(&self, name: &str) -> Result<Option<Record>, StoreError> {
         let (key, process) = (name.to_owned(), self.process);
         call(&self.world, move |world: &mut World| {
-            let step = world.step;
+            let step = world.course.step;
             world.reads.insert((process, key.clone()), step);
             Ok(world.tenant(&key))
         })

@@ -7,9 +7,9 @@ use basphere_core::Kind;
 use basphere_core::quota::{Account, Ledger, Measure, Observed};
 use basphere_ipam::accounts::Record;
 
-use super::model::{Asked, GRACE, Millis, Object, PATIENCE, World, is_template, key_of};
+use super::model::{Asked, GRACE, Object, PATIENCE, World, is_template, key_of};
 use super::setting;
-use crate::store::Server;
+use crate::course::Millis;
 
 /// So much of each measure.
 type Demand = BTreeMap<Measure, u64>;
@@ -161,19 +161,19 @@ pub(crate) fn store(world: &mut World, asked: &Asked, since: Millis, books: &[Ar
     for (account, before) in accounts.iter().zip(before) {
         // A controller is let in while nothing is counted: that is known once it is booked.
         if asked.is_forced && !is_charged(world, account, asked) {
-            world.count("forced uncharged");
+            world.course.count("forced uncharged");
             world.excuse(account, 0, "it was let in uncharged");
         }
         let Some(why) = grown_beyond(world, (account, books), &before, since) else {
             continue;
         };
         if asked.is_forced {
-            world.count("forced beyond a limit");
+            world.course.count("forced beyond a limit");
             world.excuse(account, 0, "it was forced");
         } else if world.is_excused(account, since) {
-            world.count("excused");
+            world.course.count("excused");
         } else {
-            world.fail(format!("{asked:?} was stored: {why}"));
+            world.course.fail(format!("{asked:?} was stored: {why}"));
         }
     }
 }
@@ -219,7 +219,7 @@ pub(crate) fn would_fit(world: &World, asked: &Asked) -> bool {
         let others = before.iter().filter(|(it, _)| key_of(it) != asked.key);
         let with: Vec<_> = others.copied().chain([(&new, kept)]).collect();
         let (before, after) = (count(&before), count(&with));
-        let Some((_, limits)) = world.limits_since(account, world.now).last() else {
+        let Some((_, limits)) = world.limits_since(account, world.course.now).last() else {
             return true;
         };
         after.iter().all(|(measure, amount)| {
@@ -248,11 +248,13 @@ pub(crate) fn is_promised_above(world: &mut World, before: Option<&Record>, writ
         let Some(of_group) = record.and_then(|record| record.account.ledger.clone()) else {
             continue;
         };
-        let excused = world.is_excused(&group, world.now) || of_group.reopened.is_some();
+        let excused = world.is_excused(&group, world.course.now) || of_group.reopened.is_some();
         if let Some(uid) = unpromised(world, ledger, known, &of_group)
             && !excused
         {
-            world.fail(format!("{name} is promised {uid} before {group} is"));
+            world
+                .course
+                .fail(format!("{name} is promised {uid} before {group} is"));
         }
     }
 }
@@ -278,7 +280,7 @@ fn unpromised(
         above.covers(&entry.namespace)
             && entry.pending.iter().any(|pending| {
                 let is_new = before.is_none_or(|before| !before.pending.contains(pending));
-                let age = world.timestamp().duration_since(pending.since);
+                let age = world.course.timestamp().duration_since(pending.since);
                 let is_young = age.as_millis() < i128::from(GRACE - PATIENCE);
                 // Who made it is a matter of what a controller is let in with, charged or not.
                 let is_asked = is_new && is_young && pending.ask.group.is_none();
@@ -299,26 +301,28 @@ pub(crate) fn when_quiet(world: &mut World) {
         let record = world.tenant(name);
         let Some(ledger) = record.and_then(|record| record.account.ledger.clone()) else {
             if !own.is_empty() {
-                world.fail(format!("{name} has no ledger"));
+                world.course.fail(format!("{name} has no ledger"));
             }
             continue;
         };
         let covered: BTreeSet<&str> = ledger.namespaces.iter().map(String::as_str).collect();
         if covered != own {
             let why = format!("the ledger of {name} covers {covered:?}, not {own:?}");
-            return world.fail(why);
+            return world.course.fail(why);
         }
         let mut pending = ledger.entries.values().filter(|it| !it.pending.is_empty());
         if let Some(entry) = pending.next() {
             let why = format!("{name} is still promised {entry:?}");
-            return world.fail(why);
+            return world.course.fail(why);
         }
         let used = ledger.used();
         let used = used.iter().filter(|(_, amount)| *amount > 0);
         let used: Demand = used.map(|(it, amount)| (it.clone(), amount)).collect();
         let stored = demand(world, name);
         if used != stored {
-            return world.fail(format!("{name} uses {stored:?}, its ledger says {used:?}"));
+            return world
+                .course
+                .fail(format!("{name} uses {stored:?}, its ledger says {used:?}"));
         }
     }
 }
