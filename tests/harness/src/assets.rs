@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::go::{Module, Tool};
+use crate::go::{Module, Tool, module};
 use crate::kubectl::run;
 use crate::progress::Progress;
 
@@ -15,15 +15,8 @@ const LDFLAGS: &str = "-s -w -X k8s.io/component-base/version.gitVersion=v1.34.4
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=34";
 
 const KUBE: Module = Module {
-    name: "kube",
-    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/kube"),
-    inputs: &[
-        include_str!("../go/kube/go.sum"),
-        include_str!("../go/kube/go.mod"),
-        LDFLAGS,
-    ],
-    ldflags: LDFLAGS,
     instead: ", or set KUBEBUILDER_ASSETS to where etcd and kube-apiserver are",
+    ..module!("kube", LDFLAGS)
 };
 
 const TOOLS: [Tool; 3] = [

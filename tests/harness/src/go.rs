@@ -31,6 +31,29 @@ pub(crate) struct Module {
     pub(crate) instead: &'static str,
 }
 
+/// The module in `go/<name>`, built with these flags; its `go.sum`, its `go.mod` and these further files determine the
+/// binaries.
+macro_rules! module {
+    ($name:literal, $ldflags:expr $(, $file:literal)*) => {
+        $crate::go::Module {
+            name: $name,
+            directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/", $name),
+            inputs: &[
+                $crate::go::module!(@read $name, "go.sum"),
+                $crate::go::module!(@read $name, "go.mod"),
+                $($crate::go::module!(@read $name, $file),)*
+                $ldflags,
+            ],
+            ldflags: $ldflags,
+            instead: "",
+        }
+    };
+    (@read $name:literal, $file:literal) => {
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/go/", $name, "/", $file))
+    };
+}
+pub(crate) use module;
+
 impl Module {
     /// The folder that holds these tools, of which those that are missing are built.
     pub(crate) fn build(&self, tools: &[Tool], progress: Progress) -> Result<PathBuf> {

@@ -5,22 +5,12 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::assets;
-use crate::go::{Module, Tool};
+use crate::go::{Module, Tool, module};
 use crate::progress::Progress;
 
 const LDFLAGS: &str = "-s -w";
 
-const CAPI: Module = Module {
-    name: "capi",
-    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/capi"),
-    inputs: &[
-        include_str!("../../go/capi/go.sum"),
-        include_str!("../../go/capi/go.mod"),
-        LDFLAGS,
-    ],
-    ldflags: LDFLAGS,
-    instead: "",
-};
+const CAPI: Module = module!("capi", LDFLAGS);
 
 const CAPI_TOOLS: [Tool; 3] = [
     Tool {
@@ -47,17 +37,7 @@ const CLUSTERCTL: Tool = Tool {
 };
 
 /// With the Cluster API that this provider's release was made with, which is not the one of the managers.
-const CAPV: Module = Module {
-    name: "capv",
-    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/capv"),
-    inputs: &[
-        include_str!("../../go/capv/go.sum"),
-        include_str!("../../go/capv/go.mod"),
-        LDFLAGS,
-    ],
-    ldflags: LDFLAGS,
-    instead: "",
-};
+const CAPV: Module = module!("capv", LDFLAGS);
 
 const CAPV_TOOL: Tool = Tool {
     name: "capv",
@@ -65,20 +45,7 @@ const CAPV_TOOL: Tool = Tool {
     cost: "two minutes",
 };
 
-const VCSIM: Module = Module {
-    name: "vcsim",
-    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/vcsim"),
-    inputs: &[
-        include_str!("../../go/vcsim/go.sum"),
-        include_str!("../../go/vcsim/go.mod"),
-        include_str!("../../go/vcsim/main.go"),
-        include_str!("../../go/vcsim/watch.go"),
-        include_str!("../../go/vcsim/control.go"),
-        LDFLAGS,
-    ],
-    ldflags: LDFLAGS,
-    instead: "",
-};
+const VCSIM: Module = module!("vcsim", LDFLAGS, "main.go", "watch.go", "control.go");
 
 const VCSIM_TOOL: Tool = Tool {
     name: "vcsim",
@@ -86,19 +53,7 @@ const VCSIM_TOOL: Tool = Tool {
     cost: "half a minute",
 };
 
-const KUBELET: Module = Module {
-    name: "kubelet",
-    directory: concat!(env!("CARGO_MANIFEST_DIR"), "/go/kubelet"),
-    inputs: &[
-        include_str!("../../go/kubelet/go.sum"),
-        include_str!("../../go/kubelet/go.mod"),
-        include_str!("../../go/kubelet/main.go"),
-        include_str!("../../go/kubelet/etcd.go"),
-        LDFLAGS,
-    ],
-    ldflags: LDFLAGS,
-    instead: "",
-};
+const KUBELET: Module = module!("kubelet", LDFLAGS, "main.go", "etcd.go");
 
 const KUBELET_TOOL: Tool = Tool {
     name: "kubelet",
