@@ -21,9 +21,6 @@ use crate::topology::{
 };
 use crate::{Code, Finding};
 
-/// Where the address is put.
-const PLACE: &str = "/spec/topology/variables";
-
 /// The AddressPools of the site's ClusterClass, which makes machines on vSphere.
 pub(super) fn addresses<'a>(
     context: &Context<'a>,
@@ -65,7 +62,7 @@ fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
         draft.finding(finding.hint("set metadata.name"));
         return;
     };
-    let Some(pool) = pool(context, draft, PLACE, pool_name) else {
+    let Some(pool) = pool(context, draft, VARIABLES, pool_name) else {
         return;
     };
     let tenant = tenant(context);
@@ -73,7 +70,7 @@ fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
     let claimant = Claimant::cluster(context, &tenant, &own, &facts);
     match claimant.choose(context, pool) {
         Ok(address) => put(draft, VARIABLES, ADDRESS, address.to_string().into()),
-        Err(refusal) => refused(draft, PLACE, &refusal),
+        Err(refusal) => refused(draft, VARIABLES, &refusal),
     }
 }
 

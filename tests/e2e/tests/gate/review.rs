@@ -22,8 +22,8 @@ const SERVER_ONLY: [&str; 5] = [
     "managedFields",
 ];
 
-fn offline_review_and_the_server_give_the_same(tenant: &Tenant) -> Result<()> {
-    let manifest = tenant.example("cluster")?.replace("demo", "reviewed");
+/// What `review` says without a cluster of what kim applies in `user-kim`, by the example Site.
+pub(crate) fn reviewed_offline(tenant: &Tenant, manifest: &str) -> Result<Value> {
     let site = basphere_harness::example("site.yaml")?;
     let site = site.to_str().context("a path")?;
     let review = [
@@ -40,7 +40,13 @@ fn offline_review_and_the_server_give_the_same(tenant: &Tenant) -> Result<()> {
         "-o",
         "json",
     ];
-    let reviewed: Value = serde_json::from_str(&tenant.kubectl(&review, &manifest)?.stdout()?)?;
+    let reviewed = tenant.kubectl(&review, manifest)?.stdout()?;
+    Ok(serde_json::from_str(&reviewed)?)
+}
+
+fn offline_review_and_the_server_give_the_same(tenant: &Tenant) -> Result<()> {
+    let manifest = tenant.example("cluster")?.replace("demo", "reviewed");
+    let reviewed = reviewed_offline(tenant, &manifest)?;
     let items = reviewed["items"].as_array().context("no items")?;
     ensure!(items.len() == 7, "{reviewed:#}");
 

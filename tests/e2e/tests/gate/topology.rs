@@ -5,6 +5,8 @@ use basphere_e2e::Tenant;
 use basphere_harness::ApiVersion;
 use serde_json::{Value, json};
 
+use crate::review::reviewed_offline;
+
 both_versions!(
     five_lines_are_stored_as_a_whole_topology,
     applying_again_in_any_form_writes_nothing,
@@ -238,23 +240,7 @@ fn the_class_and_its_templates_are_what_the_schemas_take(tenant: &Tenant) -> Res
 
 fn offline_review_fills_the_same_in(tenant: &Tenant) -> Result<()> {
     let manifest = tenant.example("topology")?;
-    let site = basphere_harness::example("site.yaml")?;
-    let site = site.to_str().context("a path")?;
-    let review = [
-        "basphere",
-        "review",
-        "-f",
-        "-",
-        "--site",
-        site,
-        "--namespace",
-        "user-kim",
-        "--as",
-        "kim",
-        "-o",
-        "json",
-    ];
-    let reviewed: Value = serde_json::from_str(&tenant.kubectl(&review, &manifest)?.stdout()?)?;
+    let reviewed = reviewed_offline(tenant, &manifest)?;
     let item = &reviewed["items"][0];
     ensure!(item["allowed"] == true, "{item:#}");
     tenant.apply(&manifest)?;
