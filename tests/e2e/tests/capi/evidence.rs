@@ -8,6 +8,7 @@ use basphere_harness::{Event, Mark};
 use serde_json::{Value, json};
 
 use crate::suite::{Suite, name, text};
+use crate::view::{CONFIGS, MACHINES, SETS, TEMPLATES, VSPHERE_MACHINES};
 
 /// The name of both of our webhook configurations.
 pub(crate) const OURS: &str = "basphere";
@@ -16,13 +17,13 @@ pub(crate) const KINDS: [&str; 12] = [
     "clusters.v1beta2.cluster.x-k8s.io",
     "kubeadmcontrolplanes.v1beta2.controlplane.cluster.x-k8s.io",
     "machinedeployments.v1beta2.cluster.x-k8s.io",
-    "machinesets.v1beta2.cluster.x-k8s.io",
-    "machines.v1beta2.cluster.x-k8s.io",
-    "kubeadmconfigs.v1beta2.bootstrap.cluster.x-k8s.io",
+    SETS,
+    MACHINES,
+    CONFIGS,
     "kubeadmconfigtemplates.v1beta2.bootstrap.cluster.x-k8s.io",
     "vsphereclusters.v1beta2.infrastructure.cluster.x-k8s.io",
-    "vspheremachinetemplates.v1beta2.infrastructure.cluster.x-k8s.io",
-    "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io",
+    TEMPLATES,
+    VSPHERE_MACHINES,
     "vspherevms.v1beta2.infrastructure.cluster.x-k8s.io",
     "machinehealthchecks.v1beta2.cluster.x-k8s.io",
 ];
@@ -173,7 +174,7 @@ impl Suite {
 
     /// The names of the machines there are.
     pub(crate) fn machine_names(&self) -> Result<Vec<String>> {
-        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines = self.list(MACHINES)?;
         Ok(machines.iter().map(name).collect())
     }
 }

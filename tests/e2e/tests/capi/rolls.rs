@@ -8,13 +8,13 @@ use basphere_harness::Workload;
 use serde_json::json;
 
 use crate::suite::{Suite, text};
+use crate::view::{MACHINES, VSPHERE_MACHINES};
 
 const CLUSTER: &str = "demo";
 const WORKERS: &str = "demo-workers";
 const DEPLOYMENT: &str = "machinedeployment/demo-workers";
 /// What the example's template of workers becomes.
 const ROLLED: &str = "demo-workers-medium";
-const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
 const MEDIUM_CPUS: u32 = 4;
 
 #[test]
@@ -69,7 +69,7 @@ fn a_new_template_rolls_all_workers(suite: &Suite) -> Result<()> {
         &json!({"spec": {"template": {"spec": reference}}}),
     )?;
     replaced(suite, "the workers have rolled", &old, &before)?;
-    let machines = suite.list(MACHINES)?;
+    let machines = suite.list(VSPHERE_MACHINES)?;
     let medium = machines
         .iter()
         .filter(|machine| machine["spec"]["numCPUs"] == MEDIUM_CPUS);
@@ -124,7 +124,7 @@ fn replaced(
                 && old.contains(text(lease, "/spec/holder/name"))
         });
         released.extend(releasing.map(|(address, _)| address));
-        let machines = suite.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines = suite.list(MACHINES)?;
         let running = machines
             .iter()
             .filter(|machine| text(machine, "/status/phase") == "Running");

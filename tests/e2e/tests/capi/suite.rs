@@ -8,7 +8,7 @@ use basphere_e2e::{Tenant, rig};
 use basphere_harness::{Rig, Vm, wait};
 use serde_json::Value;
 
-use crate::view::View;
+use crate::view::{MACHINES, View};
 
 /// Controllers work in steps that wait for one another, and a machine that does something else as well is slow.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -52,20 +52,13 @@ impl Suite {
 
     /// All objects of a resource in the namespace.
     pub(crate) fn list(&self, resource: &str) -> Result<Vec<Value>> {
-        let json = self.kim.as_user(
-            self.rig.sandbox().ops(),
-            &["get", resource, "--output=json"],
-            "",
-        )?;
-        let list: Value = serde_json::from_str(&json.stdout()?)?;
-        let items = list.get("items").and_then(Value::as_array);
-        Ok(items.context("no list")?.clone())
+        self.view().list(resource)
     }
 
     /// Waits until so many machines are there and all of them run.
     pub(crate) fn machines_run(&self, count: usize) -> Result<Vec<Value>> {
         self.until(&format!("{count} machines run"), || {
-            let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+            let machines = self.list(MACHINES)?;
             let run = |machine: &&Value| text(machine, "/status/phase") == "Running";
             let running = machines.iter().filter(run).count();
             Ok((machines.len() == count && running == count).then_some(machines))
@@ -97,25 +90,12 @@ impl Suite {
 
     /// Machine → its addresses, as its VSphereMachine names them, without prefix lengths.
     pub(crate) fn addresses(&self) -> Result<BTreeMap<String, Vec<String>>> {
-        let machines = self.list("vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io")?;
-        Ok(machines
-            .iter()
-            .map(|machine| (name(machine), ip_addresses(machine)))
-            .collect())
+        self.view().addresses()
     }
 
     /// Address → lease, of this namespace.
     pub(crate) fn leases(&self) -> Result<BTreeMap<String, Value>> {
-        let mut leases = self.list("addressleases")?;
-        leases.retain(|lease| {
-            lease
-                .to_string()
-                .contains(&format!("\"{}\"", self.kim.namespace))
-        });
-        Ok(leases
-            .into_iter()
-            .map(|lease| (text(&lease, "/spec/address").to_owned(), lease))
-            .collect())
+        self.view().leases()
     }
 
     /// The namespace, as an admin reads it.
@@ -151,7 +131,7 @@ impl Suite {
         }
         let distinct: BTreeSet<&Vec<String>> = addresses.values().collect();
         ensure!(distinct.len() == addresses.len(), "{addresses:?}");
-        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines = self.list(MACHINES)?;
         let machines: Vec<String> = machines.iter().map(name).collect();
         ensure!(machines == addresses.keys().cloned().collect::<Vec<_>>());
         Ok(())
@@ -159,7 +139,7 @@ impl Suite {
 
     /// The names of the machines of a cluster.
     pub(crate) fn of(&self, cluster: &str) -> Result<BTreeSet<String>> {
-        let machines = self.list("machines.v1beta2.cluster.x-k8s.io")?;
+        let machines = self.list(MACHINES)?;
         let its = |machine: &&Value| text(machine, "/spec/clusterName") == cluster;
         Ok(machines.iter().filter(its).map(name).collect())
     }

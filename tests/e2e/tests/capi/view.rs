@@ -11,8 +11,13 @@ use crate::suite::{ip_addresses, name, text};
 
 const PATIENCE: Duration = Duration::from_secs(180);
 const PAUSE: Duration = Duration::from_millis(500);
+/// Resources as they are named where several versions are served.
 pub(crate) const VSPHERE_MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
 pub(crate) const MACHINES: &str = "machines.v1beta2.cluster.x-k8s.io";
+pub(crate) const SETS: &str = "machinesets.v1beta2.cluster.x-k8s.io";
+pub(crate) const TEMPLATES: &str =
+    "vspheremachinetemplates.v1beta2.infrastructure.cluster.x-k8s.io";
+pub(crate) const CONFIGS: &str = "kubeadmconfigs.v1beta2.bootstrap.cluster.x-k8s.io";
 
 /// Where to look.
 #[derive(Clone, Copy)]

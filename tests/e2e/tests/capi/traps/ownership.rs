@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use super::{DEPLOYMENT, with_grown};
 use crate::evidence::{OURS, count, mutations, our_paths};
 use crate::suite::text;
-
-const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
-const SETS: &str = "machinesets.v1beta2.cluster.x-k8s.io";
+use crate::view::{CONFIGS, MACHINES, SETS, VSPHERE_MACHINES};
 
 /// A label of the deployment reaches its machines in place: that is when whoever owns the list of devices would write it
 /// again without our addresses.
@@ -36,9 +34,9 @@ fn trap_05_a_label_travels_in_place_and_addresses_stay() -> Result<()> {
                 .count())
         };
         suite.until("the label has travelled", || {
-            let all = labelled("machines.v1beta2.cluster.x-k8s.io")? == workers
-                && labelled(MACHINES)? == workers
-                && labelled("kubeadmconfigs.v1beta2.bootstrap.cluster.x-k8s.io")? == workers;
+            let all = labelled(MACHINES)? == workers
+                && labelled(VSPHERE_MACHINES)? == workers
+                && labelled(CONFIGS)? == workers;
             Ok(all.then_some(()))
         })?;
         grown.ensure_no_roll(&machines)?;
@@ -85,7 +83,12 @@ fn trap_12_nobody_owns_the_addresses() -> Result<()> {
             }
         }
         let ops = suite.rig.sandbox().ops();
-        let get = ["get", MACHINES, "--show-managed-fields", "--output=json"];
+        let get = [
+            "get",
+            VSPHERE_MACHINES,
+            "--show-managed-fields",
+            "--output=json",
+        ];
         let machines = suite.kim.as_user(ops, &get, "")?.stdout()?;
         let machines: Value = serde_json::from_str(&machines)?;
         let machines = machines["items"].as_array().cloned().unwrap_or_default();

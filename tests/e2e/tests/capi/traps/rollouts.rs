@@ -6,9 +6,7 @@ use serde_json::{Value, json};
 use super::{CONTROL_PLANE, DEPLOYMENT, Grown, WORKERS, with_grown};
 use crate::evidence::our_paths;
 use crate::suite::text;
-
-const CONFIGS: &str = "kubeadmconfigs.v1beta2.bootstrap.cluster.x-k8s.io";
-const SETS: &str = "machinesets.v1beta2.cluster.x-k8s.io";
+use crate::view::{CONFIGS, SETS};
 
 /// The audit log has what the control plane asked for and what we changed of it; the control plane compares the two
 /// whenever it looks at its machines.

@@ -10,12 +10,11 @@ use super::SETTLED;
 use crate::evidence::{OURS, count, mutations, our_paths};
 use crate::suite::{Suite, name, text};
 use crate::topology::{class, install_the_class};
+use crate::view::{SETS, TEMPLATES};
 
 const CONTROLLER: &str = "system:serviceaccount:capi-system:capi-manager";
 const MANAGER: &str = "capi-topology";
 const CLUSTER: &str = "five";
-const TEMPLATES: &str = "vspheremachinetemplates.v1beta2.infrastructure.cluster.x-k8s.io";
-const SETS: &str = "machinesets.v1beta2.cluster.x-k8s.io";
 /// What a template is called that is another than the one before.
 const GENERATIONS: [&str; 2] = [TEMPLATES, SETS];
 /// What stands in the class where its patches put what the site says.
@@ -29,12 +28,7 @@ const WINDOW: std::time::Duration = std::time::Duration::from_secs(15);
 #[test]
 #[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_04_templates_that_are_older_than_basphere_do_not_rotate() -> Result<()> {
-    let suite = Suite::new()?;
-    install_the_class(&suite)?;
-    let begun = suite.rig.mark()?;
-    suite.kim.apply(&suite.kim.example("topology")?)?;
-    let made = suite.settled_topology(begun)?;
-    ensure!(made == (2, 1), "templates and sets: {made:?}");
+    let (suite, begun) = settled_example()?;
     suite.topology_owned_objects_keep_their_specs(begun)
 }
 
@@ -79,12 +73,7 @@ fn trap_04_templates_that_basphere_completed_do_not_rotate() -> Result<()> {
 #[test]
 #[ignore = "minutes; cargo xtask e2e runs it"]
 fn trap_07_a_template_is_replaced_once_for_a_change_that_was_asked_for() -> Result<()> {
-    let suite = Suite::new()?;
-    install_the_class(&suite)?;
-    let begun = suite.rig.mark()?;
-    suite.kim.apply(&suite.kim.example("topology")?)?;
-    let made = suite.settled_topology(begun)?;
-    ensure!(made == (2, 1), "templates and sets: {made:?}");
+    let (suite, _) = settled_example()?;
     let before = names(&suite, TEMPLATES)?;
     let mark = suite.rig.mark()?;
     let cluster = suite.kim.get(&format!("cluster/{CLUSTER}"))?;
@@ -145,6 +134,17 @@ fn trap_14_variables_are_filled_in_before_cluster_api_checks_them() -> Result<()
     // The class's own defaults are added to what we filled in, so that it did not come too late.
     ensure!(theirs.configuration.starts_with("capi-"), "{theirs:#?}");
     Ok(())
+}
+
+/// The example's topology in a namespace of its own: nobody writes any more. With the moment before it was applied.
+fn settled_example() -> Result<(Suite, Mark)> {
+    let suite = Suite::new()?;
+    install_the_class(&suite)?;
+    let begun = suite.rig.mark()?;
+    suite.kim.apply(&suite.kim.example("topology")?)?;
+    let made = suite.settled_topology(begun)?;
+    ensure!(made == (2, 1), "templates and sets: {made:?}");
+    Ok((suite, begun))
 }
 
 /// The class that we ship, in a namespace, with base templates that have only what their schemas and the class's patches
