@@ -1,5 +1,6 @@
 //! The five-line form: the class that `deploy/` ships, and what the topology controller makes of it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -8,10 +9,12 @@ use serde_json::{Value, json};
 
 use crate::quiet::SHORT;
 use crate::suite::{Suite, text};
+use crate::view::{MACHINES, TEMPLATES, VSPHERE_MACHINES};
 
 const CLUSTER: &str = "five";
-const TEMPLATES: &str = "vspheremachinetemplates.v1beta2.infrastructure.cluster.x-k8s.io";
-const MACHINES: &str = "vspheremachines.v1beta2.infrastructure.cluster.x-k8s.io";
+/// What the rig's Site offers beyond the example's versions.
+const NEXT: &str = "v1.29.0";
+const NEXT_TEMPLATE: &str = "ubuntu-2204-kube-v1.29.0";
 
 #[test]
 fn five_lines_become_machines_that_change_as_they_are_told() -> Result<()> {
@@ -50,6 +53,52 @@ fn five_lines_become_machines_that_change_as_they_are_told() -> Result<()> {
         let released = |lease| text(lease, "/spec/state") == "Releasing";
         Ok((!leases.is_empty() && leases.values().all(released)).then_some(()))
     })
+}
+
+/// Across the version from which on kubeadm has a super-admin.conf: the static pod that holds the address stays the same,
+/// and machines that join are told of it only.
+#[test]
+#[ignore = "minutes; cargo xtask e2e runs it"]
+fn a_new_version_replaces_each_machine_once_and_the_address_stays() -> Result<()> {
+    let suite = Suite::new()?;
+    install_the_class(&suite)?;
+    suite.kim.apply(&suite.kim.example("topology")?)?;
+    let _workload = suite.rig.workload(&suite.kim.namespace, CLUSTER)?;
+    suite.machines_run(3)?;
+    suite.cluster_is_available(CLUSTER)?;
+    let before = topology(&suite)?;
+    let old: BTreeSet<String> = suite.view().names(MACHINES)?.into_iter().collect();
+    let begun = suite.rig.mark()?;
+    suite.patch(
+        &format!("cluster/{CLUSTER}"),
+        &json!({"spec": {"topology": {"version": NEXT}}}),
+    )?;
+    suite.until("all machines run the next version", || {
+        let machines = suite.list(MACHINES)?;
+        let is_new = |machine: &Value| {
+            text(machine, "/spec/version") == NEXT && text(machine, "/status/phase") == "Running"
+        };
+        Ok((machines.len() == 3 && machines.iter().all(is_new)).then_some(()))
+    })?;
+    let made = suite.asked_of("machines", begun)?;
+    let made = made
+        .iter()
+        .filter(|event| event.code == 201 && event.wrote());
+    ensure!(made.count() == 3, "each machine is replaced by one");
+    ensure!(old.is_disjoint(&suite.view().names(MACHINES)?.into_iter().collect()));
+    suite.every_machine_has_its_own_leased_address()?;
+    the_address_is_the_same_everywhere(&suite)?;
+    let after = topology(&suite)?;
+    for name in ["controlPlaneIpAddr", "kubeVipPodManifest"] {
+        ensure!(variable(&before, name) == variable(&after, name), "{name}");
+    }
+    let images = variable(&after, "images")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
+    ensure!(images == 2, "{after:#}");
+    every_machine_is_cloned_from(&suite, NEXT_TEMPLATE)?;
+    ensure!(text(&suite.list("kubeadmcontrolplanes")?[0], "/spec/version") == NEXT);
+    nothing_moves_any_more(&suite)
 }
 
 /// The class that we ship, with its templates.
@@ -109,9 +158,24 @@ fn change_workers(suite: &Suite, change: impl FnOnce(&mut Value)) -> Result<()> 
     Ok(())
 }
 
+/// The value of a variable of a topology.
+fn variable<'a>(topology: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut variables = topology["variables"].as_array().into_iter().flatten();
+    variables
+        .find(|variable| variable["name"] == name)?
+        .get("value")
+}
+
+fn every_machine_is_cloned_from(suite: &Suite, template: &str) -> Result<()> {
+    let machines = suite.list(VSPHERE_MACHINES)?;
+    let is_its = |machine: &Value| text(machine, "/spec/template") == template;
+    ensure!(machines.iter().all(is_its), "{machines:#?}");
+    Ok(())
+}
+
 /// The CPUs of all machines, the smallest first.
 fn cpus(suite: &Suite) -> Result<Vec<u64>> {
-    let machines = suite.list(MACHINES)?;
+    let machines = suite.list(VSPHERE_MACHINES)?;
     let mut cpus: Vec<u64> = machines
         .iter()
         .filter_map(|machine| machine["spec"]["numCPUs"].as_u64())
@@ -123,23 +187,21 @@ fn cpus(suite: &Suite) -> Result<Vec<u64>> {
 /// In the variable, in the infrastructure, in the Cluster, and in the static pod.
 fn the_address_is_the_same_everywhere(suite: &Suite) -> Result<()> {
     let topology = topology(suite)?;
-    let mut variables = topology["variables"].as_array().into_iter().flatten();
-    let variable = variables.find(|variable| variable["name"] == "controlPlaneIpAddr");
-    let address = variable.map_or("", |variable| text(variable, "/value"));
+    let address = variable(&topology, "controlPlaneIpAddr").and_then(Value::as_str);
     for kind in ["vsphereclusters", "clusters.v1beta2.cluster.x-k8s.io"] {
         let objects = suite.list(kind)?;
         let host = objects
             .first()
             .map(|object| text(object, "/spec/controlPlaneEndpoint/host"));
         ensure!(
-            host == Some(address) && objects.len() == 1,
+            host == address && objects.len() == 1,
             "{kind}: {objects:#?}"
         );
     }
     let control_planes = suite.list("kubeadmcontrolplanes")?;
     let control_plane = control_planes.first().context("no control plane")?;
     let held = basphere_core::kube_vip_address(control_plane);
-    ensure!(held.as_deref() == Some(address), "{control_plane:#}");
+    ensure!(held.as_deref() == address, "{control_plane:#}");
     Ok(())
 }
 

@@ -10,6 +10,11 @@ use crate::sandbox::example;
 use crate::yaml;
 
 const POOL: &str = "endpoints";
+/// The example's first version, and what its clusters can go to: Cluster API goes from one minor version to the next. The
+/// latter is the one from which on kubeadm has a super-admin.conf.
+const VERSIONS: [&str; 2] = ["v1.28.0", "v1.29.0"];
+/// The VM template of the latter.
+pub(crate) const NEXT_TEMPLATE: &str = "ubuntu-2204-kube-v1.29.0";
 /// The identity that the example Site names, and the namespace where CAPV looks for its Secret.
 const IDENTITY: &str = "basphere";
 const NAMESPACE: &str = "capv-system";
@@ -42,6 +47,11 @@ pub(crate) fn objects(about: &About, network: Ipv4Addr) -> Result<Value> {
         let addresses = vsphere.get_mut("addresses").and_then(Value::as_object_mut);
         let addresses = addresses.context("the example Site gives no addresses on vSphere")?;
         addresses.insert("endpoints".into(), json!(POOL));
+        let versions = site.pointer_mut("/spec/kubernetes/versions");
+        let versions = versions.and_then(Value::as_array_mut);
+        let versions = versions.context("the example Site offers no version")?;
+        let first = versions.first().context("no version")?.to_string();
+        versions.push(first.replace(VERSIONS[0], VERSIONS[1]).parse()?);
     }
     Ok(json!({"apiVersion": "v1", "kind": "List", "items": items}))
 }
@@ -87,5 +97,7 @@ mod tests {
         let addresses = json!({"nodes": "nodes", "endpoints": POOL});
         assert_eq!(site["spec"]["vsphere"]["addresses"], addresses);
         assert_eq!(items[0]["spec"]["cidr"], "127.128.1.0/24");
+        let next = &site["spec"]["kubernetes"]["versions"][2];
+        assert_eq!(next["vsphereTemplate"], NEXT_TEMPLATE);
     }
 }

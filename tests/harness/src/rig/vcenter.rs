@@ -10,11 +10,16 @@ use serde::Deserialize;
 use crate::control_plane::ControlPlane;
 use crate::http::{Response, request_within};
 use crate::processes::free_ports;
+use crate::rig::site::NEXT_TEMPLATE;
 use crate::wait;
 use crate::watchdog::Guarded;
 
-/// The VM templates that the example Site names.
-const TEMPLATES: [&str; 2] = ["ubuntu-2204-kube-v1.28.0", "ubuntu-2404-kube-v1.34.4"];
+/// The VM templates that the example Site names, and that of the version to upgrade to.
+const TEMPLATES: [&str; 3] = [
+    "ubuntu-2204-kube-v1.28.0",
+    NEXT_TEMPLATE,
+    "ubuntu-2404-kube-v1.34.4",
+];
 /// The user and the password that it takes.
 pub(crate) const CREDENTIALS: [&str; 2] = ["user", "pass"];
 const READY: Duration = Duration::from_secs(30);
