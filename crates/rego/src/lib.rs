@@ -1,0 +1,8 @@
+//! Policies in Gatekeeper's format, run in process: ConstraintTemplates, Constraints, and what they say of a review.
+//!
+//! It knows Rego and the shape of Kubernetes' objects, and no Kubernetes client: whoever calls it brings the documents,
+//! the review, and what `data.inventory` is to have.
+
+pub mod review;
+
+pub use review::{Review, Source};
