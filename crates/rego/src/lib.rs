@@ -3,6 +3,9 @@
 //! It knows Rego and the shape of Kubernetes' objects, and no Kubernetes client: whoever calls it brings the documents,
 //! the review, and what `data.inventory` is to have.
 
+mod builtins;
+pub mod program;
 pub mod review;
+pub mod source;
 
 pub use review::{Review, Source};
