@@ -93,7 +93,7 @@ impl Oracle {
     /// # Errors
     /// When it does not understand the request, or has ended: it is never started again.
     pub fn ask(&self, request: &Value) -> Result<Value> {
-        // A panic elsewhere does not spoil it: if it came between a request and its answer, that was on this thread.
+        // Nothing panics between a request and its answer, so the next answer is never that of an older request.
         let mut process = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = process.ask(request)?;
         if answer.get("error").is_some_and(|stage| stage == "request") {
