@@ -4,6 +4,8 @@
 //! the review, and what `data.inventory` is to have.
 
 mod builtins;
+mod machine;
+mod plan;
 pub mod program;
 pub mod review;
 pub mod source;

@@ -20,7 +20,7 @@ fn write(value: &Value, to: &mut String) {
         Value::Set(items) => list(items.iter(), ["{", "}"], to),
         Value::Object(fields) => {
             to.push('{');
-            for (index, (key, value)) in fields.iter().enumerate() {
+            for (index, (key, value)) in fields.iter_sorted().enumerate() {
                 if index > 0 {
                     to.push_str(", ");
                 }

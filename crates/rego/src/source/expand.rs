@@ -4,9 +4,7 @@
 //! It decides verdicts: `not startswith(input.name, "a")` is not true where there is no name, since the operand is
 //! looked up before, outside of the `not`; `sprintf("%v", [input.name])` is undefined then.
 
-use super::tree::{
-    Body, Head, MEMBER, MEMBER_WITH_KEY, Module, OPERATORS, Place, Rule, Statement, Term, What,
-};
+use super::tree::{Body, Head, Module, Place, Rule, Statement, Term, What};
 
 /// Brings a module into that form.
 pub(crate) fn expand(module: &mut Module) {
@@ -70,6 +68,14 @@ impl Expander {
         }
         let what = std::mem::replace(&mut statement.what, What::Term(Term::Null));
         statement.what = match what {
+            What::Term(Term::Call(function, operands))
+                if function == ["equal"] && operands.len() == 2 =>
+            {
+                let mut operands = operands.into_iter();
+                let mut side =
+                    || self.side(operands.next().unwrap_or(Term::Null), &statement, true, out);
+                What::Equal(side(), side())
+            }
             What::Term(term) => What::Term(self.whole(term, &statement, out)),
             What::Unify(left, right) => {
                 let left = self.side(left, &statement, statement.is_negated, out);
@@ -102,6 +108,7 @@ impl Expander {
                 }
             }
             What::Some(names) => What::Some(names),
+            What::Equal(left, right) => What::Equal(left, right),
         };
         out.push(statement);
     }
@@ -110,7 +117,7 @@ impl Expander {
     fn whole(&mut self, term: Term, of: &Statement, out: &mut Body) -> Term {
         match term {
             Term::Call(function, arguments) => {
-                let is_hoisted = of.is_negated || !is_operator(&function);
+                let is_hoisted = of.is_negated;
                 let arguments = arguments.into_iter();
                 let arguments = arguments.map(|term| self.operand(term, of, is_hoisted, out));
                 Term::Call(function, arguments.collect())
@@ -125,8 +132,7 @@ impl Expander {
             Term::Ref(head, path) => self.reference(*head, path, of, out),
             Term::Call(function, arguments) if !is_call_hoisted => {
                 let arguments = arguments.into_iter();
-                let is_hoisted = !is_operator(&function);
-                let arguments = arguments.map(|term| self.operand(term, of, is_hoisted, out));
+                let arguments = arguments.map(|term| self.operand(term, of, false, out));
                 Term::Call(function, arguments.collect())
             }
             term if term.is_comprehension() => self.comprehension(term),
@@ -140,7 +146,8 @@ impl Expander {
         match term {
             Term::Ref(head, path) => {
                 let reference = self.reference(*head, path, of, out);
-                match is_hoisted {
+                // What may have several values is a statement of its own, which has one at a time.
+                match is_hoisted || is_iterating(&reference) {
                     true => self.hoisted(reference, of, out),
                     false => reference,
                 }
@@ -238,8 +245,6 @@ impl Expander {
     }
 }
 
-fn is_operator(function: &[String]) -> bool {
-    let is_infix =
-        matches!(function, [name] if OPERATORS.iter().any(|(_, operator)| name == operator));
-    is_infix || function == MEMBER || function == MEMBER_WITH_KEY
+fn is_iterating(reference: &Term) -> bool {
+    matches!(reference, Term::Ref(_, path) if path.iter().any(|part| !part.is_scalar()))
 }

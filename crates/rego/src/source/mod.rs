@@ -1,14 +1,13 @@
-//! Rego's source, read as OPA reads it and written as regorus understands it.
+//! Rego's source, read as OPA reads it.
 //!
 //! regorus' own parser and compiler differ from OPA's in places where a policy's verdict depends on it: what a newline
-//! ends, what `not` covers, what may be chained. A module is therefore parsed here by OPA's grammar, checked as OPA's
-//! compiler does, brought into the form that OPA evaluates (each operand by itself, in order), and printed.
+//! ends, what `not` covers, what may be chained. A module is therefore parsed here by OPA's grammar, and brought into
+//! the form that OPA evaluates: each operand by itself, in order.
 
 mod expand;
 mod lexer;
 mod names;
 pub(crate) mod parser;
-mod print;
 pub mod tree;
 
 use tree::Place;
@@ -32,28 +31,13 @@ impl SourceError {
     }
 }
 
-/// A module in the form that is evaluated.
-#[derive(Debug, Clone)]
-pub struct Normal {
-    /// Its text.
-    pub text: String,
-    /// The place in the source that each line stands for, the first line first.
-    pub places: Vec<Place>,
-}
-
-/// Reads a module and writes it anew, as a package of this name or of its own.
+/// Reads a module, and brings it into the form that OPA evaluates.
 ///
 /// # Errors
 /// Where OPA would not take it.
-pub fn normalize(
-    source: &str,
-    version: tree::Version,
-    package: Option<&str>,
-) -> Result<Normal, SourceError> {
+pub(crate) fn read(source: &str, version: tree::Version) -> Result<tree::Module, SourceError> {
     let mut module = parser::parse(source, version)?;
     names::resolve(&mut module)?;
     expand::expand(&mut module);
-    let package = package.map_or_else(|| module.package.clone(), |name| vec![name.to_owned()]);
-    let print::Printed { text, places } = print::print(&module, &package);
-    Ok(Normal { text, places })
+    Ok(module)
 }

@@ -106,7 +106,7 @@ impl Resolver {
         }
         match &mut statement.what {
             What::Term(term) => self.term(term),
-            What::Unify(left, right) | What::Assign(left, right) => {
+            What::Unify(left, right) | What::Equal(left, right) | What::Assign(left, right) => {
                 self.term(left)?;
                 self.term(right)
             }
@@ -195,7 +195,7 @@ fn declared(body: &Body) -> Result<BTreeSet<String>, SourceError> {
                 key.iter().for_each(|key| variables(key, &mut names));
                 variables(value, &mut names);
             }
-            What::Term(_) | What::Unify(..) | What::Every { .. } => {}
+            What::Term(_) | What::Unify(..) | What::Equal(..) | What::Every { .. } => {}
         }
         let is_assignment = matches!(statement.what, What::Assign(..));
         let twice = names

@@ -21,7 +21,6 @@ pub struct Place {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
-    pub(crate) version: Version,
     /// Without `data`.
     pub(crate) package: Vec<String>,
     pub(crate) imports: Vec<Import>,
@@ -30,7 +29,6 @@ pub(crate) struct Module {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Import {
-    pub(crate) at: Place,
     pub(crate) path: Vec<String>,
     pub(crate) alias: Option<String>,
 }
@@ -101,6 +99,8 @@ pub(crate) enum What {
     Term(Term),
     /// `=`
     Unify(Term, Term),
+    /// `==` as a statement: OPA unifies, but it binds only what stands in the brackets of references.
+    Equal(Term, Term),
     /// `:=`
     Assign(Term, Term),
     /// `some x, y`

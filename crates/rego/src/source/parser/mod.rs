@@ -63,7 +63,6 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(Module {
-            version: self.version,
             package,
             imports,
             rules,
@@ -122,7 +121,7 @@ impl<'a> Parser<'a> {
             self.skip();
             alias = Some(self.word()?);
         }
-        Ok(Import { at, path, alias })
+        Ok(Import { path, alias })
     }
 
     /// One rule, or several where bodies are chained.
