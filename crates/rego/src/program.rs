@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use regorus::Value;
 
+use crate::builtins::shown::{json, ordered};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
@@ -32,12 +33,12 @@ pub struct CompileError {
 }
 
 /// One violation.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// What it says; what is no text stands here as JSON.
-    pub message: Value,
+    /// What it says: a text, unless the policy is wrong.
+    pub message: serde_json::Value,
     /// What else it says; an empty object where it says nothing.
-    pub details: Value,
+    pub details: serde_json::Value,
 }
 
 /// A template's rules.
@@ -90,18 +91,21 @@ fn read(result: &Value) -> Vec<Violation> {
     let Ok(set) = result.as_set() else {
         return Vec::new();
     };
-    let mut violations: Vec<Violation> = set.iter().filter_map(violation).collect();
-    violations.sort();
-    violations.dedup();
+    let mut violations: Vec<Violation> = Vec::new();
+    for violation in ordered(set).into_iter().filter_map(violation) {
+        if !violations.contains(&violation) {
+            violations.push(violation);
+        }
+    }
     violations
 }
 
 fn violation(found: &Value) -> Option<Violation> {
     let found = found.as_object().ok()?;
-    let message = found.get(&Value::from("msg"))?.clone();
-    let details = found.get(&Value::from("details")).cloned();
+    let message = json(found.get(&Value::from("msg"))?);
+    let details = found.get(&Value::from("details")).map(json);
     Some(Violation {
         message,
-        details: details.unwrap_or_else(Value::new_object),
+        details: details.unwrap_or_else(|| serde_json::Map::new().into()),
     })
 }

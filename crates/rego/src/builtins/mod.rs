@@ -3,7 +3,7 @@
 mod go;
 mod operators;
 mod own;
-mod shown;
+pub(crate) mod shown;
 mod sprintf;
 
 use std::collections::HashMap;

@@ -3,15 +3,25 @@
 use regorus::Value;
 use regorus::value::Set;
 
+use super::shown::compare;
+
 type Own = (&'static str, usize, fn(&[Value]) -> Option<Value>);
 
 pub(super) const ALL: [Own; 15] = [
     ("equal", 2, |it| compared(it, |one, other| one == other)),
     ("neq", 2, |it| compared(it, |one, other| one != other)),
-    ("lt", 2, |it| compared(it, |one, other| one < other)),
-    ("lte", 2, |it| compared(it, |one, other| one <= other)),
-    ("gt", 2, |it| compared(it, |one, other| one > other)),
-    ("gte", 2, |it| compared(it, |one, other| one >= other)),
+    ("lt", 2, |it| {
+        compared(it, |one, other| compare(one, other).is_lt())
+    }),
+    ("lte", 2, |it| {
+        compared(it, |one, other| compare(one, other).is_le())
+    }),
+    ("gt", 2, |it| {
+        compared(it, |one, other| compare(one, other).is_gt())
+    }),
+    ("gte", 2, |it| {
+        compared(it, |one, other| compare(one, other).is_ge())
+    }),
     ("plus", 2, plus),
     ("minus", 2, minus),
     ("mul", 2, mul),
@@ -34,11 +44,11 @@ pub(super) const ALL: [Own; 15] = [
     ("internal.member_3", 3, member_with_key),
 ];
 
-fn compared(values: &[Value], compare: fn(&Value, &Value) -> bool) -> Option<Value> {
+fn compared(values: &[Value], holds: fn(&Value, &Value) -> bool) -> Option<Value> {
     let [one, other] = values else {
         return None;
     };
-    Some(Value::from(compare(one, other)))
+    Some(Value::from(holds(one, other)))
 }
 
 fn plus(values: &[Value]) -> Option<Value> {

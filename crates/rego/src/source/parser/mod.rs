@@ -127,7 +127,7 @@ impl<'a> Parser<'a> {
     /// One rule, or several where bodies are chained.
     fn rule(&mut self, rules: &mut Vec<Rule>) -> Result<(), SourceError> {
         let at = self.place();
-        let is_default = self.is_word("default") && !self.peek_is(1, ".") && !self.peek_is(1, "[");
+        let is_default = self.is_word("default") && !self.is_name_of_reference();
         if is_default {
             self.skip();
         }
@@ -332,6 +332,12 @@ impl<'a> Parser<'a> {
     fn peek_is(&self, ahead: usize, mark: &str) -> bool {
         let token = self.peek_at(ahead);
         token.kind == Kind::Mark && token.text == mark
+    }
+
+    /// Whether a word that is a keyword is a name here, since something belongs to it: `not.x`.
+    fn is_name_of_reference(&self) -> bool {
+        let is_continued = self.peek_is(1, ".") || self.peek_is(1, "[");
+        is_continued && !self.peek_at(1).is_after_space
     }
 
     fn place(&self) -> Place {

@@ -28,7 +28,7 @@ impl Parser<'_> {
 
     pub(super) fn statement(&mut self) -> Result<Statement, SourceError> {
         let at = self.place();
-        let is_name = self.peek_is(1, ".") || self.peek_is(1, "[");
+        let is_name = self.is_name_of_reference();
         let is_negated = self.is_word("not") && !is_name;
         if is_negated {
             self.skip();
