@@ -3,6 +3,13 @@
 //! It knows Rego and the shape of Kubernetes' objects, and no Kubernetes client: whoever calls it brings the documents,
 //! the review, and what `data.inventory` is to have.
 
+mod decode;
+mod names;
+mod pattern;
 pub mod review;
+pub mod schema;
+pub mod template;
 
+pub use decode::WrongType;
 pub use review::{Review, Source};
+pub use template::Template;
