@@ -203,8 +203,7 @@ impl Review {
     pub fn input(&self) -> Value {
         let mut review = self.request.clone();
         let namespace = self.namespace.as_ref().filter(|_| self.shows_namespace);
-        let mut namespace = namespace.cloned().unwrap_or_else(|| json!({}));
-        numbers::as_untyped_json(&mut namespace);
+        let namespace = namespace.map_or_else(|| json!({}), request::shown_namespace);
         review.insert("namespaceObject".to_owned(), namespace);
         Value::Object(review)
     }

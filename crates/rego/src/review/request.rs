@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::decode::{At, WrongType, join};
+use crate::numbers;
 
 const KIND: [&str; 3] = ["group", "version", "kind"];
 const RESOURCE: [&str; 3] = ["group", "version", "resource"];
@@ -43,6 +44,18 @@ pub(super) fn empty(kind: Value) -> Map<String, Value> {
     put("oldObject", Value::Null);
     put("options", Value::Null);
     request
+}
+
+/// A Namespace as Rego sees it: Go's client forgets of what kind it is, and always writes `spec` and `status`.
+pub(super) fn shown_namespace(namespace: &Value) -> Value {
+    let mut fields = namespace.as_object().cloned().unwrap_or_default();
+    fields.retain(|name, _| name != "apiVersion" && name != "kind");
+    for name in ["spec", "status"] {
+        fields.entry(name).or_insert_with(|| json!({}));
+    }
+    let mut namespace = Value::Object(fields);
+    numbers::as_untyped_json(&mut namespace);
+    namespace
 }
 
 /// Reads a request. What is not said is written where Go always writes it, and left out where it does not; unknown

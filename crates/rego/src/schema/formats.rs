@@ -28,9 +28,11 @@ pub(super) fn holds(format: &str, text: &str) -> bool {
         .is_none_or(|(_, holds)| holds(text))
 }
 
+type Holds = fn(&str) -> bool;
+
 /// Of those that an API server knows, `bsonobjectid`, `creditcard`, `isbn`, `isbn10`, `isbn13`, `rgbcolor` and `ssn`
 /// are not looked at: nothing of a cluster's policies is any of these.
-const FORMATS: [(&str, fn(&str) -> bool); 22] = [
+const FORMATS: [(&str, Holds); 22] = [
     ("bsonobjectid", any),
     ("byte", is_base64),
     ("cidr", is_cidr),

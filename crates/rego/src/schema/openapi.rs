@@ -1,7 +1,10 @@
 //! What an API server asks of every schema of a CustomResourceDefinition, besides being structural.
 
+use serde_json::Value;
+
 use super::props::{Additional, Items, Schema};
 use super::{Findings, Problems, structural, unknown};
+use crate::decode::join;
 
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 
@@ -32,12 +35,42 @@ fn check_defaults(schema: &Schema, path: &str, findings: &mut Findings) {
         if let Err(problems) = schema.check(default, &path) {
             findings.0.extend(problems.0);
         }
+        check_resources(schema, default, &path, findings);
     }
     if let Some(item) = schema.item() {
         check_defaults(item, &format!("{path}.items"), findings);
     }
     for (name, property) in &schema.properties {
         check_defaults(property, &format!("{path}.properties[{name}]"), findings);
+    }
+}
+
+/// What is a resource by its schema says of which kind it is. Of constraints an API server asks it, and Gatekeeper's
+/// client does not; of defaults both do.
+fn check_resources(schema: &Schema, value: &Value, path: &str, findings: &mut Findings) {
+    match value {
+        Value::Object(fields) => {
+            for name in ["apiVersion", "kind"] {
+                let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
+                if schema.embedded && text.is_empty() {
+                    findings.add(&join(path, name), "is required of a resource");
+                }
+            }
+            for (name, value) in fields {
+                let next = schema.properties.get(name).or(schema.additional_schema());
+                if let Some(next) = next {
+                    check_resources(next, value, &join(path, name), findings);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if let Some(next) = schema.item() {
+                    check_resources(next, item, &format!("{path}[{index}]"), findings);
+                }
+            }
+        }
+        _ => {}
     }
 }
 

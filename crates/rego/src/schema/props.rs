@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::decode::{At, WrongType};
+use crate::numbers;
 use crate::pattern;
 
 /// A schema of one value, and of what is in it.
@@ -85,16 +86,6 @@ pub(crate) struct Lists {
     pub(crate) keys: Vec<String>,
 }
 
-const UNSUPPORTED: [(&str, &str); 7] = [
-    ("id", "id"),
-    ("$schema", "schema"),
-    ("$ref", "$ref"),
-    ("patternProperties", "patternProperties"),
-    ("dependencies", "dependencies"),
-    ("additionalItems", "additionalItems"),
-    ("definitions", "definitions"),
-];
-
 impl Schema {
     /// Reads a schema as Go does: fields in any letter case, and those that it does not know are passed over.
     pub(crate) fn read(at: &At) -> Result<Self, WrongType> {
@@ -102,7 +93,7 @@ impl Schema {
             kind: at.any_case("type")?.text_or_empty()?.to_owned(),
             format: at.any_case("format")?.text_or_empty()?.to_owned(),
             nullable: flag(at, "nullable")?,
-            default: at.any_case("default")?.value.cloned(),
+            default: at.any_case("default")?.value.map(object),
             allowed: read_allowed(&at.any_case("enum")?)?,
             bounds: Bounds::read(at)?,
             pattern: read_pattern(&at.any_case("pattern")?)?,
@@ -200,8 +191,15 @@ fn read_allowed(at: &At) -> Result<Vec<Value>, WrongType> {
     let items = at.items()?;
     Ok(items
         .into_iter()
-        .map(|item| item.value.cloned().unwrap_or_default())
+        .map(|item| item.value.map(object).unwrap_or_default())
         .collect())
+}
+
+/// A value of a schema, with the numbers that Go reads of it.
+fn object(value: &Value) -> Value {
+    let mut value = value.clone();
+    numbers::as_object(&mut value);
+    value
 }
 
 fn read_pattern(at: &At) -> Result<Option<Pattern>, WrongType> {
@@ -260,16 +258,18 @@ fn described(at: &At) -> Result<Vec<&'static str>, WrongType> {
 
 fn unsupported(at: &At) -> Result<Vec<&'static str>, WrongType> {
     let mut unsupported = Vec::new();
-    for (name, shown) in UNSUPPORTED {
-        let says_something = match at.any_case(name)?.value {
-            None => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Object(fields)) => !fields.is_empty() || name == "additionalItems",
-            Some(_) => true,
-        };
-        if says_something {
+    for (name, shown) in [("id", "id"), ("$schema", "schema"), ("$ref", "$ref")] {
+        if !at.any_case(name)?.text_or_empty()?.is_empty() {
             unsupported.push(shown);
         }
+    }
+    for name in ["patternProperties", "dependencies", "definitions"] {
+        if !at.any_case(name)?.entries()?.is_empty() {
+            unsupported.push(name);
+        }
+    }
+    if read_additional(&at.any_case("additionalItems")?)?.is_some() {
+        unsupported.push("additionalItems");
     }
     Ok(unsupported)
 }

@@ -535,6 +535,11 @@ fn schemas_must_be_structural() {
             "s.default: must be of type string, and is 1",
         ),
         (
+            json!({"type": "object", "x-kubernetes-embedded-resource": true, "default": {"kind": "Pod"},
+                "x-kubernetes-preserve-unknown-fields": true}),
+            "s.default.apiVersion: is required of a resource",
+        ),
+        (
             json!({"type": "object", "properties": {}, "default": {"a": 1}}),
             "s.default: must not have the unknown field a",
         ),

@@ -1,5 +1,7 @@
 //! Where a template keeps its Rego: in `rego` and `libs`, or in `code`.
 
+use serde_json::Value;
+
 use super::TemplateError;
 use crate::decode::{At, WrongType};
 
@@ -48,12 +50,20 @@ impl Target {
             rego,
             libs,
         });
-        let read_code = |code: &At| read_code(code, legacy.is_some());
-        let code = at.any_case("code")?.items()?;
+        let mut code = Vec::new();
+        // The first Rego is the one; where `rego` wins, nobody looks into any.
+        let mut is_found = legacy.is_some();
+        for entry in at.any_case("code")?.items()? {
+            let engine = entry.any_case("engine")?.text_or_empty()?.to_owned();
+            let is_the_one = engine == REGO && !is_found;
+            is_found |= is_the_one;
+            let source = is_the_one.then(|| read_source(&entry)).transpose()?;
+            code.push((engine, source));
+        }
         Ok(Self {
             name: at.any_case("target")?.text_or_empty()?.to_owned(),
             operations: at.any_case("operations")?.texts()?,
-            code: code.iter().map(read_code).collect::<Result<_, _>>()?,
+            code,
             legacy,
         })
     }
@@ -81,26 +91,26 @@ impl Target {
     }
 }
 
-/// An entry of `code`, with its source if that is Rego. Where `rego` wins, nobody looks into the source.
-fn read_code(at: &At, is_replaced: bool) -> Result<(String, Option<Source>), TemplateError> {
-    let engine = at.any_case("engine")?.text_or_empty()?.to_owned();
-    let source = at.any_case("source")?;
-    if engine != REGO || is_replaced {
-        return Ok((engine, None));
-    }
-    if source.fields()?.is_none() {
+/// The source of an entry of `code`. What is said there is said: `null` is no version and no list.
+fn read_source(code: &At) -> Result<Source, TemplateError> {
+    let source = code.any_case("source")?;
+    let Some(fields) = source.fields()? else {
         return Err(TemplateError::invalid(source.path, "is required"));
+    };
+    for (name, expected) in [("version", "a string"), ("libs", "a list")] {
+        if fields.get(name).is_some_and(Value::is_null) {
+            return Err(source.field(name)?.wrong(expected).into());
+        }
     }
     let rego = source.field("rego")?;
     let Some(text) = rego.text()? else {
         return Err(TemplateError::invalid(rego.path, "is required"));
     };
-    let source = Source {
+    Ok(Source {
         version: version(&source.field("version")?)?,
         rego: text.to_owned(),
         libs: read_libs(&source)?,
-    };
-    Ok((engine, Some(source)))
+    })
 }
 
 fn version(at: &At) -> Result<Version, WrongType> {
@@ -110,11 +120,9 @@ fn version(at: &At) -> Result<Version, WrongType> {
     }
 }
 
-/// The libraries; `null`, and a `null` among them, are none.
 fn read_libs(source: &At) -> Result<Vec<String>, TemplateError> {
-    let at = source.field("libs")?;
     let mut libs = Vec::new();
-    for lib in at.items()? {
+    for lib in source.field("libs")?.items()? {
         let Some(text) = lib.text()? else {
             return Err(lib.wrong("a string").into());
         };

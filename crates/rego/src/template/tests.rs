@@ -98,7 +98,7 @@ fn rego_is_in_rego_or_in_code() {
         ),
         (json!([cel, rego(json!({"rego": "x"}))]), v0("x", &[])),
         (
-            json!([rego(json!({"rego": "x"})), rego(json!({"rego": "y"}))]),
+            json!([rego(json!({"rego": "x"})), rego(json!({"rego": 1}))]),
             v0("x", &[]),
         ),
     ] {
@@ -171,6 +171,14 @@ fn source_that_is_none_is_refused_with_its_path() {
         (
             json!({"rego": "x", "libs": [null]}),
             format!("{path}.libs[0]: must be a string, and is null"),
+        ),
+        (
+            json!({"rego": "x", "libs": null}),
+            format!("{path}.libs: must be a list, and is null"),
+        ),
+        (
+            json!({"rego": "x", "version": null}),
+            format!("{path}.version: must be a string, and is null"),
         ),
         (
             json!({"rego": "x", "libs": "l"}),
