@@ -46,10 +46,9 @@ pub(super) fn empty(kind: Value) -> Map<String, Value> {
     request
 }
 
-/// A Namespace as Rego sees it: Go's client forgets of what kind it is, and always writes `spec` and `status`.
+/// A Namespace as Rego sees it: Go always writes `spec` and `status`.
 pub(super) fn shown_namespace(namespace: &Value) -> Value {
     let mut fields = namespace.as_object().cloned().unwrap_or_default();
-    fields.retain(|name, _| name != "apiVersion" && name != "kind");
     for name in ["spec", "status"] {
         fields.entry(name).or_insert_with(|| json!({}));
     }

@@ -122,7 +122,7 @@ fn a_request_is_written_with_what_go_always_writes_and_without_what_it_does_not_
             "oldObject": null,
             "dryRun": false,
             "options": null,
-            "namespaceObject": {"metadata": {"name": "dev", "generation": 2e6}, "spec": {}, "status": {}},
+            "namespaceObject": {"kind": "Namespace", "metadata": {"name": "dev", "generation": 2e6}, "spec": {}, "status": {}},
         })
     );
     review.shows_namespace = false;
