@@ -300,6 +300,7 @@ fn unscoped_actions_hold_at_every_point() {
     let scoped = json!([{"action": "warn", "enforcementPoints": [{"name": "*"}]}]);
     let read = read(json!({"scopedEnforcementActions": scoped})).unwrap();
     assert_eq!(read.actions_for(Point::Webhook), [Action::Deny]);
+    assert!(read.scoped_actions(Point::Webhook).is_empty());
 }
 
 #[test]

@@ -72,13 +72,13 @@ fn frame() -> Value {
     })
 }
 
+/// That a requirement has a key and an operator is looked at with the selectors, before.
 fn match_schema() -> Value {
     let text = json!({"type": "string"});
     let glob = json!({"type": "string", "pattern": r"^\*?[-:a-z0-9]*\*?$"});
     let requirement = json!({
         "type": "object",
         "properties": {"key": text, "operator": text, "values": list_of(&text)},
-        "required": ["key", "operator"],
     });
     let selector = json!({
         "type": "object",

@@ -119,6 +119,10 @@ fn legacy_rego_wins_over_code() {
         (Version::V0, REGO, 0)
     );
 
+    // Nobody looks into the source that it wins over.
+    let unsound = json!([{"engine": "Rego", "source": {"rego": 1}}]);
+    assert!(Template::read(&with("/spec/targets/0/code", unsound)).is_ok());
+
     let mut empty = both;
     empty["spec"]["targets"][0]["rego"] = json!("");
     let source = Template::read(&empty).unwrap().source;
