@@ -344,6 +344,15 @@ fn scoped_actions_hold_at_their_points() {
     )
     .unwrap();
     assert_eq!(everywhere.actions_for(Point::Audit), [Action::Dryrun]);
+    let unknown = read(
+        json!({"enforcementAction": "scoped", "scopedEnforcementActions": [
+            {"action": "block", "enforcementPoints": points(&["*"])},
+            {"action": "halt", "enforcementPoints": points(&["*"])},
+        ]}),
+    )
+    .unwrap();
+    assert_eq!(unknown.scoped_actions(Point::Audit), ["block", "halt"]);
+    assert_eq!(unknown.actions_for(Point::Audit), [Action::Unrecognized]);
     let nowhere =
         read(json!({"enforcementAction": "scoped", "scopedEnforcementActions": []})).unwrap();
     assert_eq!(nowhere.actions_for(Point::Webhook), []);
