@@ -8,19 +8,8 @@ use crate::builtins::shown::{json, ordered};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
-use crate::source::tree::Version;
-use crate::source::{self, SourceError};
-
-/// What a template consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rego {
-    /// The grammar of all its modules.
-    pub version: Version,
-    /// The module that has the rule `violation`.
-    pub entry: String,
-    /// The modules that it imports, each of a package below `lib`.
-    pub libs: Vec<String>,
-}
+use crate::syntax::{self, SourceError};
+use crate::template::Source;
 
 /// Why Rego cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,10 +41,10 @@ impl Program {
     ///
     /// # Errors
     /// Where OPA would refuse them.
-    pub fn compile(rego: &Rego) -> Result<Self, CompileError> {
-        let sources = std::iter::once(&rego.entry).chain(&rego.libs);
-        let modules = sources.enumerate().map(|(index, source)| {
-            source::read(source, rego.version).map_err(|error| failed(index, error))
+    pub fn compile(source: &Source) -> Result<Self, CompileError> {
+        let sources = std::iter::once(&source.rego).chain(&source.libs);
+        let modules = sources.enumerate().map(|(index, module)| {
+            syntax::read(module, source.version).map_err(|error| failed(index, error))
         });
         let modules = modules.collect::<Result<Vec<_>, _>>()?;
         let plan = plan::build(&modules).map_err(|(index, error)| failed(index, error))?;

@@ -10,8 +10,8 @@ use super::{
     Target, Term, What,
 };
 use crate::builtins;
-use crate::source::SourceError;
-use crate::source::tree::{self, Module, Place};
+use crate::syntax::SourceError;
+use crate::syntax::tree::{self, Module, Place};
 
 /// A module's number among those that belong together, and what is wrong in it.
 pub(crate) type BuildError = (usize, SourceError);

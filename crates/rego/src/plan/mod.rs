@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use regorus::Value;
 
 use crate::builtins::Builtin;
-use crate::source::tree::Place;
+use crate::syntax::tree::Place;
 
 /// All rules of a template's modules.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //! brackets, a unification what stands on its other side. What no order can bind is unsafe, and refused.
 
 use super::{Collected, Comprehension, Function, Kind, Root, Rule, Slots, Statement, Term, What};
-use crate::source::SourceError;
+use crate::syntax::SourceError;
 
 /// Brings a body into order, and all bodies in it.
 pub(super) fn order(

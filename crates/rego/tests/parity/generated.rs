@@ -1,6 +1,6 @@
 //! Small modules made by chance: negation, what is undefined, comprehensions, partial rules, formats.
 
-use basphere_rego::source::tree::Version;
+use basphere_rego::template::Version;
 use serde_json::{Value, json};
 
 use crate::oracle::{Answer, Question, ours, theirs};

@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use basphere_harness::{Oracle, Progress};
-use basphere_rego::program::{Program, Rego, Violation};
-use basphere_rego::source::tree::Version;
+use basphere_rego::program::{Program, Violation};
+use basphere_rego::template::{Source, Version};
 use serde_json::{Value, json};
 
 /// What is asked: a template's source, and an input.
@@ -81,12 +81,12 @@ pub(crate) fn theirs(question: &Question) -> Answer {
 }
 
 pub(crate) fn ours(question: &Question) -> Answer {
-    let rego = Rego {
+    let source = Source {
         version: question.version,
-        entry: question.rego.clone(),
+        rego: question.rego.clone(),
         libs: Vec::new(),
     };
-    let program = match Program::compile(&rego) {
+    let program = match Program::compile(&source) {
         Ok(program) => program,
         Err(error) => return Answer::Refused(error.to_string()),
     };

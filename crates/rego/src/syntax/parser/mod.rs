@@ -7,7 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::SourceError;
 use super::lexer::{Kind, Token, tokens};
-use super::tree::{Body, Head, Import, Module, Place, Rule, Statement, Term, Version, What};
+use super::tree::{Body, Head, Import, Module, Place, Rule, Statement, Term, What};
+use crate::template::Version;
 
 /// Terms nested deeper than this are refused, which no policy needs and a stack would not survive.
 const DEEPEST: usize = 100;

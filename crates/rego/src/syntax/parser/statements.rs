@@ -1,8 +1,8 @@
 //! Bodies, and the statements that they consist of.
 
 use super::Parser;
-use crate::source::SourceError;
-use crate::source::tree::{Body, MEMBER, MEMBER_WITH_KEY, Statement, Term, What};
+use crate::syntax::SourceError;
+use crate::syntax::tree::{Body, MEMBER, MEMBER_WITH_KEY, Statement, Term, What};
 
 impl Parser<'_> {
     /// Statements up to a closing mark, which is taken.

@@ -1,15 +1,6 @@
 //! A Rego module as it was written, in the terms that OPA's compiler has for it: operators are calls, and a statement is
 //! a term, a unification, an assignment or a declaration.
 
-/// Which grammar a module is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
-    /// Rego before OPA 1.0, where `if`, `contains`, `in` and `every` have to be imported.
-    V0,
-    /// Rego since OPA 1.0.
-    V1,
-}
-
 /// A place in a source; both begin at 1, columns count bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {

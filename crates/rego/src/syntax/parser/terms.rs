@@ -1,9 +1,9 @@
 //! Terms, and the operators between them.
 
 use super::Parser;
-use crate::source::SourceError;
-use crate::source::lexer::Kind;
-use crate::source::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, Term};
+use crate::syntax::SourceError;
+use crate::syntax::lexer::Kind;
+use crate::syntax::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, Term};
 
 /// Operators by how tightly they bind, the loosest first.
 const LEVELS: [&[&str]; 5] = [

@@ -8,9 +8,11 @@ mod expand;
 mod lexer;
 mod names;
 pub(crate) mod parser;
-pub mod tree;
+pub(crate) mod tree;
 
-use tree::Place;
+pub use tree::Place;
+
+use crate::template::Version;
 
 /// Why a module cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +37,7 @@ impl SourceError {
 ///
 /// # Errors
 /// Where OPA would not take it.
-pub(crate) fn read(source: &str, version: tree::Version) -> Result<tree::Module, SourceError> {
+pub(crate) fn read(source: &str, version: Version) -> Result<tree::Module, SourceError> {
     let mut module = parser::parse(source, version)?;
     names::resolve(&mut module)?;
     expand::expand(&mut module);
