@@ -79,10 +79,7 @@ fn general(value: f64, precision: Option<usize>, form: char) -> String {
     let (mantissa, exponent) = digits.split_once('e').unwrap_or((&digits, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let mantissa_digits = mantissa.chars().filter(char::is_ascii_digit).count();
-    let mut limit = match precision {
-        None => 6,
-        Some(precision) => precision,
-    };
+    let mut limit = precision.unwrap_or(6);
     let point = exponent + 1;
     let count = trimmed(mantissa)
         .chars()

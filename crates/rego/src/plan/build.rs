@@ -1,13 +1,14 @@
 //! From modules as they are written to a plan.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use regorus::Value;
 
+use super::fixed::{constant, target_of};
+use super::index::Index;
 use super::order::{order, variables, within};
 use super::{
-    Collected, Comprehension, Definition, Function, Kind, Plan, Root, Rule, Slots, Statement,
-    Target, Term, What,
+    Collected, Comprehension, Definition, Function, Plan, Root, Rule, Slots, Statement, Term, What,
 };
 use crate::builtins;
 use crate::syntax::SourceError;
@@ -67,82 +68,6 @@ pub(crate) fn build(modules: &[Module]) -> Result<Plan, BuildError> {
         (0, SourceError::new(Place::default(), message))
     })?;
     Ok(Plan { rules, entry })
-}
-
-/// Where rules are, by module and by package.
-#[derive(Default)]
-struct Index {
-    rules: HashMap<(usize, String), usize>,
-    packages: BTreeMap<Vec<String>, BTreeMap<String, usize>>,
-    /// How many arguments functions take.
-    arities: HashMap<usize, usize>,
-}
-
-impl Index {
-    fn declare(
-        &mut self,
-        number: usize,
-        module: &Module,
-        rule: &tree::Rule,
-        rules: &mut Vec<Rule>,
-    ) -> Result<(), SourceError> {
-        let head = &rule.head;
-        let kind = match (&head.arguments, &head.key, head.path.len()) {
-            (Some(arguments), _, 0) => Kind::Function(arguments.len()),
-            (None, Some(_), 0) => Kind::Set,
-            (None, None, 0) => Kind::Complete,
-            (None, None, 1) => Kind::Object,
-            _ => {
-                let message = format!(
-                    "rule {}: references as names of rules are not supported",
-                    head.name
-                );
-                return Err(SourceError::new(rule.at, message));
-            }
-        };
-        let package = self.packages.entry(module.package.clone()).or_default();
-        let of = *package.entry(head.name.clone()).or_insert_with(|| {
-            rules.push(Rule {
-                name: head.name.clone(),
-                kind,
-                definitions: Vec::new(),
-                default: None,
-            });
-            rules.len() - 1
-        });
-        self.rules.insert((number, head.name.clone()), of);
-        if let Kind::Function(arity) = kind {
-            self.arities.insert(of, arity);
-        }
-        match rules.get(of) {
-            Some(known) if known.kind != kind && !rule.is_default => {
-                let message = format!(
-                    "conflicting rules data.{}.{} found",
-                    module.package.join("."),
-                    head.name
-                );
-                Err(SourceError::new(rule.at, message))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn rule(&self, module: usize, name: &str) -> Option<usize> {
-        self.rules.get(&(module, name.to_owned())).copied()
-    }
-
-    /// The rule that a path below `data` begins with, and how much of the path names it.
-    fn below_data(&self, path: &[&str]) -> Option<(usize, usize)> {
-        (1..path.len()).rev().find_map(|length| {
-            let package: Vec<String> = path
-                .iter()
-                .take(length)
-                .map(|part| (*part).to_owned())
-                .collect();
-            let rule = self.packages.get(&package)?.get(*path.get(length)?)?;
-            Some((*rule, length + 1))
-        })
-    }
 }
 
 struct Builder<'a> {
@@ -448,68 +373,4 @@ impl Builder<'_> {
 
 fn comprehension(of: Collected, body: Vec<Statement>) -> Term {
     Term::Comprehension(Box::new(Comprehension { of, body }))
-}
-
-fn target_of(target: &tree::Term, at: Place) -> Result<Target, SourceError> {
-    let unsupported = || {
-        SourceError::new(
-            at,
-            "`with` can replace what is below input and data.inventory",
-        )
-    };
-    let tree::Term::Ref(head, path) = target else {
-        return Err(unsupported());
-    };
-    let texts = path.iter().map(|part| match part {
-        tree::Term::Text(text) => Some(text.clone()),
-        _ => None,
-    });
-    let path: Vec<String> = texts.collect::<Option<_>>().ok_or_else(unsupported)?;
-    match (&**head, path.split_first()) {
-        (tree::Term::Variable(name), _) if name == "input" => Ok(Target {
-            is_input: true,
-            path,
-        }),
-        (tree::Term::Variable(name), Some((first, rest)))
-            if name == "data" && first == "inventory" =>
-        {
-            let path = rest.to_vec();
-            Ok(Target {
-                is_input: false,
-                path,
-            })
-        }
-        _ => Err(unsupported()),
-    }
-}
-
-/// The value of a term that has one by itself.
-fn constant(term: &tree::Term) -> Result<Value, String> {
-    let all = |items: &[tree::Term]| {
-        items
-            .iter()
-            .map(constant)
-            .collect::<Result<Vec<Value>, String>>()
-    };
-    match term {
-        tree::Term::Null => Ok(Value::Null),
-        tree::Term::Bool(value) => Ok(Value::from(*value)),
-        tree::Term::Number(number) => {
-            Value::from_numeric_string(number).map_err(|_| format!("illegal number {number}"))
-        }
-        tree::Term::Text(text) => Ok(Value::from(text.as_str())),
-        tree::Term::Array(items) => Ok(Value::from(all(items)?)),
-        tree::Term::Set(items) => {
-            let items: std::collections::BTreeSet<Value> = all(items)?.into_iter().collect();
-            Ok(Value::from(items))
-        }
-        tree::Term::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(key, value)| Ok((constant(key)?, constant(value)?)));
-            let fields: BTreeMap<Value, Value> = fields.collect::<Result<_, String>>()?;
-            Ok(Value::from(fields))
-        }
-        _ => Err("no constant".to_owned()),
-    }
 }

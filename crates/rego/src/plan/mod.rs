@@ -2,6 +2,8 @@
 //! each body stand in an order in which each finds its variables bound, as OPA's compiler puts them.
 
 mod build;
+mod fixed;
+mod index;
 mod order;
 
 pub(crate) use build::build;

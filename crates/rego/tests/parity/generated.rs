@@ -211,7 +211,7 @@ impl Writer {
         match self.chance.below(if depth == 0 { 4 } else { 8 }) {
             0 => self.literal(),
             1 if !self.bound.is_empty() => self.variable(),
-            1 | 2 | 3 => format!("input.review.{}", self.chance.one(PLACES)),
+            1..=3 => format!("input.review.{}", self.chance.one(PLACES)),
             4 => self.call(depth - 1, false),
             5 => format!("[{}, {}]", self.plain(depth - 1), self.plain(depth - 1)),
             6 => format!("{{\"a\": {}}}", self.plain(depth - 1)),
