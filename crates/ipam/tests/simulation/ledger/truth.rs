@@ -277,6 +277,11 @@ fn unpromised(
             let entry = above.entries.get(*uid);
             entry.is_some_and(|entry| entry.stored.is_some() && entry.seen != over)
         };
+        // It cannot come true any more, and whoever keeps the ledger above knows already.
+        let is_gone = |over: &str| {
+            let mut objects = world.objects.values();
+            !over.is_empty() && !objects.any(|object| object.observed.uid == **uid)
+        };
         above.covers(&entry.namespace)
             && entry.pending.iter().any(|pending| {
                 let is_new = before.is_none_or(|before| !before.pending.contains(pending));
@@ -284,7 +289,8 @@ fn unpromised(
                 let is_young = age.as_millis() < i128::from(GRACE - PATIENCE);
                 // Who made it is a matter of what a controller is let in with, charged or not.
                 let is_asked = is_new && is_young && pending.ask.group.is_none();
-                is_asked && !has_moved_on(&pending.over) && !is_above(&pending.over)
+                let is_settled = has_moved_on(&pending.over) || is_gone(&pending.over);
+                is_asked && !is_settled && !is_above(&pending.over)
             })
     });
     found.map(|(uid, _)| uid.clone())
