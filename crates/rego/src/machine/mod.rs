@@ -3,6 +3,9 @@
 
 mod rules;
 mod terms;
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may fail loudly")]
+mod tests;
 mod unify;
 
 use std::collections::BTreeMap;
@@ -26,6 +29,9 @@ pub enum EvaluationError {
     /// It took longer than it may.
     #[error("the evaluation did not end in time")]
     TooLong,
+    /// More statements wait for each other than a stack holds.
+    #[error("the evaluation is nested too deep")]
+    TooDeep,
     /// Rules call each other without an end.
     #[error("rule {0} is recursive")]
     Recursive(String),
@@ -71,6 +77,10 @@ impl Frame {
 
 /// The clock is looked at once in so many statements.
 const CHECK_EVERY: u32 = 256;
+/// So many statements may be under way, each of which waits for what comes after it on the stack.
+const MOST_ACTIVE: usize = 2_000;
+/// When less than this is left of the stack, which is more than a statement and a builtin take, it grows by this much.
+const STACK: [usize; 2] = [128 * 1024, 1024 * 1024];
 /// Rules that call each other deeper than this are recursive: OPA refuses those.
 const DEEPEST: usize = 64;
 
@@ -80,6 +90,7 @@ pub(crate) struct Machine<'p> {
     deadline: Instant,
     steps: u32,
     depth: usize,
+    active: usize,
 }
 
 /// What `with` replaces, and what was found out by it.
@@ -105,6 +116,7 @@ impl<'p> Machine<'p> {
             deadline,
             steps: 0,
             depth: 0,
+            active: 0,
         }
     }
 
@@ -119,6 +131,18 @@ impl<'p> Machine<'p> {
 
     fn statement(&mut self, statement: &Statement, frame: &mut Frame, then: Then<'_>) -> Step {
         self.tick()?;
+        if self.active >= MOST_ACTIVE {
+            return Err(EvaluationError::TooDeep);
+        }
+        self.active += 1;
+        let step = stacker::maybe_grow(STACK[0], STACK[1], || {
+            self.in_its_world(statement, frame, then)
+        });
+        self.active -= 1;
+        step
+    }
+
+    fn in_its_world(&mut self, statement: &Statement, frame: &mut Frame, then: Then<'_>) -> Step {
         if statement.with.is_empty() {
             return self.signed(statement, frame, then);
         }

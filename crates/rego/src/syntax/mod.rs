@@ -8,6 +8,14 @@ mod expand;
 mod lexer;
 mod names;
 pub(crate) mod parser;
+#[cfg(test)]
+#[allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail loudly"
+)]
+mod tests;
 pub(crate) mod tree;
 
 pub use tree::Place;
