@@ -1,0 +1,26 @@
+//! Policies in Gatekeeper's format, run in process: ConstraintTemplates, Constraints, and what they say of a review.
+//!
+//! It knows Rego and the shape of Kubernetes' objects, and no Kubernetes client: whoever calls it brings the documents,
+//! the review, and what `data.inventory` is to have.
+
+mod builtins;
+pub mod constraint;
+mod decode;
+mod machine;
+pub mod matching;
+mod names;
+mod numbers;
+mod pattern;
+mod plan;
+pub mod program;
+pub mod review;
+pub mod schema;
+pub mod syntax;
+pub mod template;
+
+pub use constraint::Constraint;
+pub use decode::WrongType;
+pub use matching::Match;
+pub use numbers::as_untyped_json;
+pub use review::{Review, Source};
+pub use template::Template;

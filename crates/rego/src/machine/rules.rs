@@ -1,0 +1,257 @@
+//! Rules: their values, once for each world, and what their definitions agree on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regorus::Value;
+
+use super::{DEEPEST, EvaluationError, Flow, Frame, Machine};
+use crate::plan::{Collected, Comprehension, Definition, Kind, Rule, Term};
+
+impl Machine<'_> {
+    /// The value of a rule that takes no arguments.
+    pub(crate) fn rule(&mut self, index: usize) -> Result<Option<Value>, EvaluationError> {
+        if let Some(Some(known)) = self.world.known.get(index) {
+            return Ok(known.clone());
+        }
+        let Some(rule) = self.plan.rules.get(index) else {
+            return Ok(None);
+        };
+        let value = self.deeper(rule, |machine| match rule.kind {
+            Kind::Complete => machine.complete(rule, &[]),
+            Kind::Set => machine.set(rule).map(Some),
+            Kind::Object => machine.object(rule).map(Some),
+            Kind::Function(_) => Ok(None),
+        })?;
+        if let Some(known) = self.world.known.get_mut(index) {
+            *known = Some(value.clone());
+        }
+        Ok(value)
+    }
+
+    /// What an object that is defined by rules has under a key: no other key is looked at, so that what is wrong with
+    /// others is not found out.
+    pub(super) fn member(
+        &mut self,
+        index: usize,
+        key: &Value,
+    ) -> Result<Option<Value>, EvaluationError> {
+        if let Some(Some(known)) = self.world.known.get(index) {
+            let object = known.as_ref().and_then(|known| known.as_object().ok());
+            return Ok(object.and_then(|object| object.get(key)).cloned());
+        }
+        let Some(rule) = self.plan.rules.get(index) else {
+            return Ok(None);
+        };
+        let place = (index, key.clone());
+        if let Some(known) = self.world.members.get(&place) {
+            return Ok(known.clone());
+        }
+        let value = self.deeper(rule, |machine| machine.one_member(rule, key))?;
+        self.world.members.insert(place, value.clone());
+        Ok(value)
+    }
+
+    pub(super) fn one_member(
+        &mut self,
+        rule: &Rule,
+        key: &Value,
+    ) -> Result<Option<Value>, EvaluationError> {
+        let mut found = None;
+        for definition in &rule.definitions {
+            let mut frame = Frame::new(definition.slots);
+            let Some(own) = &definition.key else {
+                continue;
+            };
+            self.matches(own, key, &mut frame, &mut |machine, frame| {
+                machine.body(&definition.body, frame, &mut |machine, frame| {
+                    let value = machine.value(&definition.value, frame)?;
+                    join(rule, &mut found, value)?;
+                    Ok(Flow::Continue)
+                })
+            })?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn function(
+        &mut self,
+        index: usize,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, EvaluationError> {
+        let Some(rule) = self.plan.rules.get(index) else {
+            return Ok(None);
+        };
+        self.deeper(rule, |machine| machine.complete(rule, arguments))
+    }
+
+    pub(super) fn deeper<T>(
+        &mut self,
+        rule: &Rule,
+        evaluate: impl FnOnce(&mut Self) -> Result<T, EvaluationError>,
+    ) -> Result<T, EvaluationError> {
+        if self.depth >= DEEPEST {
+            return Err(EvaluationError::Recursive(rule.name.clone()));
+        }
+        self.depth += 1;
+        let result = evaluate(self);
+        self.depth -= 1;
+        result
+    }
+
+    pub(super) fn complete(
+        &mut self,
+        rule: &Rule,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, EvaluationError> {
+        let mut found = None;
+        for definition in &rule.definitions {
+            let value = self.definition(rule, definition, arguments)?;
+            join(rule, &mut found, value)?;
+        }
+        Ok(found.or_else(|| rule.default.clone()))
+    }
+
+    pub(super) fn definition(
+        &mut self,
+        rule: &Rule,
+        definition: &Definition,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, EvaluationError> {
+        let mut found = None;
+        let mut frame = Frame::new(definition.slots);
+        let is_constant = matches!(definition.value, Term::Constant(_));
+        self.list(
+            &definition.arguments,
+            arguments,
+            &mut frame,
+            &mut |machine, frame| {
+                machine.body(&definition.body, frame, &mut |machine, frame| {
+                    let value = machine.value(&definition.value, frame)?;
+                    join(rule, &mut found, value)?;
+                    // Every further solution gives the same.
+                    Ok(match is_constant {
+                        true => Flow::Stop,
+                        false => Flow::Continue,
+                    })
+                })
+            },
+        )?;
+        match &definition.otherwise {
+            Some(otherwise) if found.is_none() => self.definition(rule, otherwise, arguments),
+            _ => Ok(found),
+        }
+    }
+
+    pub(super) fn set(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
+        let mut items = BTreeSet::new();
+        for definition in &rule.definitions {
+            let mut frame = Frame::new(definition.slots);
+            self.body(&definition.body, &mut frame, &mut |machine, frame| {
+                if let Some(key) = &definition.key {
+                    items.extend(machine.value(key, frame)?);
+                }
+                Ok(Flow::Continue)
+            })?;
+        }
+        Ok(Value::from(items))
+    }
+
+    pub(super) fn object(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
+        let mut fields = BTreeMap::new();
+        for definition in &rule.definitions {
+            let mut frame = Frame::new(definition.slots);
+            self.body(&definition.body, &mut frame, &mut |machine, frame| {
+                let Some(key) = &definition.key else {
+                    return Ok(Flow::Continue);
+                };
+                let (key, value) = (
+                    machine.value(key, frame)?,
+                    machine.value(&definition.value, frame)?,
+                );
+                if let (Some(key), Some(value)) = (key, value) {
+                    insert(&rule.name, &mut fields, key, value)?;
+                }
+                Ok(Flow::Continue)
+            })?;
+        }
+        Ok(Value::from(fields))
+    }
+
+    pub(super) fn comprehension(
+        &mut self,
+        comprehension: &Comprehension,
+        frame: &mut Frame,
+    ) -> Result<Value, EvaluationError> {
+        let Comprehension { of, body } = comprehension;
+        match of {
+            Collected::Array(term) => {
+                let mut items = Vec::new();
+                self.body(body, frame, &mut |machine, frame| {
+                    items.extend(machine.value(term, frame)?);
+                    Ok(Flow::Continue)
+                })?;
+                Ok(Value::from(items))
+            }
+            Collected::Set(term) => {
+                let mut items = BTreeSet::new();
+                self.body(body, frame, &mut |machine, frame| {
+                    items.extend(machine.value(term, frame)?);
+                    Ok(Flow::Continue)
+                })?;
+                Ok(Value::from(items))
+            }
+            Collected::Object(key, value) => {
+                let mut fields = BTreeMap::new();
+                self.body(body, frame, &mut |machine, frame| {
+                    let (key, value) = (machine.value(key, frame)?, machine.value(value, frame)?);
+                    if let (Some(key), Some(value)) = (key, value) {
+                        insert("object comprehension", &mut fields, key, value)?;
+                    }
+                    Ok(Flow::Continue)
+                })?;
+                Ok(Value::from(fields))
+            }
+        }
+    }
+}
+
+/// Two solutions of one rule have to agree.
+fn join(
+    rule: &Rule,
+    found: &mut Option<Value>,
+    value: Option<Value>,
+) -> Result<(), EvaluationError> {
+    let message = match rule.kind {
+        Kind::Function(_) => "functions must not produce multiple outputs for same inputs",
+        Kind::Object => "object keys must be unique",
+        _ => "complete rules must not produce multiple outputs",
+    };
+    match (&*found, value) {
+        (_, None) => Ok(()),
+        (None, value) => {
+            *found = value;
+            Ok(())
+        }
+        (Some(one), Some(other)) if *one == other => Ok(()),
+        _ => Err(EvaluationError::Conflict {
+            rule: rule.name.clone(),
+            message,
+        }),
+    }
+}
+
+fn insert(
+    of: &str,
+    fields: &mut BTreeMap<Value, Value>,
+    key: Value,
+    value: Value,
+) -> Result<(), EvaluationError> {
+    if fields.get(&key).is_some_and(|known| *known != value) {
+        return Err(EvaluationError::Conflict {
+            rule: of.to_owned(),
+            message: "object keys must be unique",
+        });
+    }
+    fields.insert(key, value);
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Terms: their values, what matches them, and what references lead to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regorus::Value;
+use regorus::value::Object;
+
+use super::{Each, EvaluationError, Flow, Frame, Machine, Step};
+use crate::plan::{Function, Root, Term};
+
+impl Machine<'_> {
+    /// The value of a term whose variables are bound; nothing where it is undefined.
+    pub(super) fn value(
+        &mut self,
+        term: &Term,
+        frame: &mut Frame,
+    ) -> Result<Option<Value>, EvaluationError> {
+        Ok(match term {
+            Term::Constant(value) => Some(value.clone()),
+            Term::Variable(slot) => frame.get(*slot).cloned(),
+            Term::Array(items) => self.values(items, frame)?.map(Value::from),
+            Term::Set(items) => {
+                let items = self.values(items, frame)?;
+                items.map(|items| Value::from(items.into_iter().collect::<BTreeSet<Value>>()))
+            }
+            Term::Object(fields) => {
+                let mut object = BTreeMap::new();
+                for (key, value) in fields {
+                    let (key, value) = (self.value(key, frame)?, self.value(value, frame)?);
+                    let (Some(key), Some(value)) = (key, value) else {
+                        return Ok(None);
+                    };
+                    object.insert(key, value);
+                }
+                Some(Value::from(object))
+            }
+            Term::Comprehension(comprehension) => Some(self.comprehension(comprehension, frame)?),
+            Term::Ref(..) | Term::Call(..) => {
+                let mut found = None;
+                self.each(term, frame, &mut |_, _, value| {
+                    found = Some(value);
+                    Ok(Flow::Stop)
+                })?;
+                found
+            }
+        })
+    }
+
+    pub(super) fn values(
+        &mut self,
+        terms: &[Term],
+        frame: &mut Frame,
+    ) -> Result<Option<Vec<Value>>, EvaluationError> {
+        let mut values = Vec::with_capacity(terms.len());
+        for term in terms {
+            match self.value(term, frame)? {
+                Some(value) => values.push(value),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(values))
+    }
+
+    /// Every value that a term has, with what it binds.
+    pub(super) fn each(&mut self, term: &Term, frame: &mut Frame, each: Each<'_>) -> Step {
+        match term {
+            Term::Ref(Root::Rule(rule), path) if self.is_object(*rule, path, frame) => {
+                let (first, rest) = path.split_at(1);
+                let Some(key) = self.values(first, frame)?.and_then(|mut keys| keys.pop()) else {
+                    return Ok(Flow::Continue);
+                };
+                match self.member(*rule, &key)? {
+                    Some(value) => self.walk(&value, rest, frame, each),
+                    None => Ok(Flow::Continue),
+                }
+            }
+            Term::Ref(root, path) => {
+                let value = match root {
+                    Root::Input => Some(self.world.input.clone()),
+                    Root::Inventory => Some(self.world.inventory.clone()),
+                    Root::Rule(rule) => self.rule(*rule)?,
+                    Root::Variable(slot) => frame.get(*slot).cloned(),
+                };
+                match value {
+                    Some(value) => self.walk(&value, path, frame, each),
+                    None => Ok(Flow::Continue),
+                }
+            }
+            Term::Call(function, arguments) => self.call(*function, arguments, frame, each),
+            term => match self.value(term, frame)? {
+                Some(value) => each(self, frame, value),
+                None => Ok(Flow::Continue),
+            },
+        }
+    }
+
+    /// Whether one key is asked for of an object that is defined by rules.
+    fn is_object(&self, rule: usize, path: &[Term], frame: &Frame) -> bool {
+        let rule = self.plan.rules.get(rule);
+        let is_object = rule.is_some_and(|rule| rule.kind == crate::plan::Kind::Object);
+        is_object && path.first().is_some_and(|first| is_ground(first, frame))
+    }
+
+    fn walk(&mut self, value: &Value, path: &[Term], frame: &mut Frame, each: Each<'_>) -> Step {
+        let Some((first, rest)) = path.split_first() else {
+            return each(self, frame, value.clone());
+        };
+        if is_ground(first, frame) {
+            let Some(key) = self.value(first, frame)? else {
+                return Ok(Flow::Continue);
+            };
+            return match found(value, &key) {
+                Some(value) => self.walk(&value, rest, frame, each),
+                None => Ok(Flow::Continue),
+            };
+        }
+        items(value, &mut |key, item| {
+            self.matches(first, &key, frame, &mut |machine, frame| {
+                machine.walk(&item, rest, frame, each)
+            })
+        })
+    }
+
+    fn call(
+        &mut self,
+        function: Function,
+        arguments: &[Term],
+        frame: &mut Frame,
+        each: Each<'_>,
+    ) -> Step {
+        let arity = match function {
+            Function::Builtin(builtin) => builtin.arity,
+            Function::Walk => 1,
+            Function::Rule(rule) => self.plan.rules.get(rule).map_or(0, |rule| match rule.kind {
+                crate::plan::Kind::Function(arity) => arity,
+                _ => 0,
+            }),
+        };
+        let (inputs, output) = arguments.split_at(arity.min(arguments.len()));
+        let Some(inputs) = self.values(inputs, frame)? else {
+            return Ok(Flow::Continue);
+        };
+        let mut yielded =
+            |machine: &mut Machine<'_>, frame: &mut Frame, value: Value| match output.first() {
+                // What is put into the last argument is no condition.
+                Some(output) => machine.matches(output, &value, frame, &mut |machine, frame| {
+                    each(machine, frame, Value::from(true))
+                }),
+                None => each(machine, frame, value),
+            };
+        let value = match function {
+            Function::Builtin(builtin) => builtin.call(&inputs),
+            Function::Rule(rule) => self.function(rule, &inputs)?,
+            Function::Walk => {
+                let Some(root) = inputs.first() else {
+                    return Ok(Flow::Continue);
+                };
+                return self.walked(root, &mut Vec::new(), frame, &mut yielded);
+            }
+        };
+        match value {
+            Some(value) => yielded(self, frame, value),
+            None => Ok(Flow::Continue),
+        }
+    }
+
+    /// Everything in a value, with the path to it.
+    fn walked(
+        &mut self,
+        value: &Value,
+        path: &mut Vec<Value>,
+        frame: &mut Frame,
+        each: Each<'_>,
+    ) -> Step {
+        let pair = Value::from(vec![Value::from(path.clone()), value.clone()]);
+        if each(self, frame, pair)? == Flow::Stop {
+            return Ok(Flow::Stop);
+        }
+        items(value, &mut |key, item| {
+            path.push(key);
+            let step = self.walked(&item, path, frame, each);
+            path.pop();
+            step
+        })
+    }
+}
+
+/// Whether all variables of a term are bound; those of a comprehension are its own.
+pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
+    match term {
+        Term::Constant(_) | Term::Comprehension(_) => true,
+        Term::Variable(slot) => frame.get(*slot).is_some(),
+        Term::Ref(root, path) => {
+            let is_known = match root {
+                Root::Variable(slot) => frame.get(*slot).is_some(),
+                _ => true,
+            };
+            is_known && path.iter().all(|term| is_ground(term, frame))
+        }
+        Term::Call(_, terms) | Term::Array(terms) | Term::Set(terms) => {
+            terms.iter().all(|term| is_ground(term, frame))
+        }
+        Term::Object(fields) => fields
+            .iter()
+            .all(|(key, value)| is_ground(key, frame) && is_ground(value, frame)),
+    }
+}
+
+/// What a collection has under a key.
+fn found(value: &Value, key: &Value) -> Option<Value> {
+    match value {
+        Value::Object(fields) => fields.get(key).cloned(),
+        Value::Array(items) => {
+            let index = key.as_number().ok()?.as_u64()?;
+            items.get(usize::try_from(index).ok()?).cloned()
+        }
+        Value::Set(items) => items.get(key).cloned(),
+        _ => None,
+    }
+}
+
+pub(super) fn is_collection(value: &Value) -> bool {
+    matches!(value, Value::Object(_) | Value::Array(_) | Value::Set(_))
+}
+
+/// Every key of a collection with what is under it; nothing of what is none.
+pub(super) fn items(value: &Value, each: &mut dyn FnMut(Value, Value) -> Step) -> Step {
+    let mut go = |key: Value, item: &Value| each(key, item.clone());
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                if go(Value::from(index as u64), item)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        Value::Object(fields) => {
+            for (key, item) in fields.iter_sorted() {
+                if go(key.clone(), item)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        Value::Set(items) => {
+            for item in items.iter() {
+                if go(item.clone(), item)? == Flow::Stop {
+                    return Ok(Flow::Stop);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(Flow::Continue)
+}
+
+/// Puts a value at a path of objects, which are made where there are none.
+pub(super) fn put(root: &mut Value, path: &[String], value: Value) {
+    let Some((first, rest)) = path.split_first() else {
+        *root = value;
+        return;
+    };
+    let mut fields = match root {
+        Value::Object(fields) => (**fields).clone(),
+        _ => Object::new(),
+    };
+    let key = Value::from(first.as_str());
+    let mut place = fields.get(&key).cloned().unwrap_or_else(Value::new_object);
+    put(&mut place, rest, value);
+    fields.insert(key, place);
+    *root = Value::from(fields);
+}

@@ -1,0 +1,64 @@
+//! What no comparison shows: limits.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::program::{EvaluationError, Program};
+use crate::template::{Source, Version};
+
+fn violations(rego: &str, limit: Duration) -> Result<usize, EvaluationError> {
+    let source = Source {
+        version: Version::V0,
+        rego: rego.to_owned(),
+        libs: Vec::new(),
+    };
+    let program = Program::compile(&source).expect("it compiles");
+    let input = json!({"review": {"list": (0..200).collect::<Vec<u32>>()}});
+    let found = program.violations(input.into(), json!({}).into(), limit)?;
+    Ok(found.len())
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_body_as_long_as_it_may_be_fits_on_the_stack() {
+    let rego = |count: usize| {
+        let statements: String = (0..count)
+            .map(|index| format!("x{index} := {index} + 1\n"))
+            .collect();
+        format!("package a\nviolation[{{\"msg\": \"m\"}}] {{\n{statements}}}")
+    };
+    assert_eq!(violations(&rego(1_990), LONG), Ok(1));
+    assert_eq!(
+        violations(&rego(2_100), LONG),
+        Err(EvaluationError::TooDeep)
+    );
+}
+
+#[test]
+fn rules_that_call_themselves_end() {
+    let rego = "package a\np { q }\nq { p }\nviolation[{\"msg\": \"m\"}] { p }";
+    let recursive = matches!(violations(rego, LONG), Err(EvaluationError::Recursive(_)));
+    assert!(recursive);
+}
+
+#[test]
+fn what_takes_too_long_ends() {
+    let rego = "package a\nviolation[{\"msg\": \"m\"}] {\n\
+        l := input.review.list; l[_] < l[_] + l[_] + l[_] - 10000000\n}";
+    assert_eq!(
+        violations(rego, Duration::from_millis(20)),
+        Err(EvaluationError::TooLong)
+    );
+}
+
+#[test]
+fn contradicting_rules_are_an_error() {
+    let rego = "package a\np = 1 { true }\np = 2 { true }\nviolation[{\"msg\": \"m\"}] { p == 1 }";
+    let error = violations(rego, LONG).expect_err("a conflict");
+    assert_eq!(
+        error.to_string(),
+        "p: complete rules must not produce multiple outputs"
+    );
+}

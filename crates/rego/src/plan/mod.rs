@@ -1,0 +1,134 @@
+//! A module in the form that it is evaluated in: variables are slots of a frame, names are rules, and the statements of
+//! each body stand in an order in which each finds its variables bound, as OPA's compiler puts them.
+
+mod build;
+mod fixed;
+mod index;
+mod order;
+
+pub(crate) use build::build;
+
+use std::collections::BTreeSet;
+
+use regorus::Value;
+
+use crate::builtins::Builtin;
+use crate::syntax::tree::Place;
+
+/// All rules of a template's modules.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) rules: Vec<Rule>,
+    /// The rule that tells violations.
+    pub(crate) entry: usize,
+}
+
+/// All definitions of one name.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) definitions: Vec<Definition>,
+    /// What it is where no definition applies.
+    pub(crate) default: Option<Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has one value.
+    Complete,
+    /// It is a set of all keys.
+    Set,
+    /// It is an object.
+    Object,
+    /// It has one value for its arguments, of which there are so many.
+    Function(usize),
+}
+
+#[derive(Debug)]
+pub(crate) struct Definition {
+    /// The size of its frame.
+    pub(crate) slots: usize,
+    pub(crate) arguments: Vec<Term>,
+    pub(crate) key: Option<Term>,
+    pub(crate) value: Term,
+    pub(crate) body: Vec<Statement>,
+    pub(crate) otherwise: Option<Box<Definition>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Statement {
+    pub(crate) at: Place,
+    pub(crate) is_negated: bool,
+    pub(crate) what: What,
+    pub(crate) with: Vec<(Target, Term)>,
+}
+
+/// What `with` replaces: input or the inventory, or something in them.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) is_input: bool,
+    pub(crate) path: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Term(Term),
+    Unify(Term, Term),
+    /// The same, but it binds only what stands in the brackets of references.
+    Equal(Term, Term),
+    SomeIn {
+        key: Option<Term>,
+        value: Term,
+        domain: Term,
+    },
+    Every {
+        key: Option<usize>,
+        value: usize,
+        domain: Term,
+        body: Vec<Statement>,
+    },
+}
+
+#[derive(Debug)]
+pub(crate) enum Term {
+    Constant(Value),
+    Variable(usize),
+    Ref(Root, Vec<Term>),
+    Call(Function, Vec<Term>),
+    Array(Vec<Term>),
+    Set(Vec<Term>),
+    Object(Vec<(Term, Term)>),
+    Comprehension(Box<Comprehension>),
+}
+
+/// What a reference begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Root {
+    Input,
+    Inventory,
+    Rule(usize),
+    Variable(usize),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Function {
+    Builtin(&'static Builtin),
+    Rule(usize),
+    Walk,
+}
+
+#[derive(Debug)]
+pub(crate) struct Comprehension {
+    pub(crate) of: Collected,
+    pub(crate) body: Vec<Statement>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Collected {
+    Array(Term),
+    Set(Term),
+    Object(Term, Term),
+}
+
+pub(crate) type Slots = BTreeSet<usize>;

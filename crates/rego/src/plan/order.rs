@@ -1,0 +1,374 @@
+//! The order of statements. A variable is bound by the first statement that can: a reference binds what stands in its
+//! brackets, a unification what stands on its other side. What no order can bind is unsafe, and refused.
+
+use super::{Collected, Comprehension, Function, Kind, Root, Rule, Slots, Statement, Term, What};
+use crate::syntax::SourceError;
+
+/// Brings a body into order, and all bodies in it.
+pub(super) fn order(
+    body: Vec<Statement>,
+    safe: &mut Slots,
+    outer: &Slots,
+    names: &dyn Fn(usize) -> String,
+    rules: &[Rule],
+) -> Result<Vec<Statement>, SourceError> {
+    let mut visible = outer.clone();
+    body.iter()
+        .for_each(|statement| direct(statement, &mut visible));
+    // OPA's index of rules looks at these before it evaluates a body, whose errors are then not found out.
+    let (mut waiting, others): (Vec<_>, Vec<_>) = body.into_iter().partition(is_looked_up);
+    waiting.extend(others);
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let mut left = Vec::new();
+        let before = ordered.len();
+        for mut statement in waiting {
+            let outputs = outputs(&statement, safe, rules);
+            let mut needed = Slots::new();
+            all(&statement, &visible, &mut needed);
+            let is_ready = needed
+                .iter()
+                .all(|slot| safe.contains(slot) || outputs.contains(slot));
+            if !is_ready {
+                left.push(statement);
+                continue;
+            }
+            let mut inside = safe.clone();
+            inside.extend(&outputs);
+            closures(&mut statement, &inside, &visible, names, rules)?;
+            safe.extend(outputs);
+            ordered.push(statement);
+        }
+        if ordered.len() == before
+            && let Some(statement) = left.first()
+        {
+            let outputs = outputs(statement, safe, rules);
+            let mut needed = Slots::new();
+            all(statement, &visible, &mut needed);
+            needed.retain(|slot| !safe.contains(slot) && !outputs.contains(slot));
+            let name = needed
+                .first()
+                .map_or_else(|| "_".to_owned(), |slot| names(*slot));
+            return Err(SourceError::new(
+                statement.at,
+                format!("var {name} is unsafe"),
+            ));
+        }
+        waiting = left;
+    }
+    Ok(ordered)
+}
+
+/// Orders what stands in a term's comprehensions.
+pub(super) fn within(
+    term: &mut Term,
+    safe: &Slots,
+    visible: &Slots,
+    names: &dyn Fn(usize) -> String,
+    rules: &[Rule],
+) -> Result<(), SourceError> {
+    match term {
+        Term::Constant(_) | Term::Variable(_) => Ok(()),
+        Term::Ref(_, terms) | Term::Call(_, terms) | Term::Array(terms) | Term::Set(terms) => terms
+            .iter_mut()
+            .try_for_each(|term| within(term, safe, visible, names, rules)),
+        Term::Object(fields) => fields.iter_mut().try_for_each(|(key, value)| {
+            within(key, safe, visible, names, rules)?;
+            within(value, safe, visible, names, rules)
+        }),
+        Term::Comprehension(comprehension) => {
+            let Comprehension { of, body } = &mut **comprehension;
+            let mut safe = safe.clone();
+            let at = body
+                .first()
+                .map(|statement| statement.at)
+                .unwrap_or_default();
+            let taken = std::mem::take(body);
+            *body = order(taken, &mut safe, visible, names, rules)?;
+            let mut yielded = Slots::new();
+            match of {
+                Collected::Array(term) | Collected::Set(term) => variables(term, &mut yielded),
+                Collected::Object(key, value) => {
+                    variables(key, &mut yielded);
+                    variables(value, &mut yielded);
+                }
+            }
+            match yielded.difference(&safe).next() {
+                Some(slot) => Err(SourceError::new(
+                    at,
+                    format!("var {} is unsafe", names(*slot)),
+                )),
+                None => Ok(()),
+            }
+        }
+    }
+}
+
+fn closures(
+    statement: &mut Statement,
+    safe: &Slots,
+    visible: &Slots,
+    names: &dyn Fn(usize) -> String,
+    rules: &[Rule],
+) -> Result<(), SourceError> {
+    for (_, value) in &mut statement.with {
+        within(value, safe, visible, names, rules)?;
+    }
+    match &mut statement.what {
+        What::Term(term) => within(term, safe, visible, names, rules),
+        What::Unify(left, right) | What::Equal(left, right) => {
+            within(left, safe, visible, names, rules)?;
+            within(right, safe, visible, names, rules)
+        }
+        What::SomeIn { domain, .. } => within(domain, safe, visible, names, rules),
+        What::Every {
+            key,
+            value,
+            domain,
+            body,
+        } => {
+            within(domain, safe, visible, names, rules)?;
+            let mut inside = safe.clone();
+            inside.extend(key.iter().chain([&*value]));
+            let taken = std::mem::take(body);
+            *body = order(taken, &mut inside, visible, names, rules)?;
+            Ok(())
+        }
+    }
+}
+
+/// The variables of a statement that are not only in its comprehensions.
+fn direct(statement: &Statement, slots: &mut Slots) {
+    for (_, value) in &statement.with {
+        variables(value, slots);
+    }
+    match &statement.what {
+        What::Term(term) => variables(term, slots),
+        What::Unify(left, right) | What::Equal(left, right) => {
+            variables(left, slots);
+            variables(right, slots);
+        }
+        What::SomeIn { key, value, domain } => {
+            key.iter()
+                .chain([value, domain])
+                .for_each(|term| variables(term, slots));
+        }
+        What::Every { domain, .. } => variables(domain, slots),
+    }
+}
+
+/// All variables that have to be bound, or that the statement binds: of its comprehensions those that are seen outside.
+fn all(statement: &Statement, visible: &Slots, slots: &mut Slots) {
+    direct(statement, slots);
+    let mut inner = Slots::new();
+    inner_of_statement(statement, &mut inner);
+    slots.extend(inner.intersection(visible));
+}
+
+fn inner_of_statement(statement: &Statement, slots: &mut Slots) {
+    for (_, value) in &statement.with {
+        inner_of_term(value, slots);
+    }
+    match &statement.what {
+        What::Term(term) => inner_of_term(term, slots),
+        What::Unify(left, right) | What::Equal(left, right) => {
+            inner_of_term(left, slots);
+            inner_of_term(right, slots);
+        }
+        What::SomeIn { domain, .. } => inner_of_term(domain, slots),
+        What::Every { domain, body, .. } => {
+            inner_of_term(domain, slots);
+            inner_of_body(body, slots);
+        }
+    }
+}
+
+fn inner_of_body(body: &[Statement], slots: &mut Slots) {
+    for statement in body {
+        direct(statement, slots);
+        inner_of_statement(statement, slots);
+    }
+}
+
+fn inner_of_term(term: &Term, slots: &mut Slots) {
+    match term {
+        Term::Constant(_) | Term::Variable(_) => {}
+        Term::Ref(_, terms) | Term::Call(_, terms) | Term::Array(terms) | Term::Set(terms) => {
+            terms.iter().for_each(|term| inner_of_term(term, slots));
+        }
+        Term::Object(fields) => fields.iter().for_each(|(key, value)| {
+            inner_of_term(key, slots);
+            inner_of_term(value, slots);
+        }),
+        Term::Comprehension(comprehension) => {
+            inner_of_body(&comprehension.body, slots);
+            match &comprehension.of {
+                Collected::Array(term) | Collected::Set(term) => variables(term, slots),
+                Collected::Object(key, value) => {
+                    variables(key, slots);
+                    variables(value, slots);
+                }
+            }
+        }
+    }
+}
+
+/// The variables of a term, without those in its comprehensions.
+pub(super) fn variables(term: &Term, slots: &mut Slots) {
+    match term {
+        Term::Constant(_) | Term::Comprehension(_) => {}
+        Term::Variable(slot) => {
+            slots.insert(*slot);
+        }
+        Term::Ref(root, path) => {
+            if let Root::Variable(slot) = root {
+                slots.insert(*slot);
+            }
+            path.iter().for_each(|term| variables(term, slots));
+        }
+        Term::Call(_, terms) | Term::Array(terms) | Term::Set(terms) => {
+            terms.iter().for_each(|term| variables(term, slots));
+        }
+        Term::Object(fields) => fields.iter().for_each(|(key, value)| {
+            variables(key, slots);
+            variables(value, slots);
+        }),
+    }
+}
+
+/// What a statement binds once what is safe is bound.
+fn outputs(statement: &Statement, safe: &Slots, rules: &[Rule]) -> Slots {
+    let mut bound = Slots::new();
+    if statement.is_negated {
+        return bound;
+    }
+    match &statement.what {
+        What::Term(term) => of_term(term, safe, rules, &mut bound),
+        What::Equal(left, right) => {
+            of_term(left, safe, rules, &mut bound);
+            of_term(right, safe, rules, &mut bound);
+        }
+        What::Unify(left, right) => loop {
+            let before = bound.len();
+            let mut known = safe.clone();
+            known.extend(&bound);
+            of_term(left, &known, rules, &mut bound);
+            of_term(right, &known, rules, &mut bound);
+            let mut known = safe.clone();
+            known.extend(&bound);
+            of_pair(left, right, &known, &mut bound);
+            if bound.len() == before {
+                break;
+            }
+        },
+        What::SomeIn { key, value, domain } => {
+            if is_bound(domain, safe) {
+                key.iter()
+                    .chain([value])
+                    .for_each(|term| variables(term, &mut bound));
+            }
+        }
+        What::Every { .. } => {}
+    }
+    bound.retain(|slot| !safe.contains(slot));
+    bound
+}
+
+fn is_bound(term: &Term, safe: &Slots) -> bool {
+    let mut slots = Slots::new();
+    variables(term, &mut slots);
+    slots.is_subset(safe)
+}
+
+/// What evaluating a term binds: the brackets of references, and the last argument where a call has one more than the
+/// function.
+fn of_term(term: &Term, safe: &Slots, rules: &[Rule], bound: &mut Slots) {
+    match term {
+        Term::Ref(root, path) => {
+            let is_known = match root {
+                Root::Variable(slot) => safe.contains(slot),
+                _ => true,
+            };
+            if is_known {
+                path.iter().for_each(|term| variables(term, bound));
+            }
+        }
+        Term::Call(function, arguments) => {
+            let arity = match function {
+                Function::Builtin(builtin) => builtin.arity,
+                Function::Walk => 1,
+                Function::Rule(rule) => match rules.get(*rule).map(|rule| rule.kind) {
+                    Some(Kind::Function(arity)) => arity,
+                    _ => return,
+                },
+            };
+            if let Some((output, inputs)) = arguments.split_last()
+                && inputs.len() == arity
+                && inputs.iter().all(|input| is_bound(input, safe))
+            {
+                variables(output, bound);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn of_pair(left: &Term, right: &Term, safe: &Slots, bound: &mut Slots) {
+    match (left, right) {
+        (Term::Array(left), Term::Array(right)) if left.len() == right.len() => {
+            left.iter()
+                .zip(right)
+                .for_each(|(left, right)| of_pair(left, right, safe, bound));
+        }
+        (Term::Object(left), Term::Object(right)) => {
+            for (key, value) in left {
+                let other = right.iter().find(|(other, _)| is_same(key, other));
+                if let Some((_, other)) = other {
+                    of_pair(value, other, safe, bound);
+                }
+            }
+        }
+        _ => {
+            if is_bound(right, safe) {
+                of_pattern(left, bound);
+            }
+            if is_bound(left, safe) {
+                of_pattern(right, bound);
+            }
+        }
+    }
+}
+
+fn is_same(key: &Term, other: &Term) -> bool {
+    matches!((key, other), (Term::Constant(key), Term::Constant(other)) if key == other)
+}
+
+fn of_pattern(pattern: &Term, bound: &mut Slots) {
+    match pattern {
+        Term::Variable(slot) => {
+            bound.insert(*slot);
+        }
+        Term::Array(items) => items.iter().for_each(|item| of_pattern(item, bound)),
+        Term::Object(fields) => fields
+            .iter()
+            .for_each(|(_, value)| of_pattern(value, bound)),
+        _ => {}
+    }
+}
+
+/// Whether a statement only asks for something in the input, at a place that is known, or compares it to a constant.
+fn is_looked_up(statement: &Statement) -> bool {
+    let is_place = |term: &Term| match term {
+        Term::Ref(Root::Input, path) => path.iter().all(|part| matches!(part, Term::Constant(_))),
+        _ => false,
+    };
+    let is_simple = |term: &Term| matches!(term, Term::Constant(_) | Term::Variable(_));
+    let is_asked = match &statement.what {
+        What::Term(term) => is_place(term),
+        What::Unify(left, right) | What::Equal(left, right) => {
+            (is_place(left) && is_simple(right)) || (is_simple(left) && is_place(right))
+        }
+        What::SomeIn { .. } | What::Every { .. } => false,
+    };
+    is_asked && !statement.is_negated && statement.with.is_empty()
+}

@@ -1,0 +1,100 @@
+//! A template's Rego, compiled once, and evaluated as often as there are reviews.
+
+use std::time::{Duration, Instant};
+
+use regorus::Value;
+
+use crate::builtins::shown::{json, ordered};
+pub use crate::machine::EvaluationError;
+use crate::machine::Machine;
+use crate::plan::{self, Plan};
+use crate::syntax::{self, SourceError};
+use crate::template::Source;
+
+/// Why Rego cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{module}:{error}")]
+pub struct CompileError {
+    /// `rego`, or `libs[0]`.
+    pub module: String,
+    /// What is wrong in it, and where.
+    pub error: SourceError,
+}
+
+/// One violation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// What it says: a text, unless the policy is wrong.
+    pub message: serde_json::Value,
+    /// What else it says; an empty object where it says nothing.
+    pub details: serde_json::Value,
+}
+
+/// A template's rules.
+#[derive(Debug)]
+pub struct Program {
+    plan: Plan,
+}
+
+impl Program {
+    /// Compiles a template's modules.
+    ///
+    /// # Errors
+    /// Where OPA would refuse them.
+    pub fn compile(source: &Source) -> Result<Self, CompileError> {
+        let sources = std::iter::once(&source.rego).chain(&source.libs);
+        let modules = sources.enumerate().map(|(index, module)| {
+            syntax::read(module, source.version).map_err(|error| failed(index, error))
+        });
+        let modules = modules.collect::<Result<Vec<_>, _>>()?;
+        let plan = plan::build(&modules).map_err(|(index, error)| failed(index, error))?;
+        Ok(Self { plan })
+    }
+
+    /// What the rules say of an input, each violation once.
+    ///
+    /// # Errors
+    /// When they do not come to an end in time, or contradict each other.
+    pub fn violations(
+        &self,
+        input: Value,
+        inventory: Value,
+        limit: Duration,
+    ) -> Result<Vec<Violation>, EvaluationError> {
+        let mut machine = Machine::new(&self.plan, input, inventory, Instant::now() + limit);
+        let result = machine.rule(self.plan.entry)?;
+        Ok(result.as_ref().map(read).unwrap_or_default())
+    }
+}
+
+fn failed(index: usize, error: SourceError) -> CompileError {
+    let module = match index.checked_sub(1) {
+        None => "rego".to_owned(),
+        Some(lib) => format!("libs[{lib}]"),
+    };
+    CompileError { module, error }
+}
+
+/// What is in the set that `violation` is; what has no message says nothing.
+fn read(result: &Value) -> Vec<Violation> {
+    let Ok(set) = result.as_set() else {
+        return Vec::new();
+    };
+    let mut violations: Vec<Violation> = Vec::new();
+    for violation in ordered(set).into_iter().filter_map(violation) {
+        if !violations.contains(&violation) {
+            violations.push(violation);
+        }
+    }
+    violations
+}
+
+fn violation(found: &Value) -> Option<Violation> {
+    let found = found.as_object().ok()?;
+    let message = json(found.get(&Value::from("msg"))?);
+    let details = found.get(&Value::from("details")).map(json);
+    Some(Violation {
+        message,
+        details: details.unwrap_or_else(|| serde_json::Map::new().into()),
+    })
+}

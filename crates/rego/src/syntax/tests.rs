@@ -1,0 +1,131 @@
+//! What is refused, where, and that nothing that is written makes it panic.
+
+use super::read;
+use crate::template::Version;
+
+fn refused(body: &str) -> String {
+    let source = format!("package a\np {{\n{body}\n}}");
+    match read(&source, Version::V0) {
+        Ok(module) => panic!("{body} is read as {module:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn what_is_no_rego_is_refused_with_its_place() {
+    for (body, why) in [
+        ("", "4:1: found empty body, found `}`"),
+        ("x := ", "4:1: expected a term, found `}`"),
+        (
+            "x := 1 y := 2",
+            "3:8: expected a newline, `;` or `}`, found `y`",
+        ),
+        ("f (1)", "3:3: expected a newline, `;` or `}`, found `(`"),
+        ("x := \"a", "3:6: non-terminated string"),
+        (
+            "x := 01",
+            "3:6: expected number without leading zero, found `01`",
+        ),
+        ("x := 1\nx := 2", "4:1: var x assigned above"),
+        ("y == x\nx := 2", "4:1: var x referenced above"),
+        ("not some x", "3:5: illegal negation, found `some`"),
+        ("x := $`a`", "3:6: template strings are not supported"),
+        ("x := 1 ^ 2", "3:8: illegal character '^'"),
+        ("x := \"a\".b", "3:6: illegal ref (head cannot be a scalar)"),
+    ] {
+        assert_eq!(refused(body), why, "{body}");
+    }
+}
+
+#[test]
+fn what_the_new_version_asks_for_is_asked_for() {
+    let error = read("package a\np { true }", Version::V1).expect_err("no `if`");
+    assert_eq!(
+        error.to_string(),
+        "2:3: `if` keyword is required before rule body, found `{`"
+    );
+    read("package a\np if { true }", Version::V1).expect("Rego of version 1");
+    read(
+        "package a\nimport rego.v1\np contains x if x := 1",
+        Version::V0,
+    )
+    .expect("imported");
+}
+
+#[test]
+fn what_is_nested_without_an_end_is_refused() {
+    for mark in ["[", "{", "(", "f(", "-x[", "not {x | "] {
+        let error = refused(&mark.repeat(20_000));
+        assert!(
+            error.contains("nested too deep") || error.contains("expected"),
+            "{mark}: {error}"
+        );
+    }
+}
+
+#[test]
+fn no_sequence_of_tokens_panics() {
+    const TOKENS: [&str; 44] = [
+        "package",
+        "import",
+        "default",
+        "else",
+        "not",
+        "some",
+        "every",
+        "in",
+        "if",
+        "contains",
+        "with",
+        "as",
+        "input",
+        "data",
+        "x",
+        "_",
+        "set",
+        "future.keywords.in",
+        "1",
+        "2.5e3",
+        "\"a\"",
+        "`b`",
+        "null",
+        "true",
+        "{",
+        "}",
+        "[",
+        "]",
+        "(",
+        ")",
+        ".",
+        ",",
+        ";",
+        ":",
+        ":=",
+        "=",
+        "==",
+        "|",
+        "-",
+        "\n",
+        "#",
+        "ä",
+        "p",
+        "q[x]",
+    ];
+    let mut state = 7_u64;
+    for _ in 0..20_000 {
+        let mut source = String::from("package a\np { ");
+        for _ in 0..24 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let at = usize::try_from(state >> 40).unwrap_or_default() % TOKENS.len();
+            source.push_str(TOKENS[at]);
+            if state & (1 << 33) == 0 {
+                source.push(' ');
+            }
+        }
+        for version in [Version::V0, Version::V1] {
+            let _ = read(&source, version);
+        }
+    }
+}
