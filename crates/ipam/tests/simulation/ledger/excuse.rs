@@ -64,8 +64,9 @@ impl World {
     fn is_booked(&self, account: &str) -> bool {
         let record = self.tenant(account);
         let account_of = record.map_or_else(Arc::default, |record| record.account);
+        // One that is about to be opened may have been counted before.
         let Some(ledger) = &account_of.ledger else {
-            return true;
+            return false;
         };
         let mut objects = self.objects_of(account).into_iter();
         objects.all(|object| {
