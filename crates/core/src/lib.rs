@@ -16,6 +16,7 @@ mod inventory;
 pub mod ipam;
 mod json;
 mod ownership;
+mod precedent;
 pub mod quota;
 mod request;
 mod shape;
@@ -72,6 +73,10 @@ pub mod keys {
     pub const TOPOLOGY_POOL: &str = "topology.cluster.x-k8s.io/pool-name";
     /// Annotation of `clusterctl move`: the object is deleted here and goes on elsewhere.
     pub const DELETE_FOR_MOVE: &str = "clusterctl.cluster.x-k8s.io/delete-for-move";
+    /// Annotation of Cluster API: the template that an object was cloned from.
+    pub const CLONED_FROM: &str = "cluster.x-k8s.io/cloned-from-name";
+    /// Annotation of Cluster API: that template's kind and group, as `Kind.group`.
+    pub const CLONED_FROM_KIND: &str = "cluster.x-k8s.io/cloned-from-groupkind";
     /// Annotation of Cluster API: the topology controller only asks what would come of a change.
     pub const TOPOLOGY_DRY_RUN: &str = "topology.cluster.x-k8s.io/dry-run";
     /// Label of Cluster API: the object is written by the topology controller.

@@ -52,6 +52,24 @@ pub(crate) fn is_ours(context: &Context<'_>, cluster: &Value) -> bool {
     text_at(cluster, name) == Some(&ours.class) && written.unwrap_or(own) == ours.namespace
 }
 
+/// The name of the class, and its namespace where one is written.
+pub(super) fn names<'a>(context: &Context<'_>, cluster: &'a Value) -> [Option<&'a str>; 2] {
+    places(context.request.subject.version).map(|place| text_at(cluster, place))
+}
+
+/// The namespace that a topology's class is said to be in, whatever the Cluster's version.
+pub(super) fn namespace(cluster: &Value) -> Option<&str> {
+    let [newer, older] =
+        [ApiVersion::V1Beta2, ApiVersion::V1Beta1].map(|version| places(version)[1]);
+    let written = text_at(cluster, newer).or_else(|| text_at(cluster, older));
+    written.filter(|namespace| !namespace.is_empty())
+}
+
+/// Whether the class is in another namespace than the Cluster, as only the site's may be for a tenant.
+pub(super) fn is_foreign(context: &Context<'_>, cluster: &Value) -> bool {
+    namespace(cluster).is_some_and(|of| of != context.request.namespace)
+}
+
 /// The one namespace that a Cluster's reference may lead to besides its own.
 pub(crate) fn foreign_namespace<'a>(context: &Context<'a>, pointer: &str) -> Option<&'a str> {
     let [_, place] = places(context.request.subject.version);

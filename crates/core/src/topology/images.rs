@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::VERSION;
 use super::variables::{IMAGES, VARIABLES, every_list, places, put, value};
+use super::{VERSION, carried_on};
 use crate::KubernetesVersion;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::text_at;
-use crate::site::{Release, Site};
+use crate::site::Release;
 use crate::subjects::found_not_offered;
 use crate::{Code, subjects};
 
@@ -79,20 +79,20 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
             draft.expect(&pointer, "a list", Value::is_array);
             let most = format!("a cluster has {MOST_IMAGES} images at the most");
             for index in 0..subjects::at_most(draft, &pointer, MOST_IMAGES, most) {
-                check_image(context.site(), draft, &format!("{pointer}/{index}"));
+                check_image(context, draft, &format!("{pointer}/{index}"));
             }
         }
     }
 }
 
-fn check_image(site: &Site, draft: &mut Draft<'_>, pointer: &str) {
+fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str) {
+    let site = context.site();
     let written = draft.get(pointer);
     let is_the_sites = site
         .releases()
         .filter_map(image)
         .any(|image| written == Some(&image));
-    let is_stored = draft
-        .old()
+    let is_stored = carried_on(context, draft)
         .is_some_and(|old| listed(old).iter().any(|of| written == Some(of)));
     if is_the_sites || is_stored {
         return;

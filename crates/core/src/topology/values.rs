@@ -7,7 +7,7 @@ use super::variables::{
     CONTROL_PLANE_MACHINE, CRI_SOCKET, VSPHERE, WORKER_MACHINE, every_list, places, put, put_back,
     value,
 };
-use super::{VARIABLES, images};
+use super::{VARIABLES, carried_on, images};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
@@ -134,7 +134,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSph
 
 fn check_list(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpec, list: &str) {
     for pointer in places(draft.object(), list, VSPHERE) {
-        if is_stored(draft, VSPHERE, &pointer) {
+        if is_stored(context, draft, VSPHERE, &pointer) {
             continue;
         }
         for (field, wanted) in placed(vsphere) {
@@ -147,7 +147,8 @@ fn check_list(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpe
     }
     let socket = context.site().spec().kubernetes.cri_socket.as_str();
     for pointer in places(draft.object(), list, CRI_SOCKET) {
-        if draft.text(&pointer) != Some(socket) && !is_stored(draft, CRI_SOCKET, &pointer) {
+        if draft.text(&pointer) != Some(socket) && !is_stored(context, draft, CRI_SOCKET, &pointer)
+        {
             not_the_sites(draft, &pointer, &format!("{socket:?}"));
         }
     }
@@ -161,8 +162,8 @@ fn not_the_sites(draft: &mut Draft<'_>, pointer: &str, wanted: &str) {
 
 /// Whether what stands at a pointer is the value that the whole topology had of that name: a Site that
 /// was changed is held against nobody.
-fn is_stored(draft: &Draft<'_>, name: &str, pointer: &str) -> bool {
-    let stored = draft.old().and_then(|old| value(old, VARIABLES, name));
+fn is_stored(context: &Context<'_>, draft: &Draft<'_>, name: &str, pointer: &str) -> bool {
+    let stored = carried_on(context, draft).and_then(|old| value(old, VARIABLES, name));
     stored.is_some() && stored == draft.get(pointer)
 }
 

@@ -1,6 +1,7 @@
 //! Clusters that name their type and nothing else, and what becomes of their topologies.
 
 mod change;
+mod changed_site;
 mod class;
 mod complete;
 mod controllers;
