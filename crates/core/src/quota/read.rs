@@ -7,7 +7,8 @@ use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
-use crate::{Kind, keys, topology};
+use crate::topology::{self, Role};
+use crate::{Kind, keys};
 
 /// The kinds that ask for machines, and those that say how large machines are.
 pub const CHARGED: [Kind; 9] = [
@@ -119,19 +120,16 @@ fn template(reference: Ref) -> Template {
     }
 }
 
-const DEPLOYMENTS: &str = "machineDeployments";
-const POOLS: &str = "machinePools";
-
 /// The group of a topology that an object was made of; that of the control plane has no name. A
 /// deployment and a pool may have the same.
 fn group_of(kind: Kind, object: &Value) -> Option<String> {
     let labels = labels(object);
-    let named = |list: &str, key: &str| Some(group_name(list, labels.get(key)?));
+    let named = |role: Role, key: &str| Some(group_name(role.list(), labels.get(key)?));
     labels.get(keys::TOPOLOGY_OWNED)?;
     match kind {
         Kind::KubeadmControlPlane => Some(String::new()),
-        Kind::MachineDeployment => named(DEPLOYMENTS, keys::TOPOLOGY_DEPLOYMENT),
-        Kind::MachinePool => named(POOLS, keys::TOPOLOGY_POOL),
+        Kind::MachineDeployment => named(Role::Deployment, keys::TOPOLOGY_DEPLOYMENT),
+        Kind::MachinePool => named(Role::Pool, keys::TOPOLOGY_POOL),
         _ => None,
     }
 }
@@ -152,44 +150,31 @@ fn of_cluster(site: &Site, object: &Value) -> Ask {
             .filter(|reference| reference.kind == Kind::KubeadmControlPlane.as_str())
             .map(|reference| reference.name.clone()),
         has_range: text_at(object, &range).is_some_and(|range| !range.is_empty()),
-        groups: topology.map_or_else(Vec::new, |topology| groups(site, object, topology, &facts)),
+        groups: topology.map_or_else(Vec::new, |_| groups(site, object)),
         cluster_type: facts.cluster_type,
         ..Ask::default()
     }
 }
 
-fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<Group> {
-    let of_type = facts.cluster_type.as_deref();
-    let (_, default) = site.default_type();
-    let cluster_type = of_type
-        .and_then(|name| site.cluster_type(name))
-        .unwrap_or(default);
-    let size = |group: &Value, otherwise: &str| {
-        topology::spec_of(site, object, group, otherwise).map(of_node_spec)
-    };
-    let one = |name: String, group: &Value, otherwise: &str| {
-        let annotations = group.pointer("/metadata/annotations");
-        let replicas = replicas(group.get("replicas"), annotations);
+fn groups(site: &Site, cluster: &Value) -> Vec<Group> {
+    let read = |group: topology::Group| {
+        let written = group.of(cluster);
+        let annotations = written.pointer("/metadata/annotations");
+        let replicas = replicas(written.get("replicas"), annotations);
+        let list = group.role.list();
+        let name = group.name.as_deref().unwrap_or_default();
         Group {
-            name,
+            name: match group.role {
+                Role::ControlPlane => String::new(),
+                Role::Deployment | Role::Pool => group_name(list, name),
+            },
             replicas,
-            most: most(group),
-            surge: surge(Some(group), replicas),
-            size: size(group, otherwise),
+            most: most(written),
+            surge: surge(Some(written), replicas),
+            size: group.spec(site, cluster).map(of_node_spec),
         }
     };
-    let control_plane = topology.get("controlPlane").unwrap_or(&Value::Null);
-    let of_control_plane = &cluster_type.control_plane.spec;
-    let mut groups = vec![one(String::new(), control_plane, of_control_plane)];
-    for list in [DEPLOYMENTS, POOLS] {
-        let of = topology.pointer(&format!("/workers/{list}"));
-        for group in of.and_then(Value::as_array).into_iter().flatten() {
-            let name = text_at(group, "/name").unwrap_or_default();
-            let name = group_name(list, name);
-            groups.push(one(name, group, &cluster_type.workers.spec));
-        }
-    }
-    groups
+    topology::walk(cluster).map(read).collect()
 }
 
 pub(super) fn of_node_spec(spec: &NodeSpec) -> Size {

@@ -2,19 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::variables::VARIABLES;
+use super::group::{Group, Role, control_plane, listed, type_of};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{mark, marks};
-use crate::json::{field_path, text_at, token};
-use crate::site::{ClusterTypeSpec, NodeSpec, Site};
+use crate::json::{field_path, token};
 use crate::subjects::{at_most, not_offered};
 use crate::{Code, keys};
 
-const CONTROL_PLANE: &str = "/spec/topology/controlPlane";
 const WORKERS: &str = "/spec/topology/workers";
-const DEPLOYMENTS: &str = "/spec/topology/workers/machineDeployments";
-const POOLS: &str = "/spec/topology/workers/machinePools";
+const DEPLOYMENTS: &str = Role::Deployment.pointer();
+const POOLS: &str = Role::Pool.pointer();
 /// So many groups of workers are looked at.
 const MOST_GROUPS: usize = 256;
 /// The one class of workers that the site's ClusterClass has.
@@ -22,109 +20,28 @@ const WORKER_CLASS: &str = "worker";
 /// What the only group of workers is called.
 const WORKERS_NAME: &str = "workers";
 
-/// A group of machines, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) pointer: String,
-    /// The control plane has none.
-    pub(super) name: Option<String>,
-}
-
-impl Group {
-    pub(super) fn is_control_plane(&self) -> bool {
-        self.pointer == CONTROL_PLANE
-    }
-
-    /// Where the group's own values of variables stand.
-    pub(super) fn overrides(&self) -> String {
-        format!("{}/variables/overrides", self.pointer)
-    }
-
-    pub(super) fn of<'a>(&self, cluster: &'a Value) -> &'a Value {
-        cluster.pointer(&self.pointer).unwrap_or(&Value::Null)
-    }
-
-    /// The same group of the stored Cluster, wherever it stands there.
-    pub(super) fn stored(&self, old: Option<&Value>) -> Option<Self> {
-        let old = old?;
-        if self.is_control_plane() {
-            return Some(self.clone());
-        }
-        let mut stored = deployments(old).into_iter();
-        stored.find(|stored| stored.name.is_some() && stored.name == self.name)
-    }
-
-    /// The name of its machines' node spec: its own mark, else the Cluster's, else the type's.
-    pub(super) fn spec_name<'a>(&self, site: &'a Site, cluster: &'a Value) -> &'a str {
-        let own = mark(self.of(cluster), keys::NODE_SPEC);
-        let marked = own.or_else(|| mark(cluster, keys::NODE_SPEC));
-        marked.unwrap_or_else(|| of_type(site, cluster, self.is_control_plane()))
-    }
-
-    /// The node spec that its machines are charged as.
-    pub(super) fn spec<'a>(&self, site: &'a Site, cluster: &Value) -> Option<&'a NodeSpec> {
-        let otherwise = of_type(site, cluster, self.is_control_plane());
-        spec_of(site, cluster, self.of(cluster), otherwise)
-    }
-}
-
-/// The node spec of a group: the one that its mark names, or the Cluster's; else the one that its type
-/// gives.
-pub(crate) fn spec_of<'a>(
-    site: &'a Site,
-    cluster: &Value,
-    group: &Value,
-    otherwise: &str,
-) -> Option<&'a NodeSpec> {
-    let name = mark(group, keys::NODE_SPEC).or_else(|| mark(cluster, keys::NODE_SPEC));
-    let named = name.and_then(|name| site.node_spec(name));
-    named.or_else(|| site.node_spec(otherwise))
-}
-
-fn type_of<'a>(site: &'a Site, cluster: &Value) -> &'a ClusterTypeSpec {
-    let named = mark(cluster, keys::CLUSTER_TYPE).and_then(|name| site.cluster_type(name));
-    named.unwrap_or(site.default_type().1)
-}
-
-fn of_type<'a>(site: &'a Site, cluster: &Value, is_control_plane: bool) -> &'a str {
-    let of_type = type_of(site, cluster);
-    let group = if is_control_plane {
-        &of_type.control_plane
-    } else {
-        &of_type.workers
-    };
-    &group.spec
-}
-
-/// The groups of workers.
+/// The groups of workers that are completed.
 pub(super) fn deployments(cluster: &Value) -> Vec<Group> {
-    listed(cluster, DEPLOYMENTS)
-}
-
-fn listed(cluster: &Value, list: &str) -> Vec<Group> {
-    let items = cluster.pointer(list).and_then(Value::as_array);
-    let items = items.into_iter().flatten().take(MOST_GROUPS).enumerate();
-    items
-        .map(|(index, item)| Group {
-            pointer: format!("{list}/{index}"),
-            name: text_at(item, "/name").map(str::to_owned),
-        })
+    listed(cluster, Role::Deployment)
+        .take(MOST_GROUPS)
         .collect()
 }
 
-pub(super) fn control_plane() -> Group {
-    Group {
-        pointer: CONTROL_PLANE.to_owned(),
-        name: None,
-    }
-}
-
-/// The control plane and all groups of workers.
+/// The control plane and the groups of workers that are judged.
 pub(super) fn all(cluster: &Value) -> Vec<Group> {
-    let workers = [DEPLOYMENTS, POOLS].map(|list| listed(cluster, list));
-    std::iter::once(control_plane())
-        .chain(workers.into_iter().flatten())
-        .collect()
+    let roles = [Role::Deployment, Role::Pool].into_iter();
+    let workers = roles.flat_map(|role| listed(cluster, role).take(MOST_GROUPS));
+    std::iter::once(control_plane()).chain(workers).collect()
+}
+
+/// The same group of the stored Cluster, wherever it stands there.
+pub(super) fn stored(group: &Group, old: Option<&Value>) -> Option<Group> {
+    let old = old?;
+    if group.is_control_plane() {
+        return Some(group.clone());
+    }
+    let mut stored = deployments(old).into_iter();
+    stored.find(|stored| stored.name.is_some() && stored.name == group.name)
 }
 
 /// Names and counts the groups, and marks them with their node specs.
@@ -163,7 +80,7 @@ fn complete_workers(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let old = draft.old();
-    let stored = group.stored(old);
+    let stored = stored(group, old);
     let is_new = context.is_create() || stored.is_none();
     let site = context.site();
     let of_type = type_of(site, draft.object());
@@ -267,15 +184,5 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
                 names,
             ));
         }
-    }
-}
-
-/// The list of a group's own values, or that of the whole topology where the group has none of that
-/// name.
-pub(super) fn list_for(draft: &Draft<'_>, group: &Group, name: &str) -> String {
-    let own = group.overrides();
-    match super::value(draft.object(), &own, name) {
-        Some(_) => own,
-        None => VARIABLES.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 //! Site changes no stored Cluster, since its machines would roll at a moment that nobody chose.
 
 mod class;
+mod group;
 mod groups;
 mod images;
 mod precedent;
@@ -22,7 +23,7 @@ use crate::site::Trust;
 use crate::{Code, Finding, keys};
 
 pub(crate) use class::{foreign_namespace, is_ours};
-pub(crate) use groups::spec_of;
+pub(crate) use group::{Group, Role, walk};
 pub(crate) use precedent::precedent;
 pub(crate) use variables::{
     ADDRESS, KUBE_VIP, VARIABLES, every_list, places, put, put_back, value, written,

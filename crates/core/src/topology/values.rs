@@ -2,11 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::groups::{self, Group, list_for};
-use super::variables::{
-    CONTROL_PLANE_MACHINE, CRI_SOCKET, VSPHERE, WORKER_MACHINE, every_list, places, put, put_back,
-    value,
-};
+use super::group::{Group, control_plane};
+use super::groups;
+use super::variables::{CRI_SOCKET, VSPHERE, every_list, places, put, put_back, value};
 use super::{VARIABLES, carried_on, images};
 use crate::change::Draft;
 use crate::context::Context;
@@ -54,29 +52,17 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &V
         }
     }
     images::complete(context, draft);
-    let control_plane = groups::control_plane();
-    complete_size(
-        context,
-        draft,
-        &control_plane,
-        VARIABLES,
-        CONTROL_PLANE_MACHINE,
-    );
+    complete_size(context, draft, &control_plane(), VARIABLES);
     for group in groups::deployments(draft.object()) {
-        complete_size(context, draft, &group, &group.overrides(), WORKER_MACHINE);
+        complete_size(context, draft, &group, &group.overrides());
     }
 }
 
 /// Puts the size of a group's machines in: the stored one while its node spec stays, else that of its
 /// node spec.
-fn complete_size(
-    context: &Context<'_>,
-    draft: &mut Draft<'_>,
-    group: &Group,
-    list: &str,
-    name: &str,
-) {
-    let stored = stored_size(context, draft, group, name);
+fn complete_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, list: &str) {
+    let name = group.size_variable();
+    let stored = stored_size(context, draft, group);
     let written = value(draft.object(), list, name);
     let is_said = written.is_some_and(|written| {
         stored
@@ -102,10 +88,9 @@ fn stored_size(
     context: &Context<'_>,
     draft: &Draft<'_>,
     group: &Group,
-    name: &str,
 ) -> Option<(Option<Value>, bool)> {
     let old = draft.old()?;
-    let stored = group.stored(Some(old))?;
+    let stored = groups::stored(group, Some(old))?;
     let site = context.site();
     let list = if group.is_control_plane() {
         VARIABLES.to_owned()
@@ -113,7 +98,7 @@ fn stored_size(
         stored.overrides()
     };
     let is_same = stored.spec_name(site, old) == group.spec_name(site, draft.object());
-    Some((value(old, &list, name).cloned(), is_same))
+    Some((value(old, &list, group.size_variable()).cloned(), is_same))
 }
 
 /// Refuses values that are neither the site's nor stored already.
@@ -121,14 +106,9 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSph
     for list in every_list(draft.object()) {
         check_list(context, draft, vsphere, &list);
     }
-    check_size(
-        context,
-        draft,
-        &groups::control_plane(),
-        CONTROL_PLANE_MACHINE,
-    );
+    check_size(context, draft, &control_plane());
     for group in groups::deployments(draft.object()) {
-        check_size(context, draft, &group, WORKER_MACHINE);
+        check_size(context, draft, &group);
     }
 }
 
@@ -168,15 +148,16 @@ fn is_stored(context: &Context<'_>, draft: &Draft<'_>, name: &str, pointer: &str
 }
 
 /// Refuses machines of another size than those that the tenant is charged for.
-fn check_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, name: &str) {
+fn check_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let site = context.site();
-    let list = list_for(draft, group, name);
+    let name = group.size_variable();
+    let list = group.list_for(draft.object(), name);
     let Some(spec) = group.spec(site, draft.object()) else {
         return;
     };
     for pointer in places(draft.object(), &list, name) {
         let written = draft.get(&pointer).cloned().unwrap_or(Value::Null);
-        let kept = stored_size(context, draft, group, name);
+        let kept = stored_size(context, draft, group);
         let is_kept = matches!(kept, Some((Some(size), true)) if size == written);
         if written == machine(spec) || is_kept {
             continue;
