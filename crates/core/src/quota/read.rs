@@ -171,10 +171,20 @@ fn groups(site: &Site, cluster: &Value) -> Vec<Group> {
             replicas,
             most: most(written),
             surge: surge(Some(written), replicas),
-            size: group.spec(site, cluster).map(of_node_spec),
+            size: size_of_group(site, cluster, &group),
         }
     };
     topology::walk(cluster).map(read).collect()
+}
+
+/// The size of a group's machines: where the class is given it, that, whatever the Site says of the mark by
+/// now; else what the mark asks for.
+fn size_of_group(site: &Site, cluster: &Value, group: &topology::Group) -> Option<Size> {
+    let marked = group.spec(site, cluster);
+    match group.size(cluster) {
+        Some(written) => Some(as_written(site, written, marked)),
+        None => marked.map(of_node_spec),
+    }
 }
 
 pub(super) fn of_node_spec(spec: &NodeSpec) -> Size {
@@ -206,28 +216,38 @@ pub(super) fn size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
 }
 
 fn of_vsphere(site: &Site, spec: &Value, named: Option<&NodeSpec>) -> Size {
-    // What is not written comes with the image, and is counted as what is asked for, or usual.
+    let devices = spec.get("pciDevices").and_then(Value::as_array);
+    let gpus = devices.map_or(0, |devices| devices.len() as u64);
+    let size = as_written(site, spec, named);
+    Size {
+        gpus: size.gpus.max(gpus),
+        ..size
+    }
+}
+
+/// The size that fields of a machine say. What is not written comes with the image, and is counted as what is
+/// asked for, or usual.
+fn as_written(site: &Site, fields: &Value, named: Option<&NodeSpec>) -> Size {
     let (_, usual) = site.default_node_spec();
     let otherwise = of_node_spec(named.unwrap_or(usual));
     let number = |field: &str, otherwise: u64| {
-        let written = spec.get(field).and_then(Value::as_u64);
+        let written = fields.get(field).and_then(Value::as_u64);
         written.filter(|number| *number > 0).unwrap_or(otherwise)
     };
-    let devices = spec.get("pciDevices").and_then(Value::as_array);
     let written = Size {
         cpus: number("numCPUs", otherwise.cpus),
         memory_mib: number("memoryMiB", otherwise.memory_mib),
         disk_gib: number("diskGiB", otherwise.disk_gib),
-        gpus: devices.map_or(0, |devices| devices.len() as u64),
+        gpus: 0,
     };
-    let is_same = |size: &Size| Size { gpus: 0, ..*size } == Size { gpus: 0, ..written };
+    let is_same = |size: &Size| Size { gpus: 0, ..*size } == written;
     let offered = site.spec().node_specs.values().map(of_node_spec);
     // Of several that differ in GPUs only, the one that is named.
     let spec = named
         .map(of_node_spec)
         .or_else(|| offered.filter(is_same).min_by_key(|size| size.gpus));
     Size {
-        gpus: written.gpus.max(spec.map_or(0, |spec| spec.gpus)),
+        gpus: spec.map_or(0, |spec| spec.gpus),
         ..written
     }
 }

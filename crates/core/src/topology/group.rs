@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::class::namespace;
 use super::variables::{CONTROL_PLANE_MACHINE, VARIABLES, WORKER_MACHINE, value};
 use crate::inventory::mark;
 use crate::json::text_at;
@@ -100,6 +101,16 @@ impl Group {
             Some(_) => own,
             None => VARIABLES.to_owned(),
         }
+    }
+
+    /// The size that the class is given for its machines, where the class is one that takes sizes: one of
+    /// another namespace, which only the site's is for a tenant.
+    pub(crate) fn size<'a>(&self, cluster: &'a Value) -> Option<&'a Value> {
+        let own = text_at(cluster, "/metadata/namespace");
+        let class = namespace(cluster).filter(|class| Some(*class) != own);
+        class.filter(|_| self.role != Role::Pool)?;
+        let name = self.size_variable();
+        value(cluster, &self.list_for(cluster, name), name).filter(|size| size.is_object())
     }
 
     /// The name of its machines' node spec: its own mark, else the Cluster's, else the type's.
