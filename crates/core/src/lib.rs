@@ -51,6 +51,8 @@ pub mod keys {
     pub const CLUSTER_TYPE: &str = "basphere.dev/cluster-type";
     /// Label or annotation on a machine template, or on what links to it: the name of a node spec.
     pub const NODE_SPEC: &str = "basphere.dev/node-spec";
+    /// Annotation on a Cluster with a topology: it has no workers on purpose.
+    pub const NO_WORKERS: &str = "basphere.dev/no-workers";
     /// Annotation on a Cluster: the user name that created it, exactly as the API server knew it.
     pub const REQUESTER: &str = "basphere.dev/requester";
     /// Annotation on a Cluster: the addresses of its load balancers, such as

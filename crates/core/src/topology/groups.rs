@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::TOPOLOGY;
 use super::group::{Group, Role, control_plane, listed, type_of};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{mark, marks};
 use crate::json::{field_path, token};
 use crate::subjects::{at_most, not_offered};
-use crate::{Code, keys};
+use crate::{ApiVersion, Code, keys};
 
+const ANNOTATIONS: &str = "/metadata/annotations";
 const WORKERS: &str = "/spec/topology/workers";
 const DEPLOYMENTS: &str = Role::Deployment.pointer();
 const POOLS: &str = Role::Pool.pointer();
@@ -68,14 +70,37 @@ fn name_of(index: usize) -> String {
 
 /// Who names no workers gets one group of them; an empty list names none on purpose.
 fn complete_workers(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let is_said = draft.get(DEPLOYMENTS).is_some_and(|list| !list.is_null()) || draft.has(POOLS);
-    let is_there = is_said || draft.put_back(WORKERS);
+    note_none(context, draft);
+    let is_list = |list: &Value| !list.is_null();
+    let is_said = draft.get(DEPLOYMENTS).is_some_and(is_list) || draft.has(POOLS);
+    let is_none = draft.has(&format!("{ANNOTATIONS}/{}", token(keys::NO_WORKERS)));
+    let is_there = is_said || is_none || draft.put_back(WORKERS);
     if !is_there && context.is_create() && draft.takes_defaults() {
         draft.set(
             DEPLOYMENTS,
             json!([{"class": WORKER_CLASS, "name": WORKERS_NAME}]),
         );
     }
+}
+
+/// v1beta2 has no empty lists: that there are no workers is said by leaving them out, and noted beside it, since
+/// the API server may ask a second time, when what is left out would be filled in.
+fn note_none(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_empty = |draft: &Draft<'_>| draft.get(DEPLOYMENTS).is_some_and(is_empty_list);
+    if context.request.subject.version == ApiVersion::V1Beta2 && is_empty(draft) {
+        draft.prune(DEPLOYMENTS, TOPOLOGY);
+        if !draft.has(WORKERS) {
+            let noted = format!("{ANNOTATIONS}/{}", token(keys::NO_WORKERS));
+            draft.set(&noted, "true".into());
+        }
+    }
+    if draft.has(DEPLOYMENTS) || draft.has(POOLS) {
+        draft.remove(ANNOTATIONS, keys::NO_WORKERS);
+    }
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {

@@ -183,17 +183,55 @@ fn an_image_is_named_by_the_version_as_cluster_api_writes_it() {
     );
 }
 
+/// The older version may write an empty list; the newer one only knows that there is none.
 #[test]
 fn the_last_workers_may_be_taken_away() {
+    let none = json!({"workers": {"machineDeployments": []}});
+    for (version, expected) in [
+        (ApiVersion::V1Beta1, none["workers"].clone()),
+        (ApiVersion::V1Beta2, Value::Null),
+    ] {
+        let mut world = stored(version);
+        let before = world.get(Kind::Cluster, "five").clone();
+        let after = change(&mut world, version, none.clone());
+        assert_eq!(after["workers"], expected);
+        // The API server may ask again, with what the first answer made of it.
+        let cluster = world.get(Kind::Cluster, "five").clone();
+        let key = (Kind::Cluster, "five".to_owned());
+        world.stored.insert(key.clone(), before);
+        assert_eq!(replace(&world, &cluster), cluster);
+        world.stored.insert(key, cluster.clone());
+        world.apply_all(&[partial(version, none.clone())]);
+        assert_eq!(world.get(Kind::Cluster, "five"), &cluster);
+        world.apply_all(&[five(version)]);
+        assert_eq!(world.get(Kind::Cluster, "five"), &cluster);
+        assert_eq!(replace(&world, &five(version))["spec"], cluster["spec"]);
+    }
+}
+
+#[test]
+fn workers_may_come_back_and_are_not_forgotten_then() {
     let mut world = stored(ApiVersion::V1Beta2);
-    let after = change(
+    let version = ApiVersion::V1Beta2;
+    change(
         &mut world,
-        ApiVersion::V1Beta2,
+        version,
         json!({"workers": {"machineDeployments": []}}),
     );
-    assert_eq!(after["workers"]["machineDeployments"], json!([]));
-    world.apply_all(&[five(ApiVersion::V1Beta2)]);
-    assert_eq!(topology(&world), after);
+    let group = json!({"workers": {"machineDeployments": [{"name": "again"}]}});
+    let after = change(&mut world, version, group);
+    assert_eq!(workers(&after)["name"], "again");
+    let cluster = world.get(Kind::Cluster, "five").clone();
+    let annotations = cluster["metadata"]["annotations"].as_object();
+    let annotations = annotations.expect("annotations");
+    assert!(
+        !annotations.contains_key("basphere.dev/no-workers"),
+        "{annotations:?}"
+    );
+    // A file that says nothing of workers leaves them.
+    let other = partial(version, json!({"controlPlane": {"replicas": 3}}));
+    let replaced = replace(&world, &other);
+    assert_eq!(replaced["spec"]["topology"]["workers"], after["workers"]);
 }
 
 #[test]

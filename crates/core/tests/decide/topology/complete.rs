@@ -236,9 +236,17 @@ fn a_group_that_the_autoscaler_counts_is_given_no_number() {
 #[test]
 fn who_wants_no_workers_is_given_none() {
     let given = json!({"workers": {"machineDeployments": []}});
-    let mut world = World::new();
-    world.apply_all(&[partial(ApiVersion::V1Beta2, given)]);
-    assert_eq!(topology(&world)["workers"]["machineDeployments"], json!([]));
+    for (version, expected) in [
+        (ApiVersion::V1Beta1, given["workers"].clone()),
+        (ApiVersion::V1Beta2, Value::Null),
+    ] {
+        let mut world = World::new();
+        world.apply_all(&[partial(version, given.clone())]);
+        assert_eq!(topology(&world)["workers"], expected);
+        // The API server may ask again, with what the first answer made of it.
+        let stored = world.get(Kind::Cluster, "five");
+        assert_eq!(World::new().admit(stored).patch.0, []);
+    }
 }
 
 /// It is stored with its references, and never gets a topology as well.
