@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::variables::{REQUIRED, VARIABLES, value};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::text_at;
@@ -23,26 +24,40 @@ fn places(version: ApiVersion) -> [&'static str; 2] {
 
 /// Names the site's class where none is named, and its namespace where only the name stands.
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let Some(ours) = &context.site().spec().topology else {
-        return;
-    };
     let [name, namespace] = places(context.request.subject.version);
-    if context.is_create() {
-        draft.fill(name, ours.class.as_str());
-        if draft.text(name) == Some(&ours.class) {
-            draft.fill(namespace, ours.namespace.as_str());
-        }
-    } else {
+    if !context.is_create() {
         draft.put_back(name);
         let stored = draft.old().and_then(|old| text_at(old, name));
         if stored == draft.text(name) {
             draft.put_back(namespace);
         }
+    } else if let Some(ours) = &context.site().spec().topology {
+        draft.fill(name, ours.class.as_str());
+        if draft.text(name) == Some(&ours.class) {
+            draft.fill(namespace, ours.namespace.as_str());
+        }
     }
 }
 
-/// Whether a topology is of the site's class.
+/// Whether a topology is of the site's class, or of the one that was the site's when it was made.
 pub(crate) fn is_ours(context: &Context<'_>, cluster: &Value) -> bool {
+    is_the_sites(context, cluster) || was_the_sites(context, cluster)
+}
+
+/// Whether a topology is of the class that it was stored with, and that was the site's then: it stands in
+/// another namespace, and has all the variables that are filled in for the site's.
+fn was_the_sites(context: &Context<'_>, cluster: &Value) -> bool {
+    let Some(old) = &context.request.old_object else {
+        return false;
+    };
+    let is_same = names(context, old) == names(context, cluster);
+    let mut filled_in = REQUIRED.iter();
+    is_same
+        && is_foreign(context, old)
+        && filled_in.all(|name| value(old, VARIABLES, name).is_some())
+}
+
+fn is_the_sites(context: &Context<'_>, cluster: &Value) -> bool {
     let Some(ours) = &context.site().spec().topology else {
         return false;
     };

@@ -56,10 +56,10 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, is_bare: bo
         return;
     }
     let spec = context.site().spec();
-    let (Some(_), Some(vsphere)) = (&spec.topology, &spec.vsphere) else {
-        if is_bare {
-            draft.finding(not_offered());
-        }
+    if is_bare && (spec.topology.is_none() || spec.vsphere.is_none()) {
+        draft.finding(not_offered());
+    }
+    let Some(vsphere) = &spec.vsphere else {
         return;
     };
     if !is_to_be_filled(draft, is_bare) {
