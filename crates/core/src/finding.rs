@@ -140,6 +140,7 @@ codes! {
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
     TopologyNotOffered = "BSP-W010", Class::Warning, "A Cluster names nothing that it is made of, and the site has no ClusterClass to fill it in.";
+    AddressToBeNamed = "BSP-W011", Class::Warning, "The site hands out no address for the API server of a topology, and none is named.";
     CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
     FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
     ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";

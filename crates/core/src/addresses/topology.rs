@@ -44,6 +44,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = addresses(context, draft).and_then(|pools| pools.endpoints()) else {
+        draft.finding(to_be_named());
         return;
     };
     let Some(own) = own_name(context, draft).map(str::to_owned) else {
@@ -74,6 +75,13 @@ fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+fn to_be_named() -> Finding {
+    let message = "the site hands out no addresses of API servers, and the class wants one";
+    let path = field_path(VARIABLES);
+    let hint = format!("add variable {ADDRESS} with an address that is yours");
+    Finding::new(Code::AddressToBeNamed, path, Value::Null, message).hint(hint)
+}
+
 /// The static pod that belongs to the address that a Cluster has.
 fn pod(context: &Context<'_>, cluster: &Value) -> Option<Value> {
     let site = context.site().spec().kube_vip.as_ref()?;
@@ -100,21 +108,8 @@ fn complete_pod(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Refuses another address than the Cluster's, and another pod than the site's.
-pub(super) fn check(
-    context: &Context<'_>,
-    draft: &mut Draft<'_>,
-    pool: &str,
-    name: &str,
-    facts: &Facts,
-) {
-    check_address(context, draft, pool, name, facts);
-    if is_judged(context, draft.object()) && context.trust() != Trust::Controller {
-        check_pods(context, draft);
-    }
-}
-
-fn check_address(
+/// Refuses another address than the Cluster's.
+pub(super) fn check_address(
     context: &Context<'_>,
     draft: &mut Draft<'_>,
     pool: &str,
@@ -140,7 +135,12 @@ fn check_address(
     }
 }
 
-fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
+/// Refuses another static pod than the site's, also where no address is reserved: it may do anything with the
+/// control plane.
+pub(super) fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if !is_judged(context, draft.object()) || context.trust() == Trust::Controller {
+        return;
+    }
     let wanted = pod(context, draft.object());
     let stored = draft.old().and_then(|old| value(old, VARIABLES, KUBE_VIP));
     for list in every_list(draft.object()) {

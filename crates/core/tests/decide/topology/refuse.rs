@@ -4,7 +4,7 @@ use basphere_core::ApiVersion;
 use serde_json::{Value, json};
 
 use super::{NODE_SPEC, five, image, partial, size, stored, topology, with_variable};
-use crate::world::{World, admin, denials};
+use crate::world::{World, admin, denials, without_endpoints};
 
 const V1BETA2: ApiVersion = ApiVersion::V1Beta2;
 
@@ -250,6 +250,21 @@ fn another_pod() {
         "BSP-C005",
         "spec.topology.controlPlane.variables.overrides[0].value",
     );
+}
+
+/// Also where the site hands out no addresses of API servers, and where the name is not known yet.
+#[test]
+fn another_pod_where_no_address_is_reserved() {
+    let pod = json!({"name": "kubeVipPodManifest", "value": "kind: Pod"});
+    let address = json!({"name": "controlPlaneIpAddr", "value": "192.0.2.9"});
+    for variables in [json!([pod]), json!([pod, address])] {
+        let mut world = World::with_site(without_endpoints());
+        let mut given = partial(V1BETA2, json!({"variables": variables}));
+        let expected = [("BSP-C005", "spec.topology.variables[0].value")];
+        assert_eq!(denials(&world.apply(&given)), expected);
+        given["metadata"] = json!({"generateName": "five-"});
+        assert_eq!(denials(&world.apply(&given)), expected);
+    }
 }
 
 #[test]
