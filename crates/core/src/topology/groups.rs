@@ -1,5 +1,7 @@
 //! The groups of machines of a topology: how many, and of which node spec.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::TOPOLOGY;
@@ -50,13 +52,34 @@ pub(super) fn stored(group: &Group, old: Option<&Value>) -> Option<Group> {
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_group(context, draft, &control_plane());
     complete_workers(context, draft);
-    for index in 0..draft.len_of(DEPLOYMENTS).min(MOST_GROUPS) {
-        let item = format!("{DEPLOYMENTS}/{index}");
-        if !draft.has(&format!("{item}/name")) && draft.takes_defaults() {
-            draft.set(&format!("{item}/name"), name_of(index).into());
-        }
-        if let Some(group) = deployments(draft.object()).get(index) {
-            complete_group(context, draft, group);
+    if draft.takes_defaults() {
+        complete_names(draft);
+    }
+    for group in deployments(draft.object()) {
+        complete_group(context, draft, &group);
+    }
+}
+
+/// Names the groups that have no name as stored ones that nobody names: another name would be another group,
+/// whose nodes are made anew. Those that were named like this before come first.
+fn complete_names(draft: &mut Draft<'_>) {
+    let named = |cluster: &Value| deployments(cluster).into_iter().filter_map(|of| of.name);
+    let written: BTreeSet<String> = named(draft.object()).collect();
+    let stored: BTreeSet<String> = draft
+        .old()
+        .map(|old| named(old).collect())
+        .unwrap_or_default();
+    let ours: Vec<String> = (0..MOST_GROUPS).map(name_of).collect();
+    let (kept, new): (Vec<_>, Vec<_>) = ours.iter().partition(|name| stored.contains(*name));
+    let others = stored.iter().filter(|name| !ours.contains(*name));
+    let names = kept.into_iter().chain(others).chain(new);
+    let mut free = names.filter(|name| !written.contains(*name));
+    for group in deployments(draft.object()) {
+        let at = format!("{}/name", group.pointer);
+        if !draft.has(&at)
+            && let Some(name) = free.next()
+        {
+            draft.set(&at, name.as_str().into());
         }
     }
 }

@@ -5,6 +5,7 @@ mod changed_site;
 mod class;
 mod complete;
 mod controllers;
+mod names;
 mod other_class;
 mod refuse;
 
