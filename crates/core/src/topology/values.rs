@@ -59,27 +59,46 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &V
 }
 
 /// Puts the size of a group's machines in: the stored one while its node spec stays, else that of its
-/// node spec.
+/// node spec. A size that is another's is replaced where one is stored: a change of the mark alone sends the
+/// stored size along, and so does the same file when it is applied once more.
 fn complete_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, list: &str) {
-    let name = group.size_variable();
+    let site = context.site();
     let stored = stored_size(context, draft, group);
-    let written = value(draft.object(), list, name);
-    let is_said = written.is_some_and(|written| {
-        stored
-            .as_ref()
-            .is_none_or(|(size, is_same)| *is_same || size.as_ref() != Some(written))
-    });
-    if is_said {
-        return;
-    }
-    let wanted = match stored {
-        Some((size, true)) => size,
+    let wanted = match &stored {
+        Some((size, true)) => size.clone(),
         _ if !draft.takes_defaults() => None,
-        _ => group.spec(context.site(), draft.object()).map(machine),
+        _ => group.spec(site, draft.object()).map(machine),
     };
-    if let Some(wanted) = wanted {
-        put(draft, list, name, wanted);
+    let Some(wanted) = wanted else {
+        return;
+    };
+    let written = value(draft.object(), list, group.size_variable());
+    let is_stored = matches!(&stored, Some((Some(size), false)) if Some(size) == written);
+    let is_offered = |size: &Value| {
+        site.spec()
+            .node_specs
+            .values()
+            .any(|spec| machine(spec) == *size)
+    };
+    match written {
+        Some(written) if *written == wanted => return,
+        Some(_) if is_stored => {}
+        Some(written) if stored.is_some() && is_offered(written) => {
+            draft.finding(replaced(draft, group, list, &wanted));
+        }
+        Some(_) => return,
+        None => {}
     }
+    put(draft, list, group.size_variable(), wanted);
+}
+
+fn replaced(draft: &Draft<'_>, group: &Group, list: &str, wanted: &Value) -> Finding {
+    let places = places(draft.object(), list, group.size_variable());
+    let path = places.first().map(|place| field_path(place));
+    let message = format!("the group's node spec has another size, {wanted} took its place");
+    let hint = format!("leave the variable out, or change {}", keys::NODE_SPEC);
+    let path = path.unwrap_or_default();
+    Finding::new(Code::SizeReplaced, path, Value::Null, message).hint(hint)
 }
 
 /// The size that is stored of a group, and whether the group is of the same node spec as then. Nothing

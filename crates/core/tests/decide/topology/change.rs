@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     NODE_SPEC, five, image, partial, size, stored, topology, variable, with_variable, workers,
 };
-use crate::world::{World, admin, denials, site_spec};
+use crate::world::{World, admin, denials, site_spec, warnings};
 
 /// Applies a change of the topology, as a merge patch over what is stored.
 fn change(world: &mut World, version: ApiVersion, patch: Value) -> Value {
@@ -148,6 +148,31 @@ fn another_node_spec_is_another_size_of_that_group_only() {
         let overrides = &workers(&after)["variables"]["overrides"];
         assert_eq!(overrides[0]["value"], size(2, 4096, 50));
         assert_eq!(variable(&after, "controlPlaneMachine"), size(8, 16384, 200));
+    }
+}
+
+/// A file that was exported carries the size, and only its mark is edited. It is the same file when it is
+/// applied again.
+#[test]
+fn a_size_that_is_left_behind_by_its_mark_is_replaced_each_time() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let mut file = world.get(Kind::Cluster, "five").clone();
+        let topology_of_file = &mut file["spec"]["topology"];
+        topology_of_file["controlPlane"]["metadata"]["labels"][NODE_SPEC] = "large".into();
+        let group = &mut topology_of_file["workers"]["machineDeployments"][0];
+        group["metadata"]["labels"][NODE_SPEC] = "small".into();
+        for round in 0..3 {
+            let decision = world.apply(&file);
+            assert_eq!(denials(&decision), [], "round {round}");
+            let codes: Vec<_> = warnings(&decision).into_iter().map(|of| of.0).collect();
+            let expected: &[_] = if round == 0 { &[] } else { &["BSP-W012"; 2] };
+            assert_eq!(codes, expected, "round {round}");
+            let after = topology(&world);
+            assert_eq!(variable(&after, "controlPlaneMachine"), size(8, 16384, 200));
+            let overrides = &workers(&after)["variables"]["overrides"];
+            assert_eq!(overrides[0]["value"], size(2, 4096, 50));
+        }
     }
 }
 

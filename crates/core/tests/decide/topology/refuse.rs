@@ -192,7 +192,7 @@ fn machines_that_are_larger_than_their_node_spec() {
 #[test]
 fn a_size_and_a_mark_that_part_later() {
     let mut world = stored(V1BETA2);
-    let given = with_variable(topology(&world), "controlPlaneMachine", size(8, 16384, 200));
+    let given = with_variable(topology(&world), "controlPlaneMachine", size(8, 16384, 999));
     let decision = world.apply(&partial(V1BETA2, given));
     assert_eq!(
         denials(&decision),
@@ -207,7 +207,7 @@ fn a_size_and_a_mark_that_part_later() {
     let small = json!({"controlPlane": {"metadata": {"labels": {NODE_SPEC: "small"}}}});
     let mut given = partial(V1BETA2, small);
     given["spec"]["topology"]["variables"] =
-        json!([{"name": "controlPlaneMachine", "value": size(8, 16384, 200)}]);
+        json!([{"name": "controlPlaneMachine", "value": size(8, 16384, 999)}]);
     assert_eq!(denials(&world.apply(&given))[0].0, "BSP-S003");
 }
 
