@@ -87,6 +87,7 @@ codes! {
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
     ClassNotTheSites = "BSP-C004", NOT_SUPPORTED, "The Cluster's topology is of another ClusterClass than the site's.";
     VariableNotTheSites = "BSP-C005", NOT_SUPPORTED, "A variable of the site's ClusterClass differs from what the site says.";
+    VersionTwice = "BSP-C006", INVALID, "The images of a topology have two VM templates of one version.";
     NameNotAllowed = "BSP-N001", INVALID, "The site does not allow this name for a Cluster.";
     NetworksOverlap = "BSP-N002", INVALID, "Two networks of one cluster overlap, or one overlaps the machines'.";
     NetworkTaken = "BSP-N003", INVALID, "Another cluster has this network, or a part of it.";

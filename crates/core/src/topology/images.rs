@@ -8,7 +8,7 @@ use super::{VERSION, carried_on};
 use crate::KubernetesVersion;
 use crate::change::Draft;
 use crate::context::Context;
-use crate::json::text_at;
+use crate::json::{field_path, text_at};
 use crate::site::Release;
 use crate::subjects::found_not_offered;
 use crate::{Code, subjects};
@@ -78,9 +78,28 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         for pointer in places(draft.object(), &list, IMAGES) {
             draft.expect(&pointer, "a list", Value::is_array);
             let most = format!("a cluster has {MOST_IMAGES} images at the most");
-            for index in 0..subjects::at_most(draft, &pointer, MOST_IMAGES, most) {
+            let count = subjects::at_most(draft, &pointer, MOST_IMAGES, most);
+            for index in 0..count {
                 check_image(context, draft, &format!("{pointer}/{index}"));
             }
+            check_twice(draft, &pointer, count);
+        }
+    }
+}
+
+/// Refuses a version that stands there twice: the class would put both names into one template.
+fn check_twice(draft: &mut Draft<'_>, list: &str, count: usize) {
+    let at = |index: usize| format!("{list}/{index}");
+    let of = |draft: &Draft<'_>, index: usize| draft.get(&at(index)).and_then(version);
+    for index in 1..count {
+        let own = of(draft, index);
+        let first = (0..index).find(|before| own.is_some() && of(draft, *before) == own);
+        if let Some(first) = first {
+            let first = field_path(&at(first));
+            let message = format!("{first} is of the same version");
+            let hint = Some(format!("take {first} out, or this one"));
+            let place = format!("{}/version", at(index));
+            draft.found(Code::VersionTwice, &place, message, hint);
         }
     }
 }

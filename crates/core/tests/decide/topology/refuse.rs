@@ -1,10 +1,12 @@
 //! What a tenant must not write into a topology.
 
-use basphere_core::ApiVersion;
+use std::sync::Arc;
+
+use basphere_core::{ApiVersion, Site};
 use serde_json::{Value, json};
 
 use super::{NODE_SPEC, five, image, partial, size, stored, topology, with_variable};
-use crate::world::{World, admin, denials, without_endpoints};
+use crate::world::{World, admin, denials, site_spec, without_endpoints};
 
 const V1BETA2: ApiVersion = ApiVersion::V1Beta2;
 
@@ -134,6 +136,29 @@ fn another_image() {
         "BSP-F001",
         "spec.topology.variables[0].value",
     );
+}
+
+/// The class would put both names into one template.
+#[test]
+fn two_images_of_one_version() {
+    let mut spec = site_spec();
+    spec.kubernetes.versions[0].vsphere_template = Some("rebuilt".to_owned());
+    let mut world = stored(V1BETA2);
+    world.site = Arc::new(Site::try_from(spec).expect("a site"));
+    let both = json!([
+        image("v1.28.0", "ubuntu-2204-kube-v1.28.0"),
+        image("v1.28.0", "rebuilt")
+    ]);
+    let given = with_variable(topology(&world), "images", both);
+    let decision = world.apply(&partial(V1BETA2, given));
+    let path = "spec.topology.variables[6].value[1].version";
+    assert_eq!(denials(&decision), [("BSP-C006", path)]);
+    let hint = decision.denials[0].hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("value[0]"), "{hint}");
+    let one = json!([image("v1.28.0", "rebuilt")]);
+    let given = with_variable(topology(&world), "images", one.clone());
+    world.apply_all(&[partial(V1BETA2, given)]);
+    assert_eq!(super::variable(&topology(&world), "images"), one);
 }
 
 #[test]
