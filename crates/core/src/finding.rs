@@ -143,6 +143,7 @@ codes! {
     TopologyNotOffered = "BSP-W010", Class::Warning, "A Cluster names nothing that it is made of, and the site has no ClusterClass to fill it in.";
     AddressToBeNamed = "BSP-W011", Class::Warning, "The site hands out no address for the API server of a topology, and none is named.";
     SizeReplaced = "BSP-W012", Class::Warning, "A size in a stored topology is that of another node spec than its group's, and was replaced.";
+    GroupDisappears = "BSP-W013", Class::Warning, "A group of a stored topology is not written any more, so that its nodes are taken away.";
     CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
     FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
     ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";

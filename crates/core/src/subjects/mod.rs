@@ -158,7 +158,7 @@ fn check_node_spec(context: &Context<'_>, draft: &mut Draft<'_>) {
 }
 
 /// "a, b and c".
-fn enumeration<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn enumeration<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
     let mut text = String::new();
     let mut items = items.into_iter().peekable();
     while let Some(item) = items.next() {

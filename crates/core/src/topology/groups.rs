@@ -10,8 +10,8 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{mark, marks};
 use crate::json::{field_path, token};
-use crate::subjects::{at_most, not_offered};
-use crate::{ApiVersion, Code, keys};
+use crate::subjects::{at_most, enumeration, not_offered};
+use crate::{ApiVersion, Code, Finding, keys};
 
 const ANNOTATIONS: &str = "/metadata/annotations";
 const WORKERS: &str = "/spec/topology/workers";
@@ -36,6 +36,10 @@ pub(super) fn all(cluster: &Value) -> Vec<Group> {
     let roles = [Role::Deployment, Role::Pool].into_iter();
     let workers = roles.flat_map(|role| listed(cluster, role).take(MOST_GROUPS));
     std::iter::once(control_plane()).chain(workers).collect()
+}
+
+fn names(cluster: &Value, role: Role) -> impl Iterator<Item = String> {
+    listed(cluster, role).filter_map(|group| group.name)
 }
 
 /// The same group of the stored Cluster, wherever it stands there.
@@ -209,6 +213,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         let most = format!("a cluster has {MOST_GROUPS} groups of workers at the most");
         at_most(draft, list, MOST_GROUPS, most);
     }
+    warn_of_gone(draft);
     let specs = &context.site().spec().node_specs;
     for group in all(draft.object()) {
         let marked = marks(group.of(draft.object()), keys::NODE_SPEC);
@@ -231,6 +236,22 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
                 "node specs",
                 names,
             ));
+        }
+    }
+}
+
+/// Warns of stored groups that are not written any more: a list that is written is the whole list.
+fn warn_of_gone(draft: &mut Draft<'_>) {
+    for role in [Role::Deployment, Role::Pool] {
+        let written: BTreeSet<String> = names(draft.object(), role).collect();
+        let stored = draft.old().into_iter().flat_map(|old| names(old, role));
+        let gone: Vec<_> = stored.filter(|name| !written.contains(name)).collect();
+        if !gone.is_empty() {
+            let path = field_path(role.pointer());
+            let message = format!("the nodes of {} are taken away", enumeration(&gone));
+            let hint = "to keep them, name the group beside the others";
+            let finding = Finding::new(Code::GroupDisappears, path, Value::Null, message);
+            draft.finding(finding.hint(hint));
         }
     }
 }

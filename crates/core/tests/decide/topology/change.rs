@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     NODE_SPEC, five, image, partial, size, stored, topology, variable, with_variable, workers,
 };
-use crate::world::{World, admin, denials, site_spec, warnings};
+use crate::world::{World, admin, capi, denials, site_spec, warnings};
 
 /// Applies a change of the topology, as a merge patch over what is stored.
 fn change(world: &mut World, version: ApiVersion, patch: Value) -> Value {
@@ -206,6 +206,31 @@ fn an_image_is_named_by_the_version_as_cluster_api_writes_it() {
         images,
         json!([image("v1.34.4", "ubuntu-2404-kube-v1.34.4")])
     );
+}
+
+/// Who adds a group by a list that names no other takes the others away.
+#[test]
+fn a_group_that_disappears_is_told_of() {
+    for version in ApiVersion::CLUSTER_API {
+        for groups in [json!([{"name": "gpu"}]), json!([])] {
+            let mut world = stored(version);
+            let given = partial(version, json!({"workers": {"machineDeployments": groups}}));
+            let decision = world.apply(&given);
+            assert_eq!(denials(&decision), []);
+            let path = "spec.topology.workers.machineDeployments";
+            assert_eq!(warnings(&decision), [("BSP-W013", path)]);
+            let told = decision.warnings[0].to_string();
+            assert!(told.contains("workers"), "{told}");
+            assert_eq!(warnings(&world.apply(&given)), [], "only once");
+        }
+    }
+    // Controllers know what they do, and what is put back does not disappear.
+    let mut world = stored(ApiVersion::V1Beta2);
+    assert_eq!(warnings(&world.apply(&five(ApiVersion::V1Beta2))), []);
+    let groups = json!({"workers": {"machineDeployments": [{"name": "gpu", "class": "worker"}]}});
+    world.requester = capi();
+    let decision = world.apply(&partial(ApiVersion::V1Beta2, groups));
+    assert_eq!(warnings(&decision), []);
 }
 
 /// The older version may write an empty list; the newer one only knows that there is none.

@@ -151,7 +151,7 @@ fn two_images_of_one_version() {
     ]);
     let given = with_variable(topology(&world), "images", both);
     let decision = world.apply(&partial(V1BETA2, given));
-    let path = "spec.topology.variables[6].value[1].version";
+    let path = "spec.topology.variables[5].value[1].version";
     assert_eq!(denials(&decision), [("BSP-C006", path)]);
     let hint = decision.denials[0].hint.as_deref().unwrap_or_default();
     assert!(hint.contains("value[0]"), "{hint}");
