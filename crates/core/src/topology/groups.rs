@@ -67,12 +67,10 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 /// Names the groups that have no name as stored ones that nobody names: another name would be another group,
 /// whose nodes are made anew. Those that were named like this before come first.
 fn complete_names(draft: &mut Draft<'_>) {
-    let named = |cluster: &Value| deployments(cluster).into_iter().filter_map(|of| of.name);
-    let written: BTreeSet<String> = named(draft.object()).collect();
-    let stored: BTreeSet<String> = draft
-        .old()
-        .map(|old| named(old).collect())
-        .unwrap_or_default();
+    let role = Role::Deployment;
+    let written: BTreeSet<String> = names(draft.object(), role).collect();
+    let stored = draft.old().into_iter().flat_map(|old| names(old, role));
+    let stored: BTreeSet<String> = stored.collect();
     let ours: Vec<String> = (0..MOST_GROUPS).map(name_of).collect();
     let (kept, new): (Vec<_>, Vec<_>) = ours.iter().partition(|name| stored.contains(*name));
     let others = stored.iter().filter(|name| !ours.contains(*name));
@@ -130,54 +128,75 @@ fn is_empty_list(value: &Value) -> bool {
     value.as_array().is_some_and(Vec::is_empty)
 }
 
+/// Puts in what a group says nothing of: what the stored one had, or what a new one gets.
 fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let old = draft.old();
     let stored = stored(group, old);
-    let is_new = context.is_create() || stored.is_none();
-    let site = context.site();
-    let of_type = type_of(site, draft.object());
+    let before = old.zip(stored.as_ref()).map(|(old, stored)| stored.of(old));
+    let is_new = context.is_create() || before.is_none();
+    if !group.is_control_plane() {
+        let class = is_new.then(|| WORKER_CLASS.into());
+        give(draft, group, "/class", before, class);
+    }
+    complete_count(context, draft, group, before);
+    if mark(group.of(draft.object()), keys::NODE_SPEC).is_none() {
+        complete_mark(context, draft, group, before);
+    }
+}
+
+/// How many, unless the autoscaler says so: Cluster API takes no number beside its annotations. Who adds them by
+/// a patch leaves the number that is stored where it is, and means none.
+fn complete_count(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    group: &Group,
+    before: Option<&Value>,
+) {
+    let written = group.of(draft.object());
+    if is_scaled(written) {
+        let is_left = |before: &Value| {
+            !is_scaled(before) && before.get("replicas") == written.get("replicas")
+        };
+        if before.is_some_and(is_left) {
+            draft.remove(&group.pointer, "replicas");
+        }
+        return;
+    }
+    let of_type = type_of(context.site(), draft.object());
     let count = if group.is_control_plane() {
         of_type.control_plane.count
     } else {
         of_type.workers.count
     };
-    let before = old.zip(stored.as_ref()).map(|(old, stored)| stored.of(old));
-    if !group.is_control_plane() {
-        give(
-            draft,
-            group,
-            "/class",
-            before,
-            is_new.then(|| WORKER_CLASS.into()),
-        );
-    }
-    if !is_scaled(group.of(draft.object())) {
-        give(
-            draft,
-            group,
-            "/replicas",
-            before,
-            is_new.then(|| count.into()),
-        );
-    }
-    if mark(group.of(draft.object()), keys::NODE_SPEC).is_some() {
-        return;
-    }
+    let is_new = context.is_create() || before.is_none();
+    give(
+        draft,
+        group,
+        "/replicas",
+        before,
+        is_new.then(|| count.into()),
+    );
+}
+
+/// Its mark, where the stored group has it, or the one that it is made by.
+fn complete_mark(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    group: &Group,
+    before: Option<&Value>,
+) {
     let place = |place: &str| format!("/metadata/{place}/{}", token(keys::NODE_SPEC));
     let marked = before.and_then(|before| {
-        let marked = marks(before, keys::NODE_SPEC).into_iter();
-        marked.into_iter().find(|(_, name)| name.is_some())
+        let mut marked = marks(before, keys::NODE_SPEC).into_iter();
+        marked.find(|(_, name)| name.is_some())
     });
-    let name = group.spec_name(site, draft.object()).to_owned();
     match marked {
         Some((at, _)) => give(draft, group, &place(at), before, None),
-        None => give(
-            draft,
-            group,
-            &place("labels"),
-            None,
-            is_new.then(|| name.into()),
-        ),
+        None if context.is_create() || before.is_none() => {
+            let name = Value::from(group.spec_name(context.site(), draft.object()));
+            give(draft, group, &place("labels"), None, Some(name));
+        }
+        None => {}
     }
 }
 

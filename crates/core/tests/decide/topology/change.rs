@@ -233,6 +233,35 @@ fn a_group_that_disappears_is_told_of() {
     assert_eq!(warnings(&decision), []);
 }
 
+/// A patch adds annotations and takes nothing away, and Cluster API refuses them beside a number.
+#[test]
+fn a_group_that_the_autoscaler_is_given_loses_its_number() {
+    let least = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size";
+    let most = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size";
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let mut groups = topology(&world)["workers"]["machineDeployments"].clone();
+        groups[0]["metadata"]["annotations"] = json!({least: "1", most: "3"});
+        let given = json!({"workers": {"machineDeployments": groups}});
+        let after = change(&mut world, version, given.clone());
+        assert_eq!(workers(&after).get("replicas"), None);
+        assert_eq!(workers(&after)["class"], "worker");
+        assert_eq!(change(&mut world, version, json!({})), after);
+        // What somebody writes who means it is Cluster API's to refuse.
+        let mut other = stored(version);
+        let mut both = given;
+        both["workers"]["machineDeployments"][0]["replicas"] = 3.into();
+        let kept = change(&mut other, version, both);
+        assert_eq!(workers(&kept)["replicas"], 3);
+        // The annotations go, and the number is that of the type again.
+        groups[0]["metadata"]["annotations"] = json!({});
+        groups[0]["replicas"] = 2.into();
+        let back = json!({"workers": {"machineDeployments": groups}});
+        let after = change(&mut world, version, back);
+        assert_eq!(workers(&after)["replicas"], 2);
+    }
+}
+
 /// The older version may write an empty list; the newer one only knows that there is none.
 #[test]
 fn the_last_workers_may_be_taken_away() {
