@@ -89,12 +89,19 @@ fn pod(context: &Context<'_>, cluster: &Value) -> Option<Value> {
     Some(kube_vip::content(site, address).into())
 }
 
+/// Whether a stored Cluster is given another address.
+fn is_moved(draft: &Draft<'_>) -> bool {
+    let stored = draft.old().and_then(|old| written(old, ADDRESS));
+    stored.is_some() && stored != written(draft.object(), ADDRESS)
+}
+
 /// The stored pod stays while it is that of the address.
 fn complete_pod(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let stored = draft.old().and_then(|old| written(old, ADDRESS));
-    let is_moved = stored.is_some() && stored != written(draft.object(), ADDRESS);
+    let is_moved = is_moved(draft);
     let is_there = if is_moved {
-        value(draft.object(), VARIABLES, KUBE_VIP).is_some()
+        let stored = draft.old().and_then(|old| value(old, VARIABLES, KUBE_VIP));
+        let said = value(draft.object(), VARIABLES, KUBE_VIP);
+        said.is_some() && said != stored
     } else {
         put_back(draft, KUBE_VIP)
     };
@@ -142,7 +149,8 @@ pub(super) fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let wanted = pod(context, draft.object());
-    let stored = draft.old().and_then(|old| value(old, VARIABLES, KUBE_VIP));
+    let stored = draft.old().filter(|_| !is_moved(draft));
+    let stored = stored.and_then(|old| value(old, VARIABLES, KUBE_VIP));
     for list in every_list(draft.object()) {
         for pointer in places(draft.object(), &list, KUBE_VIP) {
             let said = draft.get(&pointer).filter(|said| !said.is_null());

@@ -327,18 +327,34 @@ fn a_cluster_that_is_being_deleted_is_given_nothing_new() {
     assert_eq!(decision.object, Some(before));
 }
 
+/// Whether the old pod is left where it is, as any merge does, or taken out.
 #[test]
 fn an_admin_who_moves_the_address_gets_the_pod_for_it() {
+    for keeps_pod in [false, true] {
+        let mut world = stored(ApiVersion::V1Beta2);
+        world.requester = admin();
+        let mut given = topology(&world);
+        let variables = given["variables"].as_array_mut().expect("variables");
+        variables.retain(|variable| keeps_pod || variable["name"] != "kubeVipPodManifest");
+        let given = with_variable(given, "controlPlaneIpAddr", "10.254.0.40".into());
+        let after = change(&mut world, ApiVersion::V1Beta2, given);
+        let pod = variable(&after, "kubeVipPodManifest").to_string();
+        assert!(
+            pod.contains("10.254.0.40") && !pod.contains("10.254.0.32"),
+            "{pod}"
+        );
+    }
+}
+
+/// Also where nothing is completed.
+#[test]
+fn the_pod_of_another_address_is_refused() {
     let mut world = stored(ApiVersion::V1Beta2);
     world.requester = admin();
-    let mut given = topology(&world);
-    let variables = given["variables"].as_array_mut().expect("variables");
-    variables.retain(|variable| variable["name"] != "kubeVipPodManifest");
-    let given = with_variable(given, "controlPlaneIpAddr", "10.254.0.40".into());
-    let after = change(&mut world, ApiVersion::V1Beta2, given);
-    let pod = variable(&after, "kubeVipPodManifest").to_string();
-    assert!(
-        pod.contains("10.254.0.40") && !pod.contains("10.254.0.32"),
-        "{pod}"
-    );
+    let moved = with_variable(topology(&world), "controlPlaneIpAddr", "10.254.0.40".into());
+    let mut cluster = world.get(Kind::Cluster, "five").clone();
+    cluster["spec"]["topology"] = moved;
+    let decision = world.decide(&world.request(Phase::Validate, &cluster));
+    let codes: Vec<_> = denials(&decision).into_iter().map(|of| of.0).collect();
+    assert!(codes.contains(&"BSP-C005"), "{codes:?}");
 }
