@@ -25,16 +25,18 @@ fn places(version: ApiVersion) -> [&'static str; 2] {
 /// Names the site's class where none is named, and its namespace where only the name stands.
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     let [name, namespace] = places(context.request.subject.version);
-    if !context.is_create() {
-        draft.put_back(name);
-        let stored = draft.old().and_then(|old| text_at(old, name));
-        if stored == draft.text(name) {
-            draft.put_back(namespace);
-        }
-    } else if let Some(ours) = &context.site().spec().topology {
+    let ours = context.site().spec().topology.as_ref();
+    draft.put_back(name);
+    if let Some(ours) = ours.filter(|_| context.is_create()) {
         draft.fill(name, ours.class.as_str());
-        if draft.text(name) == Some(&ours.class) {
-            draft.fill(namespace, ours.namespace.as_str());
+    }
+    let stored = draft.old().and_then(|old| text_at(old, name));
+    if stored.is_some() && stored == draft.text(name) {
+        draft.put_back(namespace);
+    } else if let Some(ours) = ours.filter(|ours| draft.text(name) == Some(&ours.class)) {
+        // Without it, the class would be looked for in the Cluster's own namespace.
+        if !draft.has(namespace) && draft.takes_defaults() {
+            draft.set(namespace, ours.namespace.as_str().into());
         }
     }
 }

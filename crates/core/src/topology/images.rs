@@ -9,7 +9,7 @@ use crate::KubernetesVersion;
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, text_at};
-use crate::site::Release;
+use crate::site::{Release, Site};
 use crate::subjects::found_not_offered;
 use crate::{Code, subjects};
 
@@ -116,6 +116,13 @@ fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str) {
     if is_the_sites || is_stored {
         return;
     }
+    let versions = written.map(|written| other_versions(context.site(), written));
+    if let Some(versions) = versions.filter(|versions| !versions.is_empty()) {
+        let offers: Vec<_> = versions.iter().map(String::as_str).collect();
+        let at = format!("{pointer}/version");
+        let what = "versions of this VM template";
+        return found_not_offered(draft, Code::ImageNotOffered, &at, what, &offers);
+    }
     let version = written.and_then(version);
     let template = format!("{pointer}/template");
     let named = version.and_then(|version| site.release(&version)?.vsphere_template.as_deref());
@@ -124,11 +131,21 @@ fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str) {
             .filter_map(|release| release.vsphere_template.as_deref())
     };
     let offers: Vec<&str> = named.map_or_else(|| all().collect(), |named| vec![named]);
-    found_not_offered(
-        draft,
-        Code::ImageNotOffered,
-        &template,
-        "VM templates",
-        &offers,
-    );
+    let what = "VM templates";
+    found_not_offered(draft, Code::ImageNotOffered, &template, what, &offers);
+}
+
+/// The versions that an image's VM template is offered for, when the version that it is written for is none of
+/// the site's, as the site writes it.
+fn other_versions(site: &Site, image: &Value) -> Vec<String> {
+    let [version, template] = ["/version", "/template"].map(|field| text_at(image, field));
+    let offers = || site.releases().map(|of| (of.version.to_string(), of));
+    if offers().any(|(offered, _)| Some(offered.as_str()) == version) {
+        return Vec::new();
+    }
+    let of_template = offers().filter(|(_, of)| {
+        let offered = of.vsphere_template.as_deref();
+        offered.is_some() && offered == template
+    });
+    of_template.map(|(version, _)| version).collect()
 }

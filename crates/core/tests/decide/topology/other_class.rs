@@ -7,7 +7,7 @@ use basphere_core::{ApiVersion, Kind, Site};
 use serde_json::{Value, json};
 
 use super::{NODE_SPEC, image, partial, size, stored, topology, variable, workers};
-use crate::world::{World, admin, denials, site_spec};
+use crate::world::{World, admin, denials, kim, site_spec};
 
 /// The five lines, stored before the Site named another class, or took it away.
 fn worlds(version: ApiVersion) -> [World; 2] {
@@ -97,5 +97,37 @@ fn another_class_is_refused_as_ever() {
         let decision = world.apply(&partial(version, change));
         let codes: Vec<_> = denials(&decision).into_iter().map(|of| of.0).collect();
         assert!(codes.contains(&"BSP-A004"), "{codes:?}");
+    }
+}
+
+/// Where the namespace is left out, the class would be looked for in the Cluster's own.
+#[test]
+fn a_change_to_the_sites_class_needs_its_name_only() {
+    for version in ApiVersion::CLUSTER_API {
+        for requester in [kim(), admin()] {
+            let mut world = stored(version);
+            let key = (Kind::Cluster, "five".to_owned());
+            let cluster = world.stored.get_mut(&key).expect("stored");
+            let of = &mut cluster["spec"]["topology"];
+            let (own, ours) = match version {
+                ApiVersion::V1Beta2 => {
+                    let own = json!({"classRef": {"name": "own", "namespace": null}});
+                    (own, json!({"classRef": {"name": "basphere"}}))
+                }
+                _ => {
+                    let own = json!({"class": "own", "classNamespace": null});
+                    (own, json!({"class": "basphere"}))
+                }
+            };
+            json_patch::merge(of, &own);
+            world.requester = requester;
+            world.apply_all(&[partial(version, ours)]);
+            let after = topology(&world);
+            let namespaces = [&after["classRef"]["namespace"], &after["classNamespace"]];
+            assert!(
+                namespaces.iter().any(|of| **of == "basphere-system"),
+                "{after:#}"
+            );
+        }
     }
 }

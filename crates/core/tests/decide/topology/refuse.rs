@@ -120,6 +120,14 @@ fn another_image() {
         (json!([image("v1.28.0", "mine")]), "[0].template"),
         (
             json!([image("v9.9.9", "ubuntu-2204-kube-v1.28.0")]),
+            "[0].version",
+        ),
+        (
+            json!([image("1.28.0", "ubuntu-2204-kube-v1.28.0")]),
+            "[0].version",
+        ),
+        (
+            json!([image("v1.34.4", "ubuntu-2204-kube-v1.28.0")]),
             "[0].template",
         ),
         (
@@ -136,6 +144,16 @@ fn another_image() {
         "BSP-F001",
         "spec.topology.variables[0].value",
     );
+}
+
+/// What is said leads to what passes.
+#[test]
+fn a_template_under_another_version_is_told_of_its_own() {
+    let images = json!([image("1.28.0", "ubuntu-2204-kube-v1.28.0")]);
+    let given = json!({"variables": [{"name": "images", "value": images}]});
+    let decision = World::new().admit(&partial(V1BETA2, given));
+    let hint = decision.denials[0].hint.as_deref();
+    assert_eq!(hint, Some("nearest: v1.28.0"));
 }
 
 /// The class would put both names into one template.
