@@ -249,7 +249,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 /// A Cluster may name the address as well, and Cluster API copies it there.
 pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
-    topology::check_pods(context, draft);
+    topology::check_values(context, draft);
     let Some(name) = own_name(context, draft).map(str::to_owned) else {
         return;
     };

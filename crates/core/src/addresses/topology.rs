@@ -142,12 +142,32 @@ pub(super) fn check_address(
     }
 }
 
-/// Refuses another static pod than the site's, also where no address is reserved: it may do anything with the
-/// control plane.
-pub(super) fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
-    if !is_judged(context, draft.object()) || context.trust() == Trust::Controller {
-        return;
+/// Refuses what needs no pool to be judged: another static pod than the site's, and another address for some
+/// of the machines than the Cluster's.
+pub(super) fn check_values(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if is_judged(context, draft.object()) && context.trust() != Trust::Controller {
+        check_pods(context, draft);
+        check_overrides(draft);
     }
+}
+
+/// A group's own value counts before that of the whole topology, and a cluster has one address.
+fn check_overrides(draft: &mut Draft<'_>) {
+    let own = value(draft.object(), VARIABLES, ADDRESS).cloned();
+    let lists = every_list(draft.object()).into_iter();
+    let all = lists.flat_map(|list| places(draft.object(), &list, ADDRESS));
+    for pointer in all.collect::<Vec<_>>() {
+        let said = draft.get(&pointer).filter(|said| !said.is_null());
+        if said.is_some() && said != own.as_ref() {
+            let message = "one cluster has one address, that of the whole topology";
+            let hint = Some("leave it out".to_owned());
+            draft.found(Code::EndpointDiffers, &pointer, message, hint);
+        }
+    }
+}
+
+/// A static pod may do anything with the control plane.
+fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
     let wanted = pod(context, draft.object());
     let stored = draft.old().filter(|_| !is_moved(draft));
     let stored = stored.and_then(|old| value(old, VARIABLES, KUBE_VIP));

@@ -310,6 +310,32 @@ fn another_pod_where_no_address_is_reserved() {
     }
 }
 
+/// A group's own value would count before that of the whole topology.
+#[test]
+fn another_address_for_some_of_the_machines() {
+    let complete = topology(&stored(V1BETA2));
+    for (group, path) in [
+        ("controlPlane", "controlPlane"),
+        (
+            "workers/machineDeployments/0",
+            "workers.machineDeployments[0]",
+        ),
+    ] {
+        let with = |value: &str| {
+            let mut given = complete.clone();
+            let at = given.pointer_mut(&format!("/{group}")).expect("a group");
+            at["variables"]["overrides"] = json!([{"name": "controlPlaneIpAddr", "value": value}]);
+            given
+        };
+        let path = format!("spec.topology.{path}.variables.overrides[0].value");
+        refused_one(with("10.254.0.40"), "BSP-I007", &path);
+        assert_eq!(refused(with("10.254.0.32")), []);
+        let mut world = stored(V1BETA2);
+        let decision = world.apply(&partial(V1BETA2, with("10.254.0.40")));
+        assert_eq!(denials(&decision), [("BSP-I007", path.as_str())]);
+    }
+}
+
 #[test]
 fn an_address_of_another_cluster_or_of_no_pool() {
     let named = |host: &str| json!({"variables": [{"name": "controlPlaneIpAddr", "value": host}]});
