@@ -1,5 +1,7 @@
 //! What a decision may ask of the world while it is being made.
 
+mod carried;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;

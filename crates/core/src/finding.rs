@@ -87,6 +87,7 @@ codes! {
     SelectorUnknown = "BSP-C003", REQUIRED, "A deployment whose name is generated has no selector of its own.";
     ClassNotTheSites = "BSP-C004", NOT_SUPPORTED, "The Cluster's topology is of another ClusterClass than the site's.";
     VariableNotTheSites = "BSP-C005", NOT_SUPPORTED, "A variable of the site's ClusterClass differs from what the site says.";
+    VersionTwice = "BSP-C006", INVALID, "The images of a topology have two VM templates of one version.";
     NameNotAllowed = "BSP-N001", INVALID, "The site does not allow this name for a Cluster.";
     NetworksOverlap = "BSP-N002", INVALID, "Two networks of one cluster overlap, or one overlaps the machines'.";
     NetworkTaken = "BSP-N003", INVALID, "Another cluster has this network, or a part of it.";
@@ -140,6 +141,9 @@ codes! {
     ArgumentDropped = "BSP-W008", Class::Warning, "An argument that the new Kubernetes version does not have was taken out.";
     ScaleReverted = "BSP-W009", Class::Warning, "The Cluster's topology sets this number of machines again.";
     TopologyNotOffered = "BSP-W010", Class::Warning, "A Cluster names nothing that it is made of, and the site has no ClusterClass to fill it in.";
+    AddressToBeNamed = "BSP-W011", Class::Warning, "The site hands out no address for the API server of a topology, and none is named.";
+    SizeReplaced = "BSP-W012", Class::Warning, "A size in a stored topology is that of another node spec than its group's, and was replaced.";
+    GroupDisappears = "BSP-W013", Class::Warning, "A group of a stored topology is not written any more, so that its nodes are taken away.";
     CloudNotTheSites = "BSP-P001", NOT_SUPPORTED, "An OpenStack cloud, identity or network is not the site's.";
     FlavorNotOffered = "BSP-P002", NOT_SUPPORTED, "The OpenStack flavor is not one of the site's.";
     ProviderImageNotOffered = "BSP-P003", NOT_SUPPORTED, "The OpenStack or Metal3 image is not one of the site's.";

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::addresses::{Demand, demand, is_kube_vip_ours, kube_vip_address, makes_its_own};
 use crate::ipam::{Ledger, Pools};
 use crate::json::{is_unset, labels, text_at};
+use crate::precedent::Precedent;
 use crate::quota::Account;
 use crate::site::Site;
 use crate::subjects::networks::networks;
@@ -150,6 +151,8 @@ pub(crate) struct Facts {
     pub(crate) is_vip_ours: bool,
     /// The machines that it asks for.
     pub(crate) demand: Demand,
+    /// What it says of the machines that controllers make of it.
+    pub(crate) precedent: Option<Box<Precedent>>,
 }
 
 impl Facts {
@@ -178,10 +181,12 @@ impl Inventory {
 
     /// The kinds that few decisions look up and that a site may not have at all: they are read when
     /// somebody asks, and no cache waits for them.
-    pub const LIVE: [Kind; 3] = [
+    pub const LIVE: [Kind; 5] = [
         Kind::OpenStackCluster,
         Kind::VSphereCluster,
         Kind::Metal3Cluster,
+        Kind::VSphereMachineTemplate,
+        Kind::VSphereMachine,
     ];
 
     /// All kinds that decisions look up.
@@ -267,6 +272,7 @@ fn facts(object: &Value) -> Facts {
         makes_endpoint: makes_its_own(object),
         is_vip_ours: is_kube_vip_ours(object),
         demand: demand(object),
+        precedent: Precedent::of(object),
     }
 }
 

@@ -16,6 +16,7 @@ mod inventory;
 pub mod ipam;
 mod json;
 mod ownership;
+mod precedent;
 pub mod quota;
 mod request;
 mod shape;
@@ -50,6 +51,8 @@ pub mod keys {
     pub const CLUSTER_TYPE: &str = "basphere.dev/cluster-type";
     /// Label or annotation on a machine template, or on what links to it: the name of a node spec.
     pub const NODE_SPEC: &str = "basphere.dev/node-spec";
+    /// Annotation on a Cluster with a topology: it has no workers on purpose.
+    pub const NO_WORKERS: &str = "basphere.dev/no-workers";
     /// Annotation on a Cluster: the user name that created it, exactly as the API server knew it.
     pub const REQUESTER: &str = "basphere.dev/requester";
     /// Annotation on a Cluster: the addresses of its load balancers, such as
@@ -72,6 +75,10 @@ pub mod keys {
     pub const TOPOLOGY_POOL: &str = "topology.cluster.x-k8s.io/pool-name";
     /// Annotation of `clusterctl move`: the object is deleted here and goes on elsewhere.
     pub const DELETE_FOR_MOVE: &str = "clusterctl.cluster.x-k8s.io/delete-for-move";
+    /// Annotation of Cluster API: the template that an object was cloned from.
+    pub const CLONED_FROM: &str = "cluster.x-k8s.io/cloned-from-name";
+    /// Annotation of Cluster API: that template's kind and group, as `Kind.group`.
+    pub const CLONED_FROM_KIND: &str = "cluster.x-k8s.io/cloned-from-groupkind";
     /// Annotation of Cluster API: the topology controller only asks what would come of a change.
     pub const TOPOLOGY_DRY_RUN: &str = "topology.cluster.x-k8s.io/dry-run";
     /// Label of Cluster API: the object is written by the topology controller.

@@ -6,7 +6,7 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::json::{field_path, text_at, token};
 use crate::site::Trust;
-use crate::{Code, Finding, Kind, keys};
+use crate::{Code, Finding, Kind, keys, topology};
 
 const OWNER_KEYS: [&str; 2] = [keys::OWNER, keys::OWNER_SHORT];
 
@@ -63,15 +63,8 @@ fn checked_maps(kind: Kind, object: &Value) -> Vec<String> {
     match kind {
         Kind::MachineSet => maps.push("/spec/template/metadata/labels".to_owned()),
         Kind::Cluster => {
-            maps.push("/spec/topology/controlPlane/metadata/labels".to_owned());
-            for group in ["machineDeployments", "machinePools"] {
-                let workers = format!("/spec/topology/workers/{group}");
-                let count = object
-                    .pointer(&workers)
-                    .and_then(Value::as_array)
-                    .map_or(0, Vec::len);
-                maps.extend((0..count).map(|index| format!("{workers}/{index}/metadata/labels")));
-            }
+            let groups = topology::walk(object);
+            maps.extend(groups.map(|group| format!("{}/metadata/labels", group.pointer)));
         }
         _ => {}
     }

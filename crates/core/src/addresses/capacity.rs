@@ -15,6 +15,7 @@ use crate::inventory::Facts;
 use crate::ipam::{Capacity, Pool, Purpose, State, capacity};
 use crate::json::{is_unset, text_at};
 use crate::site::{NetworkAddresses, Trust};
+use crate::topology::{self, Role};
 use crate::{Code, Kind, keys};
 
 /// The machines that an object asks for.
@@ -48,11 +49,9 @@ const GROUPS: [Kind; 4] = [
 
 /// What an object asks for: a Cluster by its topology, everything else by its replicas.
 pub(crate) fn demand(object: &Value) -> Demand {
-    if let Some(topology) = object
-        .pointer("/spec/topology")
-        .filter(|topology| !is_unset(topology))
-    {
-        return of_topology(topology);
+    let topology = object.pointer("/spec/topology");
+    if topology.is_some_and(|topology| !is_unset(topology)) {
+        return of_topology(object);
     }
     let most = most(object);
     let written = object.pointer("/spec/replicas").and_then(Value::as_u64);
@@ -73,41 +72,27 @@ pub(crate) fn most(object: &Value) -> Option<u64> {
     written.trim().parse().ok()
 }
 
-fn of_topology(topology: &Value) -> Demand {
-    let replicas = |group: &Value| {
-        let written = group.get("replicas").and_then(Value::as_u64).unwrap_or(1);
-        written.max(most(group).unwrap_or_default())
-    };
-    let control_plane = topology.get("controlPlane").map_or(1, replicas);
-    let mut all = Demand {
-        machines: control_plane,
-        surge: 1,
-    };
-    let groups = topology
-        .pointer("/workers/machineDeployments")
-        .and_then(Value::as_array);
-    for group in groups.into_iter().flatten() {
-        let machines = replicas(group);
-        let surge = surge(Some(group), machines);
-        all = all.and(Demand { machines, surge });
-    }
-    let pools = topology
-        .pointer("/workers/machinePools")
-        .and_then(Value::as_array);
-    for pool in pools.into_iter().flatten() {
-        let machines = replicas(pool);
-        all = all.and(Demand { machines, surge: 0 });
-    }
-    all
+fn of_topology(cluster: &Value) -> Demand {
+    let asked = topology::walk(cluster).map(|group| {
+        let written = group.of(cluster);
+        let replicas = written.get("replicas").and_then(Value::as_u64);
+        let machines = replicas.unwrap_or(1).max(most(written).unwrap_or_default());
+        let surge = match group.role {
+            Role::ControlPlane => 1,
+            Role::Deployment => surge(Some(written), machines),
+            Role::Pool => 0,
+        };
+        Demand { machines, surge }
+    });
+    asked.fold(Demand::default(), Demand::and)
 }
 
 /// Cluster API adds one machine where nothing else is said. What has no machines adds none.
 pub(crate) fn surge(spec: Option<&Value>, machines: u64) -> u64 {
-    const PLACES: [&str; 4] = [
+    const PLACES: [&str; 3] = [
         "/rolloutStrategy/rollingUpdate/maxSurge",
         "/strategy/rollingUpdate/maxSurge",
         "/rollout/strategy/rollingUpdate/maxSurge",
-        "/strategy/rollingUpdate/maxSurge",
     ];
     if machines == 0 {
         return 0;

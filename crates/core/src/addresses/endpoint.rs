@@ -249,6 +249,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 /// A Cluster may name the address as well, and Cluster API copies it there.
 pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
+    topology::check_values(context, draft);
     let Some(name) = own_name(context, draft).map(str::to_owned) else {
         return;
     };
@@ -258,7 +259,7 @@ pub(super) fn check_cluster(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool) = addresses.and_then(NetworkAddresses::endpoints) else {
         return;
     };
-    topology::check(context, draft, pool, &name, &facts);
+    topology::check_address(context, draft, pool, &name, &facts);
     check_members(context, draft, pool, &name, &facts);
     if draft.has(HOST) {
         check_at(context, draft, HOST, pool, |tenant| {

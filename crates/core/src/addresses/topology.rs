@@ -44,6 +44,7 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
 
 fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
     let Some(pool_name) = addresses(context, draft).and_then(|pools| pools.endpoints()) else {
+        draft.finding(to_be_named());
         return;
     };
     let Some(own) = own_name(context, draft).map(str::to_owned) else {
@@ -74,6 +75,13 @@ fn choose(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+fn to_be_named() -> Finding {
+    let message = "the site hands out no addresses of API servers, and the class wants one";
+    let path = field_path(VARIABLES);
+    let hint = format!("add variable {ADDRESS} with an address that is yours");
+    Finding::new(Code::AddressToBeNamed, path, Value::Null, message).hint(hint)
+}
+
 /// The static pod that belongs to the address that a Cluster has.
 fn pod(context: &Context<'_>, cluster: &Value) -> Option<Value> {
     let site = context.site().spec().kube_vip.as_ref()?;
@@ -81,12 +89,19 @@ fn pod(context: &Context<'_>, cluster: &Value) -> Option<Value> {
     Some(kube_vip::content(site, address).into())
 }
 
+/// Whether a stored Cluster is given another address.
+fn is_moved(draft: &Draft<'_>) -> bool {
+    let stored = draft.old().and_then(|old| written(old, ADDRESS));
+    stored.is_some() && stored != written(draft.object(), ADDRESS)
+}
+
 /// The stored pod stays while it is that of the address.
 fn complete_pod(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let stored = draft.old().and_then(|old| written(old, ADDRESS));
-    let is_moved = stored.is_some() && stored != written(draft.object(), ADDRESS);
+    let is_moved = is_moved(draft);
     let is_there = if is_moved {
-        value(draft.object(), VARIABLES, KUBE_VIP).is_some()
+        let stored = draft.old().and_then(|old| value(old, VARIABLES, KUBE_VIP));
+        let said = value(draft.object(), VARIABLES, KUBE_VIP);
+        said.is_some() && said != stored
     } else {
         put_back(draft, KUBE_VIP)
     };
@@ -100,21 +115,8 @@ fn complete_pod(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Refuses another address than the Cluster's, and another pod than the site's.
-pub(super) fn check(
-    context: &Context<'_>,
-    draft: &mut Draft<'_>,
-    pool: &str,
-    name: &str,
-    facts: &Facts,
-) {
-    check_address(context, draft, pool, name, facts);
-    if is_judged(context, draft.object()) && context.trust() != Trust::Controller {
-        check_pods(context, draft);
-    }
-}
-
-fn check_address(
+/// Refuses another address than the Cluster's.
+pub(super) fn check_address(
     context: &Context<'_>,
     draft: &mut Draft<'_>,
     pool: &str,
@@ -140,9 +142,35 @@ fn check_address(
     }
 }
 
+/// Refuses what needs no pool to be judged: another static pod than the site's, and another address for some
+/// of the machines than the Cluster's.
+pub(super) fn check_values(context: &Context<'_>, draft: &mut Draft<'_>) {
+    if is_judged(context, draft.object()) && context.trust() != Trust::Controller {
+        check_pods(context, draft);
+        check_overrides(draft);
+    }
+}
+
+/// A group's own value counts before that of the whole topology, and a cluster has one address.
+fn check_overrides(draft: &mut Draft<'_>) {
+    let own = value(draft.object(), VARIABLES, ADDRESS).cloned();
+    let lists = every_list(draft.object()).into_iter();
+    let all = lists.flat_map(|list| places(draft.object(), &list, ADDRESS));
+    for pointer in all.collect::<Vec<_>>() {
+        let said = draft.get(&pointer).filter(|said| !said.is_null());
+        if said.is_some() && said != own.as_ref() {
+            let message = "one cluster has one address, that of the whole topology";
+            let hint = Some("leave it out".to_owned());
+            draft.found(Code::EndpointDiffers, &pointer, message, hint);
+        }
+    }
+}
+
+/// A static pod may do anything with the control plane.
 fn check_pods(context: &Context<'_>, draft: &mut Draft<'_>) {
     let wanted = pod(context, draft.object());
-    let stored = draft.old().and_then(|old| value(old, VARIABLES, KUBE_VIP));
+    let stored = draft.old().filter(|_| !is_moved(draft));
+    let stored = stored.and_then(|old| value(old, VARIABLES, KUBE_VIP));
     for list in every_list(draft.object()) {
         for pointer in places(draft.object(), &list, KUBE_VIP) {
             let said = draft.get(&pointer).filter(|said| !said.is_null());

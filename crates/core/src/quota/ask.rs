@@ -81,7 +81,7 @@ pub struct Group {
     /// So many more while a rollout is under way.
     #[serde(skip_serializing_if = "is_none")]
     pub surge: u64,
-    /// The size that its node spec says.
+    /// The size of its machines.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
 }

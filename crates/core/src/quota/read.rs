@@ -7,7 +7,8 @@ use crate::addresses::{most, surge};
 use crate::inventory::{Facts, Ref, mark, owner_refs};
 use crate::json::{is_unset, labels, text_at, token};
 use crate::site::{NodeSpec, Site};
-use crate::{Kind, keys, topology};
+use crate::topology::{self, Role};
+use crate::{Kind, keys};
 
 /// The kinds that ask for machines, and those that say how large machines are.
 pub const CHARGED: [Kind; 9] = [
@@ -119,19 +120,16 @@ fn template(reference: Ref) -> Template {
     }
 }
 
-const DEPLOYMENTS: &str = "machineDeployments";
-const POOLS: &str = "machinePools";
-
 /// The group of a topology that an object was made of; that of the control plane has no name. A
 /// deployment and a pool may have the same.
 fn group_of(kind: Kind, object: &Value) -> Option<String> {
     let labels = labels(object);
-    let named = |list: &str, key: &str| Some(group_name(list, labels.get(key)?));
+    let named = |role: Role, key: &str| Some(group_name(role.list(), labels.get(key)?));
     labels.get(keys::TOPOLOGY_OWNED)?;
     match kind {
         Kind::KubeadmControlPlane => Some(String::new()),
-        Kind::MachineDeployment => named(DEPLOYMENTS, keys::TOPOLOGY_DEPLOYMENT),
-        Kind::MachinePool => named(POOLS, keys::TOPOLOGY_POOL),
+        Kind::MachineDeployment => named(Role::Deployment, keys::TOPOLOGY_DEPLOYMENT),
+        Kind::MachinePool => named(Role::Pool, keys::TOPOLOGY_POOL),
         _ => None,
     }
 }
@@ -152,44 +150,41 @@ fn of_cluster(site: &Site, object: &Value) -> Ask {
             .filter(|reference| reference.kind == Kind::KubeadmControlPlane.as_str())
             .map(|reference| reference.name.clone()),
         has_range: text_at(object, &range).is_some_and(|range| !range.is_empty()),
-        groups: topology.map_or_else(Vec::new, |topology| groups(site, object, topology, &facts)),
+        groups: topology.map_or_else(Vec::new, |_| groups(site, object)),
         cluster_type: facts.cluster_type,
         ..Ask::default()
     }
 }
 
-fn groups(site: &Site, object: &Value, topology: &Value, facts: &Facts) -> Vec<Group> {
-    let of_type = facts.cluster_type.as_deref();
-    let (_, default) = site.default_type();
-    let cluster_type = of_type
-        .and_then(|name| site.cluster_type(name))
-        .unwrap_or(default);
-    let size = |group: &Value, otherwise: &str| {
-        topology::spec_of(site, object, group, otherwise).map(of_node_spec)
-    };
-    let one = |name: String, group: &Value, otherwise: &str| {
-        let annotations = group.pointer("/metadata/annotations");
-        let replicas = replicas(group.get("replicas"), annotations);
+fn groups(site: &Site, cluster: &Value) -> Vec<Group> {
+    let read = |group: topology::Group| {
+        let written = group.of(cluster);
+        let annotations = written.pointer("/metadata/annotations");
+        let replicas = replicas(written.get("replicas"), annotations);
+        let list = group.role.list();
+        let name = group.name.as_deref().unwrap_or_default();
         Group {
-            name,
+            name: match group.role {
+                Role::ControlPlane => String::new(),
+                Role::Deployment | Role::Pool => group_name(list, name),
+            },
             replicas,
-            most: most(group),
-            surge: surge(Some(group), replicas),
-            size: size(group, otherwise),
+            most: most(written),
+            surge: surge(Some(written), replicas),
+            size: size_of_group(site, cluster, &group),
         }
     };
-    let control_plane = topology.get("controlPlane").unwrap_or(&Value::Null);
-    let of_control_plane = &cluster_type.control_plane.spec;
-    let mut groups = vec![one(String::new(), control_plane, of_control_plane)];
-    for list in [DEPLOYMENTS, POOLS] {
-        let of = topology.pointer(&format!("/workers/{list}"));
-        for group in of.and_then(Value::as_array).into_iter().flatten() {
-            let name = text_at(group, "/name").unwrap_or_default();
-            let name = group_name(list, name);
-            groups.push(one(name, group, &cluster_type.workers.spec));
-        }
+    topology::walk(cluster).map(read).collect()
+}
+
+/// The size of a group's machines: where the class is given it, that, whatever the Site says of the mark by
+/// now; else what the mark asks for.
+fn size_of_group(site: &Site, cluster: &Value, group: &topology::Group) -> Option<Size> {
+    let marked = group.spec(site, cluster);
+    match group.size(cluster) {
+        Some(written) => Some(as_written(site, written, marked)),
+        None => marked.map(of_node_spec),
     }
-    groups
 }
 
 pub(super) fn of_node_spec(spec: &NodeSpec) -> Size {
@@ -221,28 +216,38 @@ pub(super) fn size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
 }
 
 fn of_vsphere(site: &Site, spec: &Value, named: Option<&NodeSpec>) -> Size {
-    // What is not written comes with the image, and is counted as what is asked for, or usual.
+    let devices = spec.get("pciDevices").and_then(Value::as_array);
+    let gpus = devices.map_or(0, |devices| devices.len() as u64);
+    let size = as_written(site, spec, named);
+    Size {
+        gpus: size.gpus.max(gpus),
+        ..size
+    }
+}
+
+/// The size that fields of a machine say. What is not written comes with the image, and is counted as what is
+/// asked for, or usual.
+fn as_written(site: &Site, fields: &Value, named: Option<&NodeSpec>) -> Size {
     let (_, usual) = site.default_node_spec();
     let otherwise = of_node_spec(named.unwrap_or(usual));
     let number = |field: &str, otherwise: u64| {
-        let written = spec.get(field).and_then(Value::as_u64);
+        let written = fields.get(field).and_then(Value::as_u64);
         written.filter(|number| *number > 0).unwrap_or(otherwise)
     };
-    let devices = spec.get("pciDevices").and_then(Value::as_array);
     let written = Size {
         cpus: number("numCPUs", otherwise.cpus),
         memory_mib: number("memoryMiB", otherwise.memory_mib),
         disk_gib: number("diskGiB", otherwise.disk_gib),
-        gpus: devices.map_or(0, |devices| devices.len() as u64),
+        gpus: 0,
     };
-    let is_same = |size: &Size| Size { gpus: 0, ..*size } == Size { gpus: 0, ..written };
+    let is_same = |size: &Size| Size { gpus: 0, ..*size } == written;
     let offered = site.spec().node_specs.values().map(of_node_spec);
     // Of several that differ in GPUs only, the one that is named.
     let spec = named
         .map(of_node_spec)
         .or_else(|| offered.filter(is_same).min_by_key(|size| size.gpus));
     Size {
-        gpus: written.gpus.max(spec.map_or(0, |spec| spec.gpus)),
+        gpus: spec.map_or(0, |spec| spec.gpus),
         ..written
     }
 }

@@ -75,7 +75,7 @@ pub struct TopologySpec {
     #[schemars(length(min = 1, max = 253))]
     pub class: String,
     /// The namespace that it stands in with its templates, such as `basphere-system`: no tenant's, and one
-    /// that the webhook leaves alone. Clusters name it from Cluster API 1.9 on.
+    /// that the webhook leaves alone. Clusters name it from Cluster API 1.9.5 on.
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
 }

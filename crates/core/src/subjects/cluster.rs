@@ -46,6 +46,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         Code::TypeUnknown,
         "cluster types",
         types,
+        |_| false,
     );
     check_node_spec(context, draft);
     check_version(context, draft, "/spec/topology/version");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::purpose::{Purpose, purpose, release_for, warn_of_other_version};
-use super::{at_most, found_not_offered, must_equal, offered, refuse, sizing};
+use super::{at_most, found_not_offered, must_be_placed, offered, refuse, sizing};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::site::VSphereSpec;
@@ -100,30 +100,28 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     };
     for (field, value) in placement(vsphere) {
-        must_equal(draft, &format!("{SPEC}/{field}"), value);
+        must_be_placed(context, draft, &format!("{SPEC}/{field}"), (field, value));
     }
-    check_devices(draft, vsphere);
+    check_devices(context, draft, vsphere);
     let purpose = purpose(context);
     let wanted = purpose.wanted(context, draft.object());
     sizing::check(context, draft, SPEC, &wanted);
     check_image(context, draft, &purpose);
 }
 
-fn check_devices(draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
+fn check_devices(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpec) {
     draft.expect(DEVICES, "a list", Value::is_array);
     let most = format!("a machine has {MOST_DEVICES} network devices at the most");
     for index in 0..at_most(draft, DEVICES, MOST_DEVICES, most) {
         let device = format!("{DEVICES}/{index}");
         draft.expect(&device, "an object", Value::is_object);
-        must_equal(
-            draft,
-            &format!("{device}/networkName"),
-            Some(&vsphere.network),
-        );
+        let network = ("network", Some(vsphere.network.as_str()));
+        must_be_placed(context, draft, &format!("{device}/networkName"), network);
         for field in ["dhcp4", "dhcp6"] {
             let pointer = format!("{device}/{field}");
             draft.expect(&pointer, "true or false", Value::is_boolean);
-            if !vsphere.dhcp && draft.get(&pointer) == Some(&Value::Bool(true)) {
+            let is_asked = draft.get(&pointer) == Some(&Value::Bool(true));
+            if is_asked && !vsphere.dhcp && !context.is_place_carried_on(field, Some("true")) {
                 let message = format!("network {} has no DHCP", vsphere.network);
                 draft.found(
                     Code::DhcpNotThere,
@@ -148,7 +146,8 @@ fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, purpose: &Purpose<'
     let images: Vec<_> = releases
         .filter_map(|release| release.vsphere_template.as_deref())
         .collect();
-    if !images.contains(&image) {
+    let is_carried_on = || context.is_carried_on(|said| said.images.contains(image));
+    if !images.contains(&image) && !is_carried_on() {
         found_not_offered(draft, Code::ImageNotOffered, IMAGE, "VM templates", &images);
     }
     warn_of_other_version(context, draft, purpose, IMAGE, |release| {

@@ -21,7 +21,7 @@ mod vsphere_machine;
 use serde_json::Value;
 
 pub(crate) use machine_template::placement;
-pub(crate) use sizing::describe as describe_spec;
+pub(crate) use sizing::{describe as describe_spec, size as size_of};
 
 use crate::change::Draft;
 use crate::context::Context;
@@ -74,18 +74,19 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Refuses a mark, label or annotation, that names none of the site's offers.
+/// Refuses a mark, label or annotation, that names none of the site's offers and nothing else that is let in.
 fn check_marks<'a>(
     draft: &mut Draft<'_>,
     key: &str,
     code: Code,
     what: &str,
     offers: impl Iterator<Item = &'a str> + Clone,
+    is_let_in: impl Fn(&str) -> bool,
 ) {
     let unknown: Vec<_> = marks(draft.object(), key)
         .into_iter()
         .filter_map(|(place, name)| Some((place, name?.to_owned())))
-        .filter(|(_, name)| !offers.clone().any(|offer| offer == name))
+        .filter(|(_, name)| !offers.clone().any(|offer| offer == name) && !is_let_in(name))
         .collect();
     for (place, name) in unknown {
         let path = field_path(&format!("/metadata/{place}/{}", token(key)));
@@ -145,17 +146,19 @@ pub(crate) fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message
 /// The node specs that the site offers, by name.
 fn check_node_spec(context: &Context<'_>, draft: &mut Draft<'_>) {
     let names = context.site().spec().node_specs.keys().map(String::as_str);
+    let is_carried_on = |name: &str| context.is_carried_on(|said| said.node_specs.contains(name));
     check_marks(
         draft,
         keys::NODE_SPEC,
         Code::SpecUnknown,
         "node specs",
         names,
+        is_carried_on,
     );
 }
 
 /// "a, b and c".
-fn enumeration<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
+pub(crate) fn enumeration<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
     let mut text = String::new();
     let mut items = items.into_iter().peekable();
     while let Some(item) = items.next() {
@@ -206,6 +209,21 @@ fn offered<'a, T>(
         ));
     }
     provider
+}
+
+/// A field of where a machine stands must say what the site says, or what a controller makes the machine of.
+fn must_be_placed(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    pointer: &str,
+    (field, wanted): (&str, Option<&str>),
+) {
+    let said = draft.get(pointer).filter(|value| !is_unset(value));
+    let text = said.and_then(Value::as_str);
+    let is_text = said.is_none() || text.is_some();
+    if text == wanted || !is_text || !context.is_place_carried_on(field, text) {
+        must_equal(draft, pointer, wanted);
+    }
 }
 
 /// A field of vSphere that must say exactly what the site says.

@@ -178,11 +178,12 @@ fn choose<'a>(
 }
 
 fn given(object: &Value, spec: &str) -> PartialSize {
-    let number = |field: &str| {
-        object
-            .pointer(&format!("{spec}/{field}"))
-            .and_then(Value::as_u64)
-    };
+    object.pointer(spec).map(size).unwrap_or_default()
+}
+
+/// The size that fields of a machine, or of a variable, say.
+pub(crate) fn size(machine: &Value) -> PartialSize {
+    let number = |field: &str| machine.get(field).and_then(Value::as_u64);
     let [cpus, memory_mib, disk_gib] = FIELDS.map(number);
     PartialSize {
         cpus,
@@ -212,6 +213,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, spec: &str, wa
             }
         },
         None if site.spec().node_specs.values().any(|size| given.fits(size)) => {}
+        None if context.is_carried_on(|said| said.sizes.contains(&given)) => {}
         None => draft.finding(not_a_size(context, &given, spec)),
     }
 }

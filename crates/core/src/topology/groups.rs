@@ -1,20 +1,22 @@
 //! The groups of machines of a topology: how many, and of which node spec.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::variables::VARIABLES;
+use super::TOPOLOGY;
+use super::group::{Group, Role, control_plane, listed, type_of};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{mark, marks};
-use crate::json::{field_path, text_at, token};
-use crate::site::{ClusterTypeSpec, NodeSpec, Site};
-use crate::subjects::{at_most, not_offered};
-use crate::{Code, keys};
+use crate::json::{field_path, token};
+use crate::subjects::{at_most, enumeration, not_offered};
+use crate::{ApiVersion, Code, Finding, keys};
 
-const CONTROL_PLANE: &str = "/spec/topology/controlPlane";
+const ANNOTATIONS: &str = "/metadata/annotations";
 const WORKERS: &str = "/spec/topology/workers";
-const DEPLOYMENTS: &str = "/spec/topology/workers/machineDeployments";
-const POOLS: &str = "/spec/topology/workers/machinePools";
+const DEPLOYMENTS: &str = Role::Deployment.pointer();
+const POOLS: &str = Role::Pool.pointer();
 /// So many groups of workers are looked at.
 const MOST_GROUPS: usize = 256;
 /// The one class of workers that the site's ClusterClass has.
@@ -22,122 +24,64 @@ const WORKER_CLASS: &str = "worker";
 /// What the only group of workers is called.
 const WORKERS_NAME: &str = "workers";
 
-/// A group of machines, and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) pointer: String,
-    /// The control plane has none.
-    pub(super) name: Option<String>,
-}
-
-impl Group {
-    pub(super) fn is_control_plane(&self) -> bool {
-        self.pointer == CONTROL_PLANE
-    }
-
-    /// Where the group's own values of variables stand.
-    pub(super) fn overrides(&self) -> String {
-        format!("{}/variables/overrides", self.pointer)
-    }
-
-    pub(super) fn of<'a>(&self, cluster: &'a Value) -> &'a Value {
-        cluster.pointer(&self.pointer).unwrap_or(&Value::Null)
-    }
-
-    /// The same group of the stored Cluster, wherever it stands there.
-    pub(super) fn stored(&self, old: Option<&Value>) -> Option<Self> {
-        let old = old?;
-        if self.is_control_plane() {
-            return Some(self.clone());
-        }
-        let mut stored = deployments(old).into_iter();
-        stored.find(|stored| stored.name.is_some() && stored.name == self.name)
-    }
-
-    /// The name of its machines' node spec: its own mark, else the Cluster's, else the type's.
-    pub(super) fn spec_name<'a>(&self, site: &'a Site, cluster: &'a Value) -> &'a str {
-        let own = mark(self.of(cluster), keys::NODE_SPEC);
-        let marked = own.or_else(|| mark(cluster, keys::NODE_SPEC));
-        marked.unwrap_or_else(|| of_type(site, cluster, self.is_control_plane()))
-    }
-
-    /// The node spec that its machines are charged as.
-    pub(super) fn spec<'a>(&self, site: &'a Site, cluster: &Value) -> Option<&'a NodeSpec> {
-        let otherwise = of_type(site, cluster, self.is_control_plane());
-        spec_of(site, cluster, self.of(cluster), otherwise)
-    }
-}
-
-/// The node spec of a group: the one that its mark names, or the Cluster's; else the one that its type
-/// gives.
-pub(crate) fn spec_of<'a>(
-    site: &'a Site,
-    cluster: &Value,
-    group: &Value,
-    otherwise: &str,
-) -> Option<&'a NodeSpec> {
-    let name = mark(group, keys::NODE_SPEC).or_else(|| mark(cluster, keys::NODE_SPEC));
-    let named = name.and_then(|name| site.node_spec(name));
-    named.or_else(|| site.node_spec(otherwise))
-}
-
-fn type_of<'a>(site: &'a Site, cluster: &Value) -> &'a ClusterTypeSpec {
-    let named = mark(cluster, keys::CLUSTER_TYPE).and_then(|name| site.cluster_type(name));
-    named.unwrap_or(site.default_type().1)
-}
-
-fn of_type<'a>(site: &'a Site, cluster: &Value, is_control_plane: bool) -> &'a str {
-    let of_type = type_of(site, cluster);
-    let group = if is_control_plane {
-        &of_type.control_plane
-    } else {
-        &of_type.workers
-    };
-    &group.spec
-}
-
-/// The groups of workers.
+/// The groups of workers that are completed.
 pub(super) fn deployments(cluster: &Value) -> Vec<Group> {
-    listed(cluster, DEPLOYMENTS)
-}
-
-fn listed(cluster: &Value, list: &str) -> Vec<Group> {
-    let items = cluster.pointer(list).and_then(Value::as_array);
-    let items = items.into_iter().flatten().take(MOST_GROUPS).enumerate();
-    items
-        .map(|(index, item)| Group {
-            pointer: format!("{list}/{index}"),
-            name: text_at(item, "/name").map(str::to_owned),
-        })
+    listed(cluster, Role::Deployment)
+        .take(MOST_GROUPS)
         .collect()
 }
 
-pub(super) fn control_plane() -> Group {
-    Group {
-        pointer: CONTROL_PLANE.to_owned(),
-        name: None,
-    }
-}
-
-/// The control plane and all groups of workers.
+/// The control plane and the groups of workers that are judged.
 pub(super) fn all(cluster: &Value) -> Vec<Group> {
-    let workers = [DEPLOYMENTS, POOLS].map(|list| listed(cluster, list));
-    std::iter::once(control_plane())
-        .chain(workers.into_iter().flatten())
-        .collect()
+    let roles = [Role::Deployment, Role::Pool].into_iter();
+    let workers = roles.flat_map(|role| listed(cluster, role).take(MOST_GROUPS));
+    std::iter::once(control_plane()).chain(workers).collect()
+}
+
+fn names(cluster: &Value, role: Role) -> impl Iterator<Item = String> {
+    listed(cluster, role).filter_map(|group| group.name)
+}
+
+/// The same group of the stored Cluster, wherever it stands there.
+pub(super) fn stored(group: &Group, old: Option<&Value>) -> Option<Group> {
+    let old = old?;
+    if group.is_control_plane() {
+        return Some(group.clone());
+    }
+    let mut stored = deployments(old).into_iter();
+    stored.find(|stored| stored.name.is_some() && stored.name == group.name)
 }
 
 /// Names and counts the groups, and marks them with their node specs.
 pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>) {
     complete_group(context, draft, &control_plane());
     complete_workers(context, draft);
-    for index in 0..draft.len_of(DEPLOYMENTS).min(MOST_GROUPS) {
-        let item = format!("{DEPLOYMENTS}/{index}");
-        if !draft.has(&format!("{item}/name")) && draft.takes_defaults() {
-            draft.set(&format!("{item}/name"), name_of(index).into());
-        }
-        if let Some(group) = deployments(draft.object()).get(index) {
-            complete_group(context, draft, group);
+    if draft.takes_defaults() {
+        complete_names(draft);
+    }
+    for group in deployments(draft.object()) {
+        complete_group(context, draft, &group);
+    }
+}
+
+/// Names the groups that have no name as stored ones that nobody names: another name would be another group,
+/// whose nodes are made anew. Those that were named like this before come first.
+fn complete_names(draft: &mut Draft<'_>) {
+    let role = Role::Deployment;
+    let written: BTreeSet<String> = names(draft.object(), role).collect();
+    let stored = draft.old().into_iter().flat_map(|old| names(old, role));
+    let stored: BTreeSet<String> = stored.collect();
+    let ours: Vec<String> = (0..MOST_GROUPS).map(name_of).collect();
+    let (kept, new): (Vec<_>, Vec<_>) = ours.iter().partition(|name| stored.contains(*name));
+    let others = stored.iter().filter(|name| !ours.contains(*name));
+    let names = kept.into_iter().chain(others).chain(new);
+    let mut free = names.filter(|name| !written.contains(*name));
+    for group in deployments(draft.object()) {
+        let at = format!("{}/name", group.pointer);
+        if !draft.has(&at)
+            && let Some(name) = free.next()
+        {
+            draft.set(&at, name.as_str().into());
         }
     }
 }
@@ -151,8 +95,11 @@ fn name_of(index: usize) -> String {
 
 /// Who names no workers gets one group of them; an empty list names none on purpose.
 fn complete_workers(context: &Context<'_>, draft: &mut Draft<'_>) {
-    let is_said = draft.get(DEPLOYMENTS).is_some_and(|list| !list.is_null()) || draft.has(POOLS);
-    let is_there = is_said || draft.put_back(WORKERS);
+    note_none(context, draft);
+    let is_list = |list: &Value| !list.is_null();
+    let is_said = draft.get(DEPLOYMENTS).is_some_and(is_list) || draft.has(POOLS);
+    let is_none = draft.has(&format!("{ANNOTATIONS}/{}", token(keys::NO_WORKERS)));
+    let is_there = is_said || is_none || draft.put_back(WORKERS);
     if !is_there && context.is_create() && draft.takes_defaults() {
         draft.set(
             DEPLOYMENTS,
@@ -161,54 +108,95 @@ fn complete_workers(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
+/// v1beta2 has no empty lists: that there are no workers is said by leaving them out, and noted beside it, since
+/// the API server may ask a second time, when what is left out would be filled in.
+fn note_none(context: &Context<'_>, draft: &mut Draft<'_>) {
+    let is_empty = |draft: &Draft<'_>| draft.get(DEPLOYMENTS).is_some_and(is_empty_list);
+    if context.request.subject.version == ApiVersion::V1Beta2 && is_empty(draft) {
+        draft.prune(DEPLOYMENTS, TOPOLOGY);
+        if !draft.has(WORKERS) {
+            let noted = format!("{ANNOTATIONS}/{}", token(keys::NO_WORKERS));
+            draft.set(&noted, "true".into());
+        }
+    }
+    if draft.has(DEPLOYMENTS) || draft.has(POOLS) {
+        draft.remove(ANNOTATIONS, keys::NO_WORKERS);
+    }
+}
+
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Puts in what a group says nothing of: what the stored one had, or what a new one gets.
 fn complete_group(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let old = draft.old();
-    let stored = group.stored(old);
-    let is_new = context.is_create() || stored.is_none();
-    let site = context.site();
-    let of_type = type_of(site, draft.object());
+    let stored = stored(group, old);
+    let before = old.zip(stored.as_ref()).map(|(old, stored)| stored.of(old));
+    let is_new = context.is_create() || before.is_none();
+    if !group.is_control_plane() {
+        let class = is_new.then(|| WORKER_CLASS.into());
+        give(draft, group, "/class", before, class);
+    }
+    complete_count(context, draft, group, before);
+    if mark(group.of(draft.object()), keys::NODE_SPEC).is_none() {
+        complete_mark(context, draft, group, before);
+    }
+}
+
+/// How many, unless the autoscaler says so: Cluster API takes no number beside its annotations. Who adds them by
+/// a patch leaves the number that is stored where it is, and means none.
+fn complete_count(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    group: &Group,
+    before: Option<&Value>,
+) {
+    let written = group.of(draft.object());
+    if is_scaled(written) {
+        let is_left = |before: &Value| {
+            !is_scaled(before) && before.get("replicas") == written.get("replicas")
+        };
+        if before.is_some_and(is_left) {
+            draft.remove(&group.pointer, "replicas");
+        }
+        return;
+    }
+    let of_type = type_of(context.site(), draft.object());
     let count = if group.is_control_plane() {
         of_type.control_plane.count
     } else {
         of_type.workers.count
     };
-    let before = old.zip(stored.as_ref()).map(|(old, stored)| stored.of(old));
-    if !group.is_control_plane() {
-        give(
-            draft,
-            group,
-            "/class",
-            before,
-            is_new.then(|| WORKER_CLASS.into()),
-        );
-    }
-    if !is_scaled(group.of(draft.object())) {
-        give(
-            draft,
-            group,
-            "/replicas",
-            before,
-            is_new.then(|| count.into()),
-        );
-    }
-    if mark(group.of(draft.object()), keys::NODE_SPEC).is_some() {
-        return;
-    }
+    let is_new = context.is_create() || before.is_none();
+    give(
+        draft,
+        group,
+        "/replicas",
+        before,
+        is_new.then(|| count.into()),
+    );
+}
+
+/// Its mark, where the stored group has it, or the one that it is made by.
+fn complete_mark(
+    context: &Context<'_>,
+    draft: &mut Draft<'_>,
+    group: &Group,
+    before: Option<&Value>,
+) {
     let place = |place: &str| format!("/metadata/{place}/{}", token(keys::NODE_SPEC));
     let marked = before.and_then(|before| {
-        let marked = marks(before, keys::NODE_SPEC).into_iter();
-        marked.into_iter().find(|(_, name)| name.is_some())
+        let mut marked = marks(before, keys::NODE_SPEC).into_iter();
+        marked.find(|(_, name)| name.is_some())
     });
-    let name = group.spec_name(site, draft.object()).to_owned();
     match marked {
         Some((at, _)) => give(draft, group, &place(at), before, None),
-        None => give(
-            draft,
-            group,
-            &place("labels"),
-            None,
-            is_new.then(|| name.into()),
-        ),
+        None if context.is_create() || before.is_none() => {
+            let name = Value::from(group.spec_name(context.site(), draft.object()));
+            give(draft, group, &place("labels"), None, Some(name));
+        }
+        None => {}
     }
 }
 
@@ -244,6 +232,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         let most = format!("a cluster has {MOST_GROUPS} groups of workers at the most");
         at_most(draft, list, MOST_GROUPS, most);
     }
+    warn_of_gone(draft);
     let specs = &context.site().spec().node_specs;
     for group in all(draft.object()) {
         let marked = marks(group.of(draft.object()), keys::NODE_SPEC);
@@ -270,12 +259,18 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// The list of a group's own values, or that of the whole topology where the group has none of that
-/// name.
-pub(super) fn list_for(draft: &Draft<'_>, group: &Group, name: &str) -> String {
-    let own = group.overrides();
-    match super::value(draft.object(), &own, name) {
-        Some(_) => own,
-        None => VARIABLES.to_owned(),
+/// Warns of stored groups that are not written any more: a list that is written is the whole list.
+fn warn_of_gone(draft: &mut Draft<'_>) {
+    for role in [Role::Deployment, Role::Pool] {
+        let written: BTreeSet<String> = names(draft.object(), role).collect();
+        let stored = draft.old().into_iter().flat_map(|old| names(old, role));
+        let gone: Vec<_> = stored.filter(|name| !written.contains(name)).collect();
+        if !gone.is_empty() {
+            let path = field_path(role.pointer());
+            let message = format!("the nodes of {} are taken away", enumeration(&gone));
+            let hint = "to keep them, name the group beside the others";
+            let finding = Finding::new(Code::GroupDisappears, path, Value::Null, message);
+            draft.finding(finding.hint(hint));
+        }
     }
 }

@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::VERSION;
 use super::variables::{IMAGES, VARIABLES, every_list, places, put, value};
+use super::{VERSION, carried_on};
 use crate::KubernetesVersion;
 use crate::change::Draft;
 use crate::context::Context;
-use crate::json::text_at;
+use crate::json::{field_path, text_at};
 use crate::site::{Release, Site};
 use crate::subjects::found_not_offered;
 use crate::{Code, subjects};
@@ -78,24 +78,50 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         for pointer in places(draft.object(), &list, IMAGES) {
             draft.expect(&pointer, "a list", Value::is_array);
             let most = format!("a cluster has {MOST_IMAGES} images at the most");
-            for index in 0..subjects::at_most(draft, &pointer, MOST_IMAGES, most) {
-                check_image(context.site(), draft, &format!("{pointer}/{index}"));
+            let count = subjects::at_most(draft, &pointer, MOST_IMAGES, most);
+            for index in 0..count {
+                check_image(context, draft, &format!("{pointer}/{index}"));
             }
+            check_twice(draft, &pointer, count);
         }
     }
 }
 
-fn check_image(site: &Site, draft: &mut Draft<'_>, pointer: &str) {
+/// Refuses a version that stands there twice: the class would put both names into one template.
+fn check_twice(draft: &mut Draft<'_>, list: &str, count: usize) {
+    let at = |index: usize| format!("{list}/{index}");
+    let of = |draft: &Draft<'_>, index: usize| draft.get(&at(index)).and_then(version);
+    for index in 1..count {
+        let own = of(draft, index);
+        let first = (0..index).find(|before| own.is_some() && of(draft, *before) == own);
+        if let Some(first) = first {
+            let first = field_path(&at(first));
+            let message = format!("{first} is of the same version");
+            let hint = Some(format!("take {first} out, or this one"));
+            let place = format!("{}/version", at(index));
+            draft.found(Code::VersionTwice, &place, message, hint);
+        }
+    }
+}
+
+fn check_image(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str) {
+    let site = context.site();
     let written = draft.get(pointer);
     let is_the_sites = site
         .releases()
         .filter_map(image)
         .any(|image| written == Some(&image));
-    let is_stored = draft
-        .old()
+    let is_stored = carried_on(context, draft)
         .is_some_and(|old| listed(old).iter().any(|of| written == Some(of)));
     if is_the_sites || is_stored {
         return;
+    }
+    let versions = written.map(|written| other_versions(context.site(), written));
+    if let Some(versions) = versions.filter(|versions| !versions.is_empty()) {
+        let offers: Vec<_> = versions.iter().map(String::as_str).collect();
+        let at = format!("{pointer}/version");
+        let what = "versions of this VM template";
+        return found_not_offered(draft, Code::ImageNotOffered, &at, what, &offers);
     }
     let version = written.and_then(version);
     let template = format!("{pointer}/template");
@@ -105,11 +131,21 @@ fn check_image(site: &Site, draft: &mut Draft<'_>, pointer: &str) {
             .filter_map(|release| release.vsphere_template.as_deref())
     };
     let offers: Vec<&str> = named.map_or_else(|| all().collect(), |named| vec![named]);
-    found_not_offered(
-        draft,
-        Code::ImageNotOffered,
-        &template,
-        "VM templates",
-        &offers,
-    );
+    let what = "VM templates";
+    found_not_offered(draft, Code::ImageNotOffered, &template, what, &offers);
+}
+
+/// The versions that an image's VM template is offered for, when the version that it is written for is none of
+/// the site's, as the site writes it.
+fn other_versions(site: &Site, image: &Value) -> Vec<String> {
+    let [version, template] = ["/version", "/template"].map(|field| text_at(image, field));
+    let offers = || site.releases().map(|of| (of.version.to_string(), of));
+    if offers().any(|(offered, _)| Some(offered.as_str()) == version) {
+        return Vec::new();
+    }
+    let of_template = offers().filter(|(_, of)| {
+        let offered = of.vsphere_template.as_deref();
+        offered.is_some() && offered == template
+    });
+    of_template.map(|(version, _)| version).collect()
 }

@@ -6,8 +6,10 @@
 //! Site changes no stored Cluster, since its machines would roll at a moment that nobody chose.
 
 mod class;
+mod group;
 mod groups;
 mod images;
+mod precedent;
 mod values;
 mod variables;
 
@@ -21,7 +23,8 @@ use crate::site::Trust;
 use crate::{Code, Finding, keys};
 
 pub(crate) use class::{foreign_namespace, is_ours};
-pub(crate) use groups::spec_of;
+pub(crate) use group::{Group, Role, walk};
+pub(crate) use precedent::precedent;
 pub(crate) use variables::{
     ADDRESS, KUBE_VIP, VARIABLES, every_list, places, put, put_back, value, written,
 };
@@ -53,10 +56,10 @@ pub(crate) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, is_bare: bo
         return;
     }
     let spec = context.site().spec();
-    let (Some(_), Some(vsphere)) = (&spec.topology, &spec.vsphere) else {
-        if is_bare {
-            draft.finding(not_offered());
-        }
+    if is_bare && (spec.topology.is_none() || spec.vsphere.is_none()) {
+        draft.finding(not_offered());
+    }
+    let Some(vsphere) = &spec.vsphere else {
         return;
     };
     if !is_to_be_filled(draft, is_bare) {
@@ -106,11 +109,20 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Whether the variables of a topology are judged: those of the site's class, and a tenant's always,
-/// since the class of a stored Cluster may have been the site's once.
+/// Whether the variables of a topology are judged: those of the site's class, and a tenant's wherever the
+/// class is, or may once have been, the site's. Controllers are let to carry on what they say.
 pub(crate) fn is_judged(context: &Context<'_>, cluster: &Value) -> bool {
-    let is_tenants = context.site().spec().topology.is_some() && context.trust() == Trust::Person;
-    is_ours(context, cluster) || is_tenants
+    let may_be_ours =
+        || context.site().spec().topology.is_some() || class::is_foreign(context, cluster);
+    is_ours(context, cluster) || (context.trust() == Trust::Person && may_be_ours())
+}
+
+/// The stored Cluster, when it may go on saying what it says: under the same class, or since it was judged.
+/// What a class of the tenant's namespace made of a variable is nothing for the site's class to carry on.
+fn carried_on<'a>(context: &Context<'_>, draft: &Draft<'a>) -> Option<&'a Value> {
+    let old = draft.old()?;
+    let is_same = class::names(context, old) == class::names(context, draft.object());
+    (is_same || is_ours(context, old) || class::is_foreign(context, old)).then_some(old)
 }
 
 /// Whether what is known of a Cluster tells that it has a topology: nothing else asks for machines.

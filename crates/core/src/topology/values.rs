@@ -2,12 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::groups::{self, Group, list_for};
-use super::variables::{
-    CONTROL_PLANE_MACHINE, CRI_SOCKET, VSPHERE, WORKER_MACHINE, every_list, places, put, put_back,
-    value,
-};
-use super::{VARIABLES, images};
+use super::group::{Group, control_plane};
+use super::groups;
+use super::variables::{CRI_SOCKET, VSPHERE, every_list, places, put, put_back, value};
+use super::{VARIABLES, carried_on, images};
 use crate::change::Draft;
 use crate::context::Context;
 use crate::json::field_path;
@@ -54,46 +52,53 @@ pub(super) fn complete(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &V
         }
     }
     images::complete(context, draft);
-    let control_plane = groups::control_plane();
-    complete_size(
-        context,
-        draft,
-        &control_plane,
-        VARIABLES,
-        CONTROL_PLANE_MACHINE,
-    );
+    complete_size(context, draft, &control_plane(), VARIABLES);
     for group in groups::deployments(draft.object()) {
-        complete_size(context, draft, &group, &group.overrides(), WORKER_MACHINE);
+        complete_size(context, draft, &group, &group.overrides());
     }
 }
 
 /// Puts the size of a group's machines in: the stored one while its node spec stays, else that of its
-/// node spec.
-fn complete_size(
-    context: &Context<'_>,
-    draft: &mut Draft<'_>,
-    group: &Group,
-    list: &str,
-    name: &str,
-) {
-    let stored = stored_size(context, draft, group, name);
-    let written = value(draft.object(), list, name);
-    let is_said = written.is_some_and(|written| {
-        stored
-            .as_ref()
-            .is_none_or(|(size, is_same)| *is_same || size.as_ref() != Some(written))
-    });
-    if is_said {
-        return;
-    }
-    let wanted = match stored {
-        Some((size, true)) => size,
+/// node spec. A size that is another's is replaced where one is stored: a change of the mark alone sends the
+/// stored size along, and so does the same file when it is applied once more.
+fn complete_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, list: &str) {
+    let site = context.site();
+    let stored = stored_size(context, draft, group);
+    let wanted = match &stored {
+        Some((size, true)) => size.clone(),
         _ if !draft.takes_defaults() => None,
-        _ => group.spec(context.site(), draft.object()).map(machine),
+        _ => group.spec(site, draft.object()).map(machine),
     };
-    if let Some(wanted) = wanted {
-        put(draft, list, name, wanted);
+    let Some(wanted) = wanted else {
+        return;
+    };
+    let written = value(draft.object(), list, group.size_variable());
+    let is_stored = matches!(&stored, Some((Some(size), false)) if Some(size) == written);
+    let is_offered = |size: &Value| {
+        site.spec()
+            .node_specs
+            .values()
+            .any(|spec| machine(spec) == *size)
+    };
+    match written {
+        Some(written) if *written == wanted => return,
+        Some(_) if is_stored => {}
+        Some(written) if stored.is_some() && is_offered(written) => {
+            draft.finding(replaced(draft, group, list, &wanted));
+        }
+        Some(_) => return,
+        None => {}
     }
+    put(draft, list, group.size_variable(), wanted);
+}
+
+fn replaced(draft: &Draft<'_>, group: &Group, list: &str, wanted: &Value) -> Finding {
+    let places = places(draft.object(), list, group.size_variable());
+    let path = places.first().map(|place| field_path(place));
+    let message = format!("the group's node spec has another size, {wanted} took its place");
+    let hint = format!("leave the variable out, or change {}", keys::NODE_SPEC);
+    let path = path.unwrap_or_default();
+    Finding::new(Code::SizeReplaced, path, Value::Null, message).hint(hint)
 }
 
 /// The size that is stored of a group, and whether the group is of the same node spec as then. Nothing
@@ -102,10 +107,9 @@ fn stored_size(
     context: &Context<'_>,
     draft: &Draft<'_>,
     group: &Group,
-    name: &str,
 ) -> Option<(Option<Value>, bool)> {
     let old = draft.old()?;
-    let stored = group.stored(Some(old))?;
+    let stored = groups::stored(group, Some(old))?;
     let site = context.site();
     let list = if group.is_control_plane() {
         VARIABLES.to_owned()
@@ -113,7 +117,7 @@ fn stored_size(
         stored.overrides()
     };
     let is_same = stored.spec_name(site, old) == group.spec_name(site, draft.object());
-    Some((value(old, &list, name).cloned(), is_same))
+    Some((value(old, &list, group.size_variable()).cloned(), is_same))
 }
 
 /// Refuses values that are neither the site's nor stored already.
@@ -121,20 +125,15 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSph
     for list in every_list(draft.object()) {
         check_list(context, draft, vsphere, &list);
     }
-    check_size(
-        context,
-        draft,
-        &groups::control_plane(),
-        CONTROL_PLANE_MACHINE,
-    );
+    check_size(context, draft, &control_plane());
     for group in groups::deployments(draft.object()) {
-        check_size(context, draft, &group, WORKER_MACHINE);
+        check_size(context, draft, &group);
     }
 }
 
 fn check_list(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpec, list: &str) {
     for pointer in places(draft.object(), list, VSPHERE) {
-        if is_stored(draft, VSPHERE, &pointer) {
+        if is_stored(context, draft, VSPHERE, &pointer) {
             continue;
         }
         for (field, wanted) in placed(vsphere) {
@@ -147,7 +146,8 @@ fn check_list(context: &Context<'_>, draft: &mut Draft<'_>, vsphere: &VSphereSpe
     }
     let socket = context.site().spec().kubernetes.cri_socket.as_str();
     for pointer in places(draft.object(), list, CRI_SOCKET) {
-        if draft.text(&pointer) != Some(socket) && !is_stored(draft, CRI_SOCKET, &pointer) {
+        if draft.text(&pointer) != Some(socket) && !is_stored(context, draft, CRI_SOCKET, &pointer)
+        {
             not_the_sites(draft, &pointer, &format!("{socket:?}"));
         }
     }
@@ -161,21 +161,22 @@ fn not_the_sites(draft: &mut Draft<'_>, pointer: &str, wanted: &str) {
 
 /// Whether what stands at a pointer is the value that the whole topology had of that name: a Site that
 /// was changed is held against nobody.
-fn is_stored(draft: &Draft<'_>, name: &str, pointer: &str) -> bool {
-    let stored = draft.old().and_then(|old| value(old, VARIABLES, name));
+fn is_stored(context: &Context<'_>, draft: &Draft<'_>, name: &str, pointer: &str) -> bool {
+    let stored = carried_on(context, draft).and_then(|old| value(old, VARIABLES, name));
     stored.is_some() && stored == draft.get(pointer)
 }
 
 /// Refuses machines of another size than those that the tenant is charged for.
-fn check_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group, name: &str) {
+fn check_size(context: &Context<'_>, draft: &mut Draft<'_>, group: &Group) {
     let site = context.site();
-    let list = list_for(draft, group, name);
+    let name = group.size_variable();
+    let list = group.list_for(draft.object(), name);
     let Some(spec) = group.spec(site, draft.object()) else {
         return;
     };
     for pointer in places(draft.object(), &list, name) {
         let written = draft.get(&pointer).cloned().unwrap_or(Value::Null);
-        let kept = stored_size(context, draft, group, name);
+        let kept = stored_size(context, draft, group);
         let is_kept = matches!(kept, Some((Some(size), true)) if size == written);
         if written == machine(spec) || is_kept {
             continue;

@@ -23,6 +23,9 @@ pub(super) const CONTROL_PLANE_MACHINE: &str = "controlPlaneMachine";
 /// The size of workers, which each group has for itself.
 pub(super) const WORKER_MACHINE: &str = "workerMachine";
 
+/// The variables without which the site's class makes nothing, and that are filled in where the site says them.
+pub(super) const REQUIRED: [&str; 4] = [VSPHERE, CRI_SOCKET, IMAGES, CONTROL_PLANE_MACHINE];
+
 /// The pointers of all values of that name in a list.
 pub(crate) fn places(object: &Value, list: &str, name: &str) -> Vec<String> {
     let items = object.pointer(list).and_then(Value::as_array);

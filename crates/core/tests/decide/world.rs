@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use basphere_core::ipam::{Claim, Ledger, Pools, SlotKind, State};
 use basphere_core::quota::{self, Account, Limits, Override, TenantSpec};
+use basphere_core::site::NetworkAddresses;
 use basphere_core::{
     ApiVersion, Decision, Inventory, Kind, Lookup, NamespaceFacts, Networks, Operation, Part,
     Phase, Request, Requester, Site, SiteSpec, Snapshot, Subject, Timestamp, decide,
@@ -30,6 +31,14 @@ pub(crate) fn site_spec() -> SiteSpec {
     let text = std::fs::read_to_string(examples().join("site.yaml")).expect("the example site");
     let mut site: Value = serde_saphyr::from_str(&text).expect("YAML");
     serde_json::from_value(site["spec"].take()).expect("a site")
+}
+
+/// The example site, which hands out no addresses of API servers.
+pub(crate) fn without_endpoints() -> SiteSpec {
+    let mut spec = site_spec();
+    let vsphere = spec.vsphere.as_mut().expect("vSphere");
+    vsphere.addresses = NetworkAddresses::default();
+    spec
 }
 
 /// The example's AddressPools.

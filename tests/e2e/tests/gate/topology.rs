@@ -13,6 +13,7 @@ both_versions!(
     a_dry_run_shows_the_address_and_reserves_none,
     what_is_too_much_is_refused_where_it_is_written,
     another_node_spec_and_version_do_what_is_expected,
+    the_last_workers_go_and_stay_away,
     what_the_site_says_cannot_be_said_otherwise,
     the_class_and_its_templates_are_what_the_schemas_take,
     offline_review_fills_the_same_in,
@@ -183,6 +184,30 @@ fn another_node_spec_and_version_do_what_is_expected(tenant: &Tenant) -> Result<
     let after = topology(tenant)?;
     let size = &after["workers"]["machineDeployments"][0]["variables"]["overrides"][0]["value"];
     ensure!(size["numCPUs"] == 2, "{after:#}");
+    Ok(())
+}
+
+/// The schema of v1beta2 knows no empty list.
+fn the_last_workers_go_and_stay_away(tenant: &Tenant) -> Result<()> {
+    let none = partial(tenant, json!({"workers": {"machineDeployments": []}}));
+    let count = |topology: &Value| {
+        let groups = topology["workers"]["machineDeployments"].as_array();
+        groups.map_or(0, Vec::len)
+    };
+    tenant.apply(&tenant.example("topology")?)?;
+    for manifest in [&none, &none, &tenant.example("topology")?] {
+        tenant.apply(manifest)?;
+        let after = topology(tenant)?;
+        ensure!(count(&after) == 0, "{after:#}");
+    }
+    let group = json!({"workers": {"machineDeployments": [{"name": "again"}]}});
+    tenant.apply(&partial(tenant, group))?;
+    let after = topology(tenant)?;
+    ensure!(count(&after) == 1, "{after:#}");
+    tenant.kubectl(&["delete", "cluster/five"], "")?.stdout()?;
+    tenant.apply(&none)?;
+    let after = topology(tenant)?;
+    ensure!(count(&after) == 0, "{after:#}");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     NODE_SPEC, five, image, partial, size, stored, topology, variable, with_variable, workers,
 };
-use crate::world::{World, admin, denials, site_spec};
+use crate::world::{World, admin, capi, denials, site_spec, warnings};
 
 /// Applies a change of the topology, as a merge patch over what is stored.
 fn change(world: &mut World, version: ApiVersion, patch: Value) -> Value {
@@ -151,6 +151,31 @@ fn another_node_spec_is_another_size_of_that_group_only() {
     }
 }
 
+/// A file that was exported carries the size, and only its mark is edited. It is the same file when it is
+/// applied again.
+#[test]
+fn a_size_that_is_left_behind_by_its_mark_is_replaced_each_time() {
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let mut file = world.get(Kind::Cluster, "five").clone();
+        let topology_of_file = &mut file["spec"]["topology"];
+        topology_of_file["controlPlane"]["metadata"]["labels"][NODE_SPEC] = "large".into();
+        let group = &mut topology_of_file["workers"]["machineDeployments"][0];
+        group["metadata"]["labels"][NODE_SPEC] = "small".into();
+        for round in 0..3 {
+            let decision = world.apply(&file);
+            assert_eq!(denials(&decision), [], "round {round}");
+            let codes: Vec<_> = warnings(&decision).into_iter().map(|of| of.0).collect();
+            let expected: &[_] = if round == 0 { &[] } else { &["BSP-W012"; 2] };
+            assert_eq!(codes, expected, "round {round}");
+            let after = topology(&world);
+            assert_eq!(variable(&after, "controlPlaneMachine"), size(8, 16384, 200));
+            let overrides = &workers(&after)["variables"]["overrides"];
+            assert_eq!(overrides[0]["value"], size(2, 4096, 50));
+        }
+    }
+}
+
 #[test]
 fn another_version_brings_its_image_and_keeps_the_one_that_runs() {
     for version in ApiVersion::CLUSTER_API {
@@ -183,17 +208,109 @@ fn an_image_is_named_by_the_version_as_cluster_api_writes_it() {
     );
 }
 
+/// Who adds a group by a list that names no other takes the others away.
+#[test]
+fn a_group_that_disappears_is_told_of() {
+    for version in ApiVersion::CLUSTER_API {
+        for groups in [json!([{"name": "gpu"}]), json!([])] {
+            let mut world = stored(version);
+            let given = partial(version, json!({"workers": {"machineDeployments": groups}}));
+            let decision = world.apply(&given);
+            assert_eq!(denials(&decision), []);
+            let path = "spec.topology.workers.machineDeployments";
+            assert_eq!(warnings(&decision), [("BSP-W013", path)]);
+            let told = decision.warnings[0].to_string();
+            assert!(told.contains("workers"), "{told}");
+            assert_eq!(warnings(&world.apply(&given)), [], "only once");
+        }
+    }
+    // Controllers know what they do, and what is put back does not disappear.
+    let mut world = stored(ApiVersion::V1Beta2);
+    assert_eq!(warnings(&world.apply(&five(ApiVersion::V1Beta2))), []);
+    let groups = json!({"workers": {"machineDeployments": [{"name": "gpu", "class": "worker"}]}});
+    world.requester = capi();
+    let decision = world.apply(&partial(ApiVersion::V1Beta2, groups));
+    assert_eq!(warnings(&decision), []);
+}
+
+/// A patch adds annotations and takes nothing away, and Cluster API refuses them beside a number.
+#[test]
+fn a_group_that_the_autoscaler_is_given_loses_its_number() {
+    let least = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-min-size";
+    let most = "cluster.x-k8s.io/cluster-api-autoscaler-node-group-max-size";
+    for version in ApiVersion::CLUSTER_API {
+        let mut world = stored(version);
+        let mut groups = topology(&world)["workers"]["machineDeployments"].clone();
+        groups[0]["metadata"]["annotations"] = json!({least: "1", most: "3"});
+        let given = json!({"workers": {"machineDeployments": groups}});
+        let after = change(&mut world, version, given.clone());
+        assert_eq!(workers(&after).get("replicas"), None);
+        assert_eq!(workers(&after)["class"], "worker");
+        assert_eq!(change(&mut world, version, json!({})), after);
+        // What somebody writes who means it is Cluster API's to refuse.
+        let mut other = stored(version);
+        let mut both = given;
+        both["workers"]["machineDeployments"][0]["replicas"] = 3.into();
+        let kept = change(&mut other, version, both);
+        assert_eq!(workers(&kept)["replicas"], 3);
+        // The annotations go, and the number is that of the type again.
+        groups[0]["metadata"]["annotations"] = json!({});
+        groups[0]["replicas"] = 2.into();
+        let back = json!({"workers": {"machineDeployments": groups}});
+        let after = change(&mut world, version, back);
+        assert_eq!(workers(&after)["replicas"], 2);
+    }
+}
+
+/// The older version may write an empty list; the newer one only knows that there is none.
 #[test]
 fn the_last_workers_may_be_taken_away() {
+    let none = json!({"workers": {"machineDeployments": []}});
+    for (version, expected) in [
+        (ApiVersion::V1Beta1, none["workers"].clone()),
+        (ApiVersion::V1Beta2, Value::Null),
+    ] {
+        let mut world = stored(version);
+        let before = world.get(Kind::Cluster, "five").clone();
+        let after = change(&mut world, version, none.clone());
+        assert_eq!(after["workers"], expected);
+        // The API server may ask again, with what the first answer made of it.
+        let cluster = world.get(Kind::Cluster, "five").clone();
+        let key = (Kind::Cluster, "five".to_owned());
+        world.stored.insert(key.clone(), before);
+        assert_eq!(replace(&world, &cluster), cluster);
+        world.stored.insert(key, cluster.clone());
+        world.apply_all(&[partial(version, none.clone())]);
+        assert_eq!(world.get(Kind::Cluster, "five"), &cluster);
+        world.apply_all(&[five(version)]);
+        assert_eq!(world.get(Kind::Cluster, "five"), &cluster);
+        assert_eq!(replace(&world, &five(version))["spec"], cluster["spec"]);
+    }
+}
+
+#[test]
+fn workers_may_come_back_and_are_not_forgotten_then() {
     let mut world = stored(ApiVersion::V1Beta2);
-    let after = change(
+    let version = ApiVersion::V1Beta2;
+    change(
         &mut world,
-        ApiVersion::V1Beta2,
+        version,
         json!({"workers": {"machineDeployments": []}}),
     );
-    assert_eq!(after["workers"]["machineDeployments"], json!([]));
-    world.apply_all(&[five(ApiVersion::V1Beta2)]);
-    assert_eq!(topology(&world), after);
+    let group = json!({"workers": {"machineDeployments": [{"name": "again"}]}});
+    let after = change(&mut world, version, group);
+    assert_eq!(workers(&after)["name"], "again");
+    let cluster = world.get(Kind::Cluster, "five").clone();
+    let annotations = cluster["metadata"]["annotations"].as_object();
+    let annotations = annotations.expect("annotations");
+    assert!(
+        !annotations.contains_key("basphere.dev/no-workers"),
+        "{annotations:?}"
+    );
+    // A file that says nothing of workers leaves them.
+    let other = partial(version, json!({"controlPlane": {"replicas": 3}}));
+    let replaced = replace(&world, &other);
+    assert_eq!(replaced["spec"]["topology"]["workers"], after["workers"]);
 }
 
 #[test]
@@ -210,18 +327,34 @@ fn a_cluster_that_is_being_deleted_is_given_nothing_new() {
     assert_eq!(decision.object, Some(before));
 }
 
+/// Whether the old pod is left where it is, as any merge does, or taken out.
 #[test]
 fn an_admin_who_moves_the_address_gets_the_pod_for_it() {
+    for keeps_pod in [false, true] {
+        let mut world = stored(ApiVersion::V1Beta2);
+        world.requester = admin();
+        let mut given = topology(&world);
+        let variables = given["variables"].as_array_mut().expect("variables");
+        variables.retain(|variable| keeps_pod || variable["name"] != "kubeVipPodManifest");
+        let given = with_variable(given, "controlPlaneIpAddr", "10.254.0.40".into());
+        let after = change(&mut world, ApiVersion::V1Beta2, given);
+        let pod = variable(&after, "kubeVipPodManifest").to_string();
+        assert!(
+            pod.contains("10.254.0.40") && !pod.contains("10.254.0.32"),
+            "{pod}"
+        );
+    }
+}
+
+/// Also where nothing is completed.
+#[test]
+fn the_pod_of_another_address_is_refused() {
     let mut world = stored(ApiVersion::V1Beta2);
     world.requester = admin();
-    let mut given = topology(&world);
-    let variables = given["variables"].as_array_mut().expect("variables");
-    variables.retain(|variable| variable["name"] != "kubeVipPodManifest");
-    let given = with_variable(given, "controlPlaneIpAddr", "10.254.0.40".into());
-    let after = change(&mut world, ApiVersion::V1Beta2, given);
-    let pod = variable(&after, "kubeVipPodManifest").to_string();
-    assert!(
-        pod.contains("10.254.0.40") && !pod.contains("10.254.0.32"),
-        "{pod}"
-    );
+    let moved = with_variable(topology(&world), "controlPlaneIpAddr", "10.254.0.40".into());
+    let mut cluster = world.get(Kind::Cluster, "five").clone();
+    cluster["spec"]["topology"] = moved;
+    let decision = world.decide(&world.request(Phase::Validate, &cluster));
+    let codes: Vec<_> = denials(&decision).into_iter().map(|of| of.0).collect();
+    assert!(codes.contains(&"BSP-C005"), "{codes:?}");
 }

@@ -4,7 +4,7 @@ use basphere_core::{ApiVersion, Kind, Phase};
 use serde_json::{Value, json};
 
 use super::{NODE_SPEC, five, image, partial, size, stored, topology, variable, workers};
-use crate::world::{World, denials, example, site_spec, warnings};
+use crate::world::{World, denials, example, site_spec, warnings, without_endpoints};
 
 #[test]
 fn five_lines_become_a_whole_topology() {
@@ -98,6 +98,26 @@ fn the_address_is_reserved_and_kube_vip_holds_it() {
             assert!(pod.contains(part), "{pod}");
         }
     }
+}
+
+/// Cluster API would say that a variable is required, and not what to do.
+#[test]
+fn where_no_address_is_handed_out_one_is_to_be_named() {
+    let mut world = World::with_site(without_endpoints());
+    let decision = world.admit(&five(ApiVersion::V1Beta2));
+    assert_eq!(denials(&decision), []);
+    assert_eq!(
+        warnings(&decision),
+        [("BSP-W011", "spec.topology.variables")]
+    );
+    let hint = decision.warnings[0].hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("controlPlaneIpAddr"), "{hint}");
+    let named = json!({"variables": [{"name": "controlPlaneIpAddr", "value": "192.0.2.9"}]});
+    let decision = world.apply(&partial(ApiVersion::V1Beta2, named));
+    assert_eq!(warnings(&decision), []);
+    let pod = variable(&topology(&world), "kubeVipPodManifest");
+    let pod = pod.as_str().expect("a manifest");
+    assert!(pod.contains("192.0.2.9"), "{pod}");
 }
 
 #[test]
@@ -236,9 +256,17 @@ fn a_group_that_the_autoscaler_counts_is_given_no_number() {
 #[test]
 fn who_wants_no_workers_is_given_none() {
     let given = json!({"workers": {"machineDeployments": []}});
-    let mut world = World::new();
-    world.apply_all(&[partial(ApiVersion::V1Beta2, given)]);
-    assert_eq!(topology(&world)["workers"]["machineDeployments"], json!([]));
+    for (version, expected) in [
+        (ApiVersion::V1Beta1, given["workers"].clone()),
+        (ApiVersion::V1Beta2, Value::Null),
+    ] {
+        let mut world = World::new();
+        world.apply_all(&[partial(version, given.clone())]);
+        assert_eq!(topology(&world)["workers"], expected);
+        // The API server may ask again, with what the first answer made of it.
+        let stored = world.get(Kind::Cluster, "five");
+        assert_eq!(World::new().admit(stored).patch.0, []);
+    }
 }
 
 /// It is stored with its references, and never gets a topology as well.

@@ -9,7 +9,7 @@ use crate::world::{World, admin, capi, denials, machine, template};
 const VERSION: ApiVersion = ApiVersion::V1Beta2;
 
 /// An object as the topology controller writes it.
-fn made(kind: Kind, name: &str, spec: Value) -> Value {
+pub(super) fn made(kind: Kind, name: &str, spec: Value) -> Value {
     json!({
         "apiVersion": format!("{}/{VERSION}", kind.group()),
         "kind": kind.as_str(),
@@ -20,7 +20,7 @@ fn made(kind: Kind, name: &str, spec: Value) -> Value {
     })
 }
 
-fn infrastructure(world: &World) -> Value {
+pub(super) fn infrastructure(world: &World) -> Value {
     let topology = topology(world);
     let vsphere = variable(&topology, "vsphere");
     made(
@@ -80,7 +80,7 @@ fn an_address_that_is_not_the_clusters_is_refused_to_the_controller_too() {
     );
 }
 
-fn sized(world: &World, name: &str, size: [u64; 3]) -> Value {
+pub(super) fn sized(world: &World, name: &str, size: [u64; 3]) -> Value {
     let vsphere = &world.site.spec().vsphere.clone().expect("vSphere");
     let mut given = template(
         name,

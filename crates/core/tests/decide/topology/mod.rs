@@ -1,9 +1,12 @@
 //! Clusters that name their type and nothing else, and what becomes of their topologies.
 
 mod change;
+mod changed_site;
 mod class;
 mod complete;
 mod controllers;
+mod names;
+mod other_class;
 mod refuse;
 
 use basphere_core::{ApiVersion, Kind};

@@ -1,10 +1,12 @@
 //! What a tenant must not write into a topology.
 
-use basphere_core::ApiVersion;
+use std::sync::Arc;
+
+use basphere_core::{ApiVersion, Site};
 use serde_json::{Value, json};
 
 use super::{NODE_SPEC, five, image, partial, size, stored, topology, with_variable};
-use crate::world::{World, admin, denials};
+use crate::world::{World, admin, denials, site_spec, without_endpoints};
 
 const V1BETA2: ApiVersion = ApiVersion::V1Beta2;
 
@@ -118,6 +120,14 @@ fn another_image() {
         (json!([image("v1.28.0", "mine")]), "[0].template"),
         (
             json!([image("v9.9.9", "ubuntu-2204-kube-v1.28.0")]),
+            "[0].version",
+        ),
+        (
+            json!([image("1.28.0", "ubuntu-2204-kube-v1.28.0")]),
+            "[0].version",
+        ),
+        (
+            json!([image("v1.34.4", "ubuntu-2204-kube-v1.28.0")]),
             "[0].template",
         ),
         (
@@ -134,6 +144,39 @@ fn another_image() {
         "BSP-F001",
         "spec.topology.variables[0].value",
     );
+}
+
+/// What is said leads to what passes.
+#[test]
+fn a_template_under_another_version_is_told_of_its_own() {
+    let images = json!([image("1.28.0", "ubuntu-2204-kube-v1.28.0")]);
+    let given = json!({"variables": [{"name": "images", "value": images}]});
+    let decision = World::new().admit(&partial(V1BETA2, given));
+    let hint = decision.denials[0].hint.as_deref();
+    assert_eq!(hint, Some("nearest: v1.28.0"));
+}
+
+/// The class would put both names into one template.
+#[test]
+fn two_images_of_one_version() {
+    let mut spec = site_spec();
+    spec.kubernetes.versions[0].vsphere_template = Some("rebuilt".to_owned());
+    let mut world = stored(V1BETA2);
+    world.site = Arc::new(Site::try_from(spec).expect("a site"));
+    let both = json!([
+        image("v1.28.0", "ubuntu-2204-kube-v1.28.0"),
+        image("v1.28.0", "rebuilt")
+    ]);
+    let given = with_variable(topology(&world), "images", both);
+    let decision = world.apply(&partial(V1BETA2, given));
+    let path = "spec.topology.variables[5].value[1].version";
+    assert_eq!(denials(&decision), [("BSP-C006", path)]);
+    let hint = decision.denials[0].hint.as_deref().unwrap_or_default();
+    assert!(hint.contains("value[0]"), "{hint}");
+    let one = json!([image("v1.28.0", "rebuilt")]);
+    let given = with_variable(topology(&world), "images", one.clone());
+    world.apply_all(&[partial(V1BETA2, given)]);
+    assert_eq!(super::variable(&topology(&world), "images"), one);
 }
 
 #[test]
@@ -192,7 +235,7 @@ fn machines_that_are_larger_than_their_node_spec() {
 #[test]
 fn a_size_and_a_mark_that_part_later() {
     let mut world = stored(V1BETA2);
-    let given = with_variable(topology(&world), "controlPlaneMachine", size(8, 16384, 200));
+    let given = with_variable(topology(&world), "controlPlaneMachine", size(8, 16384, 999));
     let decision = world.apply(&partial(V1BETA2, given));
     assert_eq!(
         denials(&decision),
@@ -207,7 +250,7 @@ fn a_size_and_a_mark_that_part_later() {
     let small = json!({"controlPlane": {"metadata": {"labels": {NODE_SPEC: "small"}}}});
     let mut given = partial(V1BETA2, small);
     given["spec"]["topology"]["variables"] =
-        json!([{"name": "controlPlaneMachine", "value": size(8, 16384, 200)}]);
+        json!([{"name": "controlPlaneMachine", "value": size(8, 16384, 999)}]);
     assert_eq!(denials(&world.apply(&given))[0].0, "BSP-S003");
 }
 
@@ -250,6 +293,47 @@ fn another_pod() {
         "BSP-C005",
         "spec.topology.controlPlane.variables.overrides[0].value",
     );
+}
+
+/// Also where the site hands out no addresses of API servers, and where the name is not known yet.
+#[test]
+fn another_pod_where_no_address_is_reserved() {
+    let pod = json!({"name": "kubeVipPodManifest", "value": "kind: Pod"});
+    let address = json!({"name": "controlPlaneIpAddr", "value": "192.0.2.9"});
+    for variables in [json!([pod]), json!([pod, address])] {
+        let mut world = World::with_site(without_endpoints());
+        let mut given = partial(V1BETA2, json!({"variables": variables}));
+        let expected = [("BSP-C005", "spec.topology.variables[0].value")];
+        assert_eq!(denials(&world.apply(&given)), expected);
+        given["metadata"] = json!({"generateName": "five-"});
+        assert_eq!(denials(&world.apply(&given)), expected);
+    }
+}
+
+/// A group's own value would count before that of the whole topology.
+#[test]
+fn another_address_for_some_of_the_machines() {
+    let complete = topology(&stored(V1BETA2));
+    for (group, path) in [
+        ("controlPlane", "controlPlane"),
+        (
+            "workers/machineDeployments/0",
+            "workers.machineDeployments[0]",
+        ),
+    ] {
+        let with = |value: &str| {
+            let mut given = complete.clone();
+            let at = given.pointer_mut(&format!("/{group}")).expect("a group");
+            at["variables"]["overrides"] = json!([{"name": "controlPlaneIpAddr", "value": value}]);
+            given
+        };
+        let path = format!("spec.topology.{path}.variables.overrides[0].value");
+        refused_one(with("10.254.0.40"), "BSP-I007", &path);
+        assert_eq!(refused(with("10.254.0.32")), []);
+        let mut world = stored(V1BETA2);
+        let decision = world.apply(&partial(V1BETA2, with("10.254.0.40")));
+        assert_eq!(denials(&decision), [("BSP-I007", path.as_str())]);
+    }
 }
 
 #[test]
