@@ -30,6 +30,16 @@ pub struct Violation {
     pub details: serde_json::Value,
 }
 
+impl Violation {
+    /// What is said where nothing else can be: a rule that fails denies.
+    pub(crate) fn of_error(message: &str) -> Self {
+        Self {
+            message: message.into(),
+            details: serde_json::Map::new().into(),
+        }
+    }
+}
+
 /// A template's rules.
 #[derive(Debug)]
 pub struct Program {

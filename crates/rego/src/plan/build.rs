@@ -6,7 +6,7 @@ use regorus::Value;
 
 use super::fixed::{constant, target_of};
 use super::index::Index;
-use super::order::{order, variables, within};
+use super::order::{order, unsafe_variables, variables, within};
 use super::{
     Collected, Comprehension, Definition, Function, Plan, Root, Rule, Slots, Statement, Term, What,
 };
@@ -108,11 +108,9 @@ impl Builder<'_> {
         for term in key.iter_mut().chain([&mut value]) {
             within(term, &safe, &safe, &names, rules)?;
         }
-        if let Some(slot) = yielded.difference(&safe).next() {
-            return Err(SourceError::new(
-                at,
-                format!("var {} is unsafe", names(*slot)),
-            ));
+        yielded.retain(|slot| !safe.contains(slot));
+        if !yielded.is_empty() {
+            return Err(unsafe_variables(at, &yielded, &names));
         }
         let slots = self.count;
         let otherwise = rule.otherwise.as_ref();

@@ -2,7 +2,7 @@
 //! brackets, a unification what stands on its other side. What no order can bind is unsafe, and refused.
 
 use super::{Collected, Comprehension, Function, Kind, Root, Rule, Slots, Statement, Term, What};
-use crate::syntax::SourceError;
+use crate::syntax::{Place, SourceError};
 
 /// Brings a body into order, and all bodies in it.
 pub(super) fn order(
@@ -46,17 +46,25 @@ pub(super) fn order(
             let mut needed = Slots::new();
             all(statement, &visible, &mut needed);
             needed.retain(|slot| !safe.contains(slot) && !outputs.contains(slot));
-            let name = needed
-                .first()
-                .map_or_else(|| "_".to_owned(), |slot| names(*slot));
-            return Err(SourceError::new(
-                statement.at,
-                format!("var {name} is unsafe"),
-            ));
+            return Err(unsafe_variables(statement.at, &needed, names));
         }
         waiting = left;
     }
     Ok(ordered)
+}
+
+/// Says which variables nothing binds.
+pub(super) fn unsafe_variables(
+    at: Place,
+    slots: &Slots,
+    names: &dyn Fn(usize) -> String,
+) -> SourceError {
+    let all: Vec<String> = slots.iter().map(|slot| names(*slot)).collect();
+    let message = match all.as_slice() {
+        [name] => format!("var {name} is unsafe"),
+        all => format!("vars {} are unsafe", all.join(", ")),
+    };
+    SourceError::new(at, message)
 }
 
 /// Orders what stands in a term's comprehensions.
@@ -93,12 +101,10 @@ pub(super) fn within(
                     variables(value, &mut yielded);
                 }
             }
-            match yielded.difference(&safe).next() {
-                Some(slot) => Err(SourceError::new(
-                    at,
-                    format!("var {} is unsafe", names(*slot)),
-                )),
-                None => Ok(()),
+            yielded.retain(|slot| !safe.contains(slot));
+            match yielded.is_empty() {
+                true => Ok(()),
+                false => Err(unsafe_variables(at, &yielded, names)),
             }
         }
     }

@@ -1,0 +1,171 @@
+//! Templates and constraints together, and what they say of a review.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::constraint::{Action, Constraint, ConstraintError, Point};
+use crate::program::{CompileError, Program, Violation};
+use crate::review::Review;
+use crate::template::{Template, TemplateError};
+
+/// Why a document is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It is no template that can be used.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Its Rego is none.
+    #[error("template {template}: {error}")]
+    Rego {
+        /// The template's name.
+        template: String,
+        /// Where it is wrong.
+        error: CompileError,
+    },
+    /// It is no constraint that can be used.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
+    /// A constraint whose template is not there.
+    #[error("there is no ConstraintTemplate {0}")]
+    NoTemplate(String),
+}
+
+/// What one constraint says of a review.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding<'a> {
+    /// The constraint's kind.
+    pub kind: &'a str,
+    /// Its name.
+    pub name: &'a str,
+    /// What follows.
+    pub actions: Vec<Action>,
+    /// What it says.
+    pub violation: Violation,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    template: Template,
+    program: Arc<Program>,
+    constraints: BTreeMap<String, Constraint>,
+}
+
+/// A set of policies. What is taken is checked; what is refused leaves what was there before.
+#[derive(Debug, Default)]
+pub struct Policies {
+    templates: BTreeMap<String, Loaded>,
+}
+
+impl Policies {
+    /// Takes a ConstraintTemplate, in the place of one of its name. Constraints of the one before are kept as far as
+    /// they hold by its schema, and returned otherwise.
+    ///
+    /// # Errors
+    /// When it is none that can be used; the one before stays.
+    pub fn add_template(&mut self, document: &Value) -> Result<Vec<ConstraintError>, LoadError> {
+        let template = Template::read(document)?;
+        let program = Program::compile(&template.source).map_err(|error| LoadError::Rego {
+            template: template.name.clone(),
+            error,
+        })?;
+        let before = self.templates.remove(&template.name);
+        let mut loaded = Loaded {
+            program: Arc::new(program),
+            constraints: BTreeMap::new(),
+            template,
+        };
+        let mut lost = Vec::new();
+        for constraint in before
+            .into_iter()
+            .flat_map(|before| before.constraints.into_values())
+        {
+            match Constraint::read(&constraint.document, &loaded.template) {
+                Ok(constraint) => drop(
+                    loaded
+                        .constraints
+                        .insert(constraint.name.clone(), constraint),
+                ),
+                Err(error) => lost.push(error),
+            }
+        }
+        self.templates.insert(loaded.template.name.clone(), loaded);
+        Ok(lost)
+    }
+
+    /// Takes a constraint, in the place of one of its kind and name.
+    ///
+    /// # Errors
+    /// When it is none, or its template is not there; the one before stays.
+    pub fn add_constraint(&mut self, document: &Value) -> Result<(), LoadError> {
+        let name = Constraint::template_name(document)?;
+        let loaded = self.templates.get_mut(&name);
+        let loaded = loaded.ok_or(LoadError::NoTemplate(name))?;
+        let constraint = Constraint::read(document, &loaded.template)?;
+        loaded
+            .constraints
+            .insert(constraint.name.clone(), constraint);
+        Ok(())
+    }
+
+    /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a
+    /// violation that says so.
+    #[must_use]
+    pub fn review(
+        &self,
+        review: &Review,
+        point: Point,
+        inventory: &regorus::Value,
+        limit: Duration,
+    ) -> Vec<Finding<'_>> {
+        let mut findings = Vec::new();
+        let mut input = None;
+        for loaded in self.templates.values() {
+            if point == Point::Webhook && !loaded.template.matches_operation(review.operation()) {
+                continue;
+            }
+            for constraint in loaded.constraints.values() {
+                let actions = constraint.actions_for(point);
+                if actions.is_empty() {
+                    continue;
+                }
+                let violations = match constraint.matches.matches(review) {
+                    Ok(false) => continue,
+                    Err(error) => vec![Violation::of_error(&error.rejection())],
+                    Ok(true) => {
+                        // Made once, since it costs more than most policies.
+                        let review =
+                            input.get_or_insert_with(|| regorus::Value::from(review.input()));
+                        evaluate(loaded, constraint, review, inventory, limit)
+                    }
+                };
+                findings.extend(violations.into_iter().map(|violation| Finding {
+                    kind: &constraint.kind,
+                    name: &constraint.name,
+                    actions: actions.clone(),
+                    violation,
+                }));
+            }
+        }
+        findings
+    }
+}
+
+fn evaluate(
+    loaded: &Loaded,
+    constraint: &Constraint,
+    review: &regorus::Value,
+    inventory: &regorus::Value,
+    limit: Duration,
+) -> Vec<Violation> {
+    let fields = [
+        ("review", review.clone()),
+        ("parameters", constraint.parameters.clone().into()),
+    ];
+    let fields = fields.map(|(name, value)| (regorus::Value::from(name), value));
+    let input = regorus::Value::from(BTreeMap::from(fields));
+    let found = loaded.program.violations(input, inventory.clone(), limit);
+    found.unwrap_or_else(|error| vec![Violation::of_error(&error.to_string())])
+}
