@@ -173,11 +173,12 @@ impl World {
         chain
     }
 
-    /// The names of those who are charged for a namespace.
+    /// The names of those who are charged for a namespace; its owner is, whether or not there is a Tenant yet.
     pub(crate) fn charged_for(&self, namespace: &str) -> Vec<String> {
         let owner = &self.namespaces[namespace];
-        let chain = self.chain(owner).into_iter();
-        chain.map(|account| account.name.clone()).collect()
+        let above = self.chain(owner).into_iter().skip(1);
+        let above = above.map(|account| account.name.clone());
+        std::iter::once(owner.clone()).chain(above).collect()
     }
 
     /// Whether a namespace is charged to an account.
