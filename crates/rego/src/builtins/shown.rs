@@ -16,7 +16,10 @@ fn write(value: &Value, to: &mut String) {
     match value {
         Value::Null => to.push_str("null"),
         Value::Bool(value) => to.push_str(if *value { "true" } else { "false" }),
-        Value::Number(number) => to.push_str(&number.format_decimal()),
+        Value::Number(number) => match number.as_f64().filter(|_| is_float(value)) {
+            Some(float) => to.push_str(&super::go::float(float, 'g', None)),
+            None => to.push_str(&number.format_decimal()),
+        },
         Value::String(text) => to.push_str(&super::go::quoted(text, false)),
         Value::Array(items) => list(items.iter(), ["[", "]"], to),
         Value::Set(items) if items.is_empty() => to.push_str("set()"),
@@ -35,6 +38,27 @@ fn write(value: &Value, to: &mut String) {
         }
         Value::Undefined => to.push_str("undefined"),
     }
+}
+
+/// Whether a number is a float, also where it is whole: OPA keeps how numbers were written, and Gatekeeper's review has
+/// floats from a million on (see [`crate::as_untyped_json`]).
+///
+/// regorus does not tell the two apart, but they add differently: a float loses what is beyond its 53 bits.
+pub(crate) fn is_float(value: &Value) -> bool {
+    const BEYOND: u64 = (1 << 53) + 1;
+    let Ok(number) = value.as_number() else {
+        return false;
+    };
+    if !number.is_integer() {
+        return true;
+    }
+    let beyond = Value::from(BEYOND);
+    let sum = beyond
+        .as_number()
+        .ok()
+        .and_then(|beyond| number.add(beyond).ok());
+    let rest = sum.and_then(|sum| sum.sub(number).ok());
+    rest.and_then(|rest| rest.as_u64()) != Some(BEYOND)
 }
 
 fn list<'a>(items: impl Iterator<Item = &'a Value>, [begin, end]: [&str; 2], to: &mut String) {

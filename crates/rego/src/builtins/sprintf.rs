@@ -5,7 +5,7 @@ use std::str::Chars;
 use regorus::Value;
 
 use super::go;
-use super::shown::shown;
+use super::shown::{is_float, shown};
 
 /// Wider or preciser than this is nothing.
 const WIDEST: usize = 1_000_000;
@@ -53,6 +53,7 @@ fn argument(value: &Value) -> Argument {
     match value {
         Value::String(text) => Argument::Text(text.to_string()),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(_), Some(float)) if is_float(value) => Argument::Float(float),
             (Some(int), _) => Argument::Int(int),
             _ if number.is_integer() => Argument::Big(number.format_decimal()),
             (_, Some(float)) => Argument::Float(float),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 pub(crate) struct Question {
     pub(crate) version: Version,
     pub(crate) rego: String,
+    pub(crate) libs: Vec<String>,
     pub(crate) review: Value,
     pub(crate) parameters: Value,
     pub(crate) inventory: Value,
@@ -23,6 +24,7 @@ impl Question {
         Self {
             version: Version::V0,
             rego: rego.to_owned(),
+            libs: Vec::new(),
             review,
             parameters: json!({}),
             inventory: json!({}),
@@ -60,7 +62,7 @@ pub(crate) fn theirs(question: &Question) -> Answer {
         Version::V1 => "v1",
     };
     let request = json!({
-        "kind": "violations", "version": version, "rego": question.rego, "libs": [],
+        "kind": "violations", "version": version, "rego": question.rego, "libs": question.libs,
         "parameters": question.parameters, "review": question.review, "inventory": question.inventory,
     });
     let answer = oracle().ask(&request).expect("the oracle answers");
@@ -84,13 +86,15 @@ pub(crate) fn ours(question: &Question) -> Answer {
     let source = Source {
         version: question.version,
         rego: question.rego.clone(),
-        libs: Vec::new(),
+        libs: question.libs.clone(),
     };
     let program = match Program::compile(&source) {
         Ok(program) => program,
         Err(error) => return Answer::Refused(error.to_string()),
     };
-    let input = json!({"review": question.review, "parameters": question.parameters});
+    let mut review = question.review.clone();
+    basphere_rego::as_untyped_json(&mut review);
+    let input = json!({"review": review, "parameters": question.parameters});
     let inventory = question.inventory.clone();
     let found = program.violations(input.into(), inventory.into(), Duration::from_secs(5));
     match found {

@@ -231,10 +231,35 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := round(2.5)"),
     ("", "x := trim(\"  a \", \" \")"),
     ("", "x := format_int(255, 16)"),
+    (
+        "",
+        "x := sprintf(\"%v %d %v\", [input.review.big, input.review.big, 1000000])",
+    ),
+    (
+        "",
+        "x := sprintf(\"%v %s\", [input.review.huge, input.review.bits])",
+    ),
+    (
+        "",
+        "x := sprintf(\"%v\", [[input.review.big, input.review.fraction, 999999]])",
+    ),
+    ("", "input.review.big == 1000000; x := 1"),
+    ("", "x := input.review.big + 1"),
+    ("", "x := sprintf(\"%v\", [input.review.big + 1])"),
+    ("", "x := sprintf(\"%v\", [input.review.big * 2])"),
+    ("", "x := format_int(input.review.big, 10)"),
+    ("", "x := sprintf(\"%v\", [to_number(\"1000000\")])"),
+    ("", "x := sprintf(\"%v\", [max([input.review.big, 1])])"),
+    ("", "x := sprintf(\"%v\", [sum([input.review.big, 1])])"),
+    ("", "x := sprintf(\"%v\", [input.review.fraction])"),
 ];
 
 /// Bodies of which we say something else than Gatekeeper, and why.
 const KNOWN: &[(&str, &str)] = &[
+    (
+        "how a number was written is not kept",
+        "x := json.marshal(input.review.big)",
+    ),
     (
         "how a number was written is not kept",
         "x := sprintf(\"%v %v %v\", [1.5, 1e6, 1000000])",
@@ -266,7 +291,8 @@ fn question(rules: &str, body: &str) -> Question {
     );
     let review = json!({
         "one": 1, "two": 2, "no": false, "text": "abc", "key": "two", "list": [1, 2, 3], "pair": [1, 2],
-        "object": {"a": 1, "b": 2},
+        "object": {"a": 1, "b": 2}, "big": 1_000_000, "huge": 12_345_678_901_u64, "bits": 9_007_199_254_740_993_u64,
+        "fraction": 1234567.5,
     });
     Question::v0(&rego, review)
 }
