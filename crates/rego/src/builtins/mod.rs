@@ -7,6 +7,7 @@ pub(crate) mod shown;
 mod sprintf;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;
 
 use regorus::Value;
@@ -26,9 +27,9 @@ enum Implementation {
 }
 
 impl Builtin {
-    pub(crate) fn call(&self, arguments: &[Value]) -> Option<Value> {
+    pub(crate) fn call(&self, arguments: &[Value]) -> Result<Option<Value>, Panicked> {
         match self.implementation {
-            Implementation::Own(function) => function(arguments),
+            Implementation::Own(function) => Ok(function(arguments)),
             Implementation::Regorus(function) => regorus(function, arguments),
         }
     }
@@ -74,8 +75,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     ALL.get(name)
 }
 
+/// A function of regorus panicked, as `strings.count("a", "")` once did.
+#[derive(Debug)]
+pub(crate) struct Panicked;
+
 /// Calls a function of regorus, whose errors are undefined as OPA's are.
-fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Option<Value> {
+fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Result<Option<Value>, Panicked> {
     /// It names the place of a call in errors, which nobody reads.
     static NOWHERE: LazyLock<Option<(Span, Vec<ExprRef>)>> = LazyLock::new(|| {
         let source = Source::from_contents(String::new(), String::from(" ")).ok()?;
@@ -93,8 +98,14 @@ fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Option<Value> {
         });
         Some((span, vec![expression; 8]))
     });
-    let (span, expressions) = NOWHERE.as_ref()?;
-    let expressions = expressions.get(..arguments.len())?;
-    let result = (function.0)(span, expressions, arguments, false).ok()?;
-    (result != Value::Undefined).then_some(result)
+    let Some((span, expressions)) = NOWHERE.as_ref() else {
+        return Ok(None);
+    };
+    let Some(expressions) = expressions.get(..arguments.len()) else {
+        return Ok(None);
+    };
+    // They share nothing that a panic could leave half done.
+    let call = AssertUnwindSafe(|| (function.0)(span, expressions, arguments, false));
+    let result = catch_unwind(call).map_err(|_| Panicked)?;
+    Ok(result.ok().filter(|result| *result != Value::Undefined))
 }

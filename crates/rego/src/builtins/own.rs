@@ -8,7 +8,7 @@ use super::{find, operators};
 
 type Own = (&'static str, usize, fn(&[Value]) -> Option<Value>);
 
-pub(super) const ALL: [Own; 15] = [
+pub(super) const ALL: [Own; 16] = [
     ("sprintf", 2, sprintf),
     ("any", 1, |it| {
         of_all(it, |mut items| items.any(|item| *item == Value::from(true)))
@@ -16,12 +16,12 @@ pub(super) const ALL: [Own; 15] = [
     ("all", 1, |it| {
         of_all(it, |mut items| items.all(|item| *item == Value::from(true)))
     }),
-    ("re_match", 2, |it| find("regex.match")?.call(it)),
+    ("re_match", 2, |it| find("regex.match")?.call(it).ok()?),
     ("set_diff", 2, |it| match it {
         [Value::Set(_), Value::Set(_)] => operators::minus(it),
         _ => None,
     }),
-    ("eq", 2, |it| find("equal")?.call(it)),
+    ("eq", 2, |it| find("equal")?.call(it).ok()?),
     ("cast_array", 1, |it| match it {
         [Value::Array(_)] => it.first().cloned(),
         [Value::Set(items)] => Some(Value::from(items.iter().cloned().collect::<Vec<Value>>())),
@@ -72,6 +72,16 @@ pub(super) const ALL: [Own; 15] = [
         let network = |value: &Value| value.as_string().ok()?.parse::<IpNet>().ok();
         let (one, other) = (network(one)?.trunc(), network(other)?.trunc());
         Some(Value::from(one.contains(&other) || other.contains(&one)))
+    }),
+    ("strings.count", 2, |it| match it {
+        [Value::String(text), Value::String(part)] => {
+            let count = match part.is_empty() {
+                true => text.chars().count() + 1,
+                false => text.matches(&**part).count(),
+            };
+            Some(Value::from(count as u64))
+        }
+        _ => None,
     }),
     ("print", 1, |_| Some(Value::from(true))),
 ];

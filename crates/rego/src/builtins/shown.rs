@@ -128,7 +128,7 @@ pub(crate) fn json(value: &Value) -> serde_json::Value {
             let fields = fields.iter_sorted().map(|(key, value)| {
                 let key = match key {
                     Value::String(text) => text.to_string(),
-                    other => shown(other),
+                    other => json(other).to_string(),
                 };
                 (key, json(value))
             });

@@ -29,6 +29,9 @@ pub enum EvaluationError {
     /// It took longer than it may.
     #[error("the evaluation did not end in time")]
     TooLong,
+    /// A builtin function ended where it should not have.
+    #[error("a builtin function failed")]
+    Builtin,
     /// More statements wait for each other than a stack holds.
     #[error("the evaluation is nested too deep")]
     TooDeep,

@@ -149,7 +149,9 @@ impl Machine<'_> {
                 None => each(machine, frame, value),
             };
         let value = match function {
-            Function::Builtin(builtin) => builtin.call(&inputs),
+            Function::Builtin(builtin) => builtin
+                .call(&inputs)
+                .map_err(|_| EvaluationError::Builtin)?,
             Function::Rule(rule) => self.function(rule, &inputs)?,
             Function::Walk => {
                 let Some(root) = inputs.first() else {

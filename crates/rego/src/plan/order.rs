@@ -346,7 +346,11 @@ fn of_pair(left: &Term, right: &Term, safe: &Slots, bound: &mut Slots) {
 }
 
 fn is_same(key: &Term, other: &Term) -> bool {
-    matches!((key, other), (Term::Constant(key), Term::Constant(other)) if key == other)
+    match (key, other) {
+        (Term::Constant(key), Term::Constant(other)) => key == other,
+        (Term::Variable(key), Term::Variable(other)) => key == other,
+        _ => false,
+    }
 }
 
 fn of_pattern(pattern: &Term, bound: &mut Slots) {

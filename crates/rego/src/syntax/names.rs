@@ -33,8 +33,10 @@ pub(crate) fn resolve(module: &mut Module) -> Result<(), SourceError> {
 struct Scope {
     /// Declared names, and what they are called from now on.
     own: BTreeMap<String, String>,
-    /// Names that were used before their declaration.
+    /// Names that were used.
     used: BTreeSet<String>,
+    /// Names that comprehensions used before they were declared: there they are others.
+    used_within: BTreeSet<String>,
     /// Names whose declaration has been read.
     read: BTreeSet<String>,
 }
@@ -120,7 +122,14 @@ impl Resolver {
             let message = format!("var {name} referenced above");
             return Err(SourceError::new(statement.at, message));
         }
+        let others: Vec<String> = names.intersection(&scope.used_within).cloned().collect();
         scope.read.extend(names);
+        for name in others {
+            let own = self.fresh(&name);
+            if let Some(scope) = self.scopes.last_mut() {
+                scope.own.insert(name, own);
+            }
+        }
         Ok(())
     }
 
@@ -258,15 +267,24 @@ impl Resolver {
             .find_map(|scope| scope.own.get(name))
     }
 
-    /// What a name that is used is called.
+    /// What a name that is used is called: as the innermost scope says that has declared it by now.
     fn used(&mut self, name: &str) -> Option<&String> {
-        let scope = self
-            .scopes
-            .iter_mut()
-            .rev()
-            .find(|scope| scope.own.contains_key(name))?;
-        scope.used.insert(name.to_owned());
-        scope.own.get(name)
+        let mut found = None;
+        for (depth, scope) in self.scopes.iter_mut().rev().enumerate() {
+            if !scope.own.contains_key(name) {
+                continue;
+            }
+            let is_read = scope.read.contains(name);
+            match is_read || depth == 0 {
+                true => scope.used.insert(name.to_owned()),
+                false => scope.used_within.insert(name.to_owned()),
+            };
+            if is_read {
+                found = Some(depth);
+                break;
+            }
+        }
+        self.scopes.iter().rev().nth(found?)?.own.get(name)
     }
 }
 

@@ -104,6 +104,10 @@ impl<'a> Parser<'a> {
                     SourceError::new(at, format!("unexpected keyword, must be one of {FUTURE:?}"))
                 })?;
                 self.future.insert(known);
+                // It cannot be written without the other.
+                if *known == "every" {
+                    self.future.insert("in");
+                }
             }
             ["rego", "v1"] => {
                 self.version = Version::V1;
