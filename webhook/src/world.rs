@@ -92,7 +92,7 @@ impl World {
         let label = facts.and_then(|facts| facts.owner_label.as_deref());
         let tenant = site.namespace_owner(namespace, label);
         let tenant = tenant.map(|owner| account_name(&owner));
-        let chain = tenant.and_then(|tenant| Some((self.records.chain(&tenant)?, tenant)));
+        let chain = tenant.and_then(|tenant| Some((self.records.whole_chain(&tenant)?, tenant)));
         let accounts = chain.map(|(chain, tenant)| {
             let accounts = chain.iter().map(|record| Arc::clone(&record.account));
             (tenant, accounts.collect())

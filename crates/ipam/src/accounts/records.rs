@@ -125,6 +125,17 @@ impl Records {
         Some(chain)
     }
 
+    /// The same, or `None` when a group above it is not known either: it is there to be read, and who charges the others
+    /// alone lets its limit be passed.
+    #[must_use]
+    pub fn whole_chain(&self, tenant: &str) -> Option<Vec<Arc<Record>>> {
+        let mut chain = self.chain(tenant)?;
+        chain.reverse();
+        let is_whole = above(&chain).is_none();
+        chain.reverse();
+        is_whole.then_some(chain)
+    }
+
     // No writer leaves it half changed, so what a panicking thread left behind is good.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Record>>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,4 +151,57 @@ pub(super) fn above(chain: &[Arc<Record>]) -> Option<String> {
 
 fn revision(version: &str) -> u64 {
     version.parse().unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+mod tests {
+    use basphere_core::quota::TenantSpec;
+
+    use super::*;
+
+    fn tenant(name: &str, parent: Option<&str>) -> Record {
+        let account = Account {
+            name: name.to_owned(),
+            spec: TenantSpec {
+                parent: parent.map(str::to_owned),
+                ..TenantSpec::default()
+            },
+            ..Account::default()
+        };
+        Record {
+            account: Arc::new(account),
+            ..Record::default()
+        }
+    }
+
+    fn names(chain: Option<Vec<Arc<Record>>>) -> Option<Vec<String>> {
+        let names =
+            |chain: Vec<Arc<Record>>| chain.iter().map(|it| it.account.name.clone()).collect();
+        chain.map(names)
+    }
+
+    /// A process may have read a tenant, and not have heard of its group yet.
+    #[test]
+    fn a_chain_whose_group_is_not_known_is_not_whole() {
+        let records = Records::default();
+        records.put(tenant("kim", Some("team")));
+        assert_eq!(names(records.chain("kim")).unwrap(), ["kim"]);
+        assert_eq!(names(records.whole_chain("kim")), None);
+        records.put(tenant("team", Some("dept")));
+        assert_eq!(names(records.whole_chain("kim")), None);
+        records.put(tenant("dept", None));
+        assert_eq!(
+            names(records.whole_chain("kim")).unwrap(),
+            ["dept", "team", "kim"]
+        );
+    }
+
+    #[test]
+    fn a_group_above_itself_is_asked_once() {
+        let records = Records::default();
+        records.put(tenant("kim", Some("team")));
+        records.put(tenant("team", Some("kim")));
+        assert_eq!(names(records.whole_chain("kim")).unwrap(), ["team", "kim"]);
+    }
 }

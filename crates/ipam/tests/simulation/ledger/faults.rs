@@ -38,7 +38,7 @@ pub(crate) fn write_status(world: &mut World) {
 pub(crate) fn change_limits(world: &mut World) {
     let name = setting::ACCOUNTS[world.course.random.below(setting::ACCOUNTS.len())];
     let Some(mut record) = world.tenants.get(name).cloned() else {
-        return setting::create(world, name);
+        return create(world, name);
     };
     let wanted = setting::spec(&mut world.course.random, name);
     let spec = &mut Arc::make_mut(&mut record.account).spec;
@@ -131,7 +131,7 @@ fn restore(world: &mut World, name: &str) {
 /// A Tenant that uses nothing is deleted, and comes back sooner or later.
 fn renew(world: &mut World, name: &str) {
     let Some(record) = world.tenant(name) else {
-        return setting::create(world, name);
+        return create(world, name);
     };
     // As in admission: a ledger that is in use is not thrown away. Of one that is lost nothing shows what was
     // promised; who then deletes the Tenant, too, loses that it was lost.
@@ -143,7 +143,17 @@ fn renew(world: &mut World, name: &str) {
     world.course.count("tenants created anew");
     world.remove_tenant(name);
     if world.course.random.permille(500) {
-        setting::create(world, name);
+        create(world, name);
+    }
+}
+
+/// An admin makes a Tenant; some still know one of its name that was in no group.
+fn create(world: &mut World, name: &str) {
+    let was_alone = world.was_alone(name);
+    setting::create(world, name);
+    if was_alone && !world.was_alone(name) {
+        let why = "requests came while a tenant was in no group";
+        world.excuse("dept", GRACE + LAG + PATIENCE, why);
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct World {
     revision: u64,
     pub(crate) site: Arc<Site>,
     pub(crate) tenants: BTreeMap<String, Record>,
+    /// The group of each Tenant when it was written last, which caches may still say of one that is gone.
+    parents: BTreeMap<String, Option<String>>,
     /// What each Tenant's limits were since which moment.
     limits: BTreeMap<String, Vec<(Millis, Limits)>>,
     /// Each namespace's owner.
@@ -88,6 +90,7 @@ impl World {
             revision: 1,
             site: setting::site(),
             tenants: BTreeMap::new(),
+            parents: BTreeMap::new(),
             limits: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             objects: BTreeMap::new(),
@@ -129,11 +132,18 @@ impl World {
             "Tenant {name} at {}: {:?}",
             record.resource_version, record.account
         ));
+        let parent = record.account.spec.parent.clone();
+        self.parents.insert(name.clone(), parent);
         self.tenants.insert(name.clone(), record);
         let shown = self.tenant(&name).unwrap();
         self.tell(0, News::Tenant(shown.clone()));
         self.note_limits();
         shown
+    }
+
+    /// Whether the Tenant of that name was in no group when it was written last.
+    pub(crate) fn was_alone(&self, name: &str) -> bool {
+        self.parents.get(name).is_some_and(Option::is_none)
     }
 
     pub(crate) fn remove_tenant(&mut self, name: &str) {

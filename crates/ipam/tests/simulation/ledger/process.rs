@@ -130,7 +130,7 @@ impl Process {
             return Verdict::Allowed;
         }
         let (site, now) = self.site_now();
-        let chain = self.known.records.chain(&owner).unwrap_or_default();
+        let chain = self.known.records.whole_chain(&owner).unwrap_or_default();
         let mut accounts: Vec<_> = chain.iter().map(|it| Arc::clone(&it.account)).collect();
         let mut looked = looked(&site, &accounts, &charge, now);
         if accounts.is_empty() || looked.is_unsure {
