@@ -6,6 +6,8 @@ mod own;
 pub(crate) mod shown;
 mod sprintf;
 
+pub(crate) use operators::under;
+
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::LazyLock;

@@ -27,19 +27,8 @@ pub(super) const ALL: [Own; 15] = [
     ("mul", 2, mul),
     ("div", 2, div),
     ("rem", 2, rem),
-    ("and", 2, |it| {
-        sets(it, |one, other| {
-            one.iter()
-                .filter(|item| other.contains(item))
-                .cloned()
-                .collect()
-        })
-    }),
-    ("or", 2, |it| {
-        sets(it, |one, other| {
-            one.iter().chain(other.iter()).cloned().collect()
-        })
-    }),
+    ("and", 2, |it| sets(it, Set::intersection)),
+    ("or", 2, |it| sets(it, Set::union)),
     ("internal.member_2", 2, member),
     ("internal.member_3", 3, member_with_key),
 ];
@@ -61,12 +50,7 @@ fn plus(values: &[Value]) -> Option<Value> {
 pub(super) fn minus(values: &[Value]) -> Option<Value> {
     match values {
         [Value::Number(one), Value::Number(other)] => one.sub(other).ok().map(Value::Number),
-        _ => sets(values, |one, other| {
-            one.iter()
-                .filter(|item| !other.contains(item))
-                .cloned()
-                .collect()
-        }),
+        _ => sets(values, Set::difference),
     }
 }
 
@@ -118,11 +102,18 @@ fn member_with_key(values: &[Value]) -> Option<Value> {
     let [key, value, domain] = values else {
         return None;
     };
-    let index = || usize::try_from(key.as_number().ok()?.as_u64()?).ok();
-    Some(Value::from(match domain {
-        Value::Array(items) => index().and_then(|index| items.get(index)) == Some(value),
-        Value::Set(items) => key == value && items.contains(value),
-        Value::Object(fields) => fields.get(key) == Some(value),
-        _ => false,
-    }))
+    Some(Value::from(under(domain, key).as_ref() == Some(value)))
+}
+
+/// What a collection has under a key; in a set each item is its own.
+pub(crate) fn under(collection: &Value, key: &Value) -> Option<Value> {
+    match collection {
+        Value::Object(fields) => fields.get(key).cloned(),
+        Value::Array(items) => {
+            let index = key.as_number().ok()?.as_u64()?;
+            items.get(usize::try_from(index).ok()?).cloned()
+        }
+        Value::Set(items) => items.get(key).cloned(),
+        _ => None,
+    }
 }

@@ -105,17 +105,23 @@ struct World {
     members: BTreeMap<(usize, Value), Option<Value>>,
 }
 
+impl World {
+    /// One of which nothing is known yet.
+    fn new(plan: &Plan, input: Value, inventory: Value) -> Self {
+        Self {
+            input,
+            inventory,
+            known: vec![None; plan.rules.len()],
+            members: BTreeMap::new(),
+        }
+    }
+}
+
 impl<'p> Machine<'p> {
     pub(crate) fn new(plan: &'p Plan, input: Value, inventory: Value, deadline: Instant) -> Self {
-        let known = vec![None; plan.rules.len()];
         Self {
             plan,
-            world: World {
-                input,
-                inventory,
-                known,
-                members: BTreeMap::new(),
-            },
+            world: World::new(plan, input, inventory),
             deadline,
             steps: 0,
             depth: 0,
@@ -170,12 +176,8 @@ impl<'p> Machine<'p> {
         statement: &Statement,
         frame: &mut Frame,
     ) -> Result<Option<World>, EvaluationError> {
-        let mut other = World {
-            input: self.world.input.clone(),
-            inventory: self.world.inventory.clone(),
-            known: vec![None; self.plan.rules.len()],
-            members: BTreeMap::new(),
-        };
+        let world = &self.world;
+        let mut other = World::new(self.plan, world.input.clone(), world.inventory.clone());
         for (target, term) in &statement.with {
             let Some(value) = self.value(term, frame)? else {
                 return Ok(None);

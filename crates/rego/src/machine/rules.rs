@@ -51,11 +51,7 @@ impl Machine<'_> {
         Ok(value)
     }
 
-    pub(super) fn one_member(
-        &mut self,
-        rule: &Rule,
-        key: &Value,
-    ) -> Result<Option<Value>, EvaluationError> {
+    fn one_member(&mut self, rule: &Rule, key: &Value) -> Result<Option<Value>, EvaluationError> {
         let mut found = None;
         for definition in &rule.definitions {
             let mut frame = Frame::new(definition.slots);
@@ -84,7 +80,7 @@ impl Machine<'_> {
         self.deeper(rule, |machine| machine.complete(rule, arguments))
     }
 
-    pub(super) fn deeper<T>(
+    fn deeper<T>(
         &mut self,
         rule: &Rule,
         evaluate: impl FnOnce(&mut Self) -> Result<T, EvaluationError>,
@@ -98,7 +94,7 @@ impl Machine<'_> {
         result
     }
 
-    pub(super) fn complete(
+    fn complete(
         &mut self,
         rule: &Rule,
         arguments: &[Value],
@@ -111,7 +107,7 @@ impl Machine<'_> {
         Ok(found.or_else(|| rule.default.clone()))
     }
 
-    pub(super) fn definition(
+    fn definition(
         &mut self,
         rule: &Rule,
         definition: &Definition,
@@ -142,7 +138,7 @@ impl Machine<'_> {
         }
     }
 
-    pub(super) fn set(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
+    fn set(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
         let mut items = BTreeSet::new();
         for definition in &rule.definitions {
             let mut frame = Frame::new(definition.slots);
@@ -156,7 +152,7 @@ impl Machine<'_> {
         Ok(Value::from(items))
     }
 
-    pub(super) fn object(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
+    fn object(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
         let mut fields = BTreeMap::new();
         for definition in &rule.definitions {
             let mut frame = Frame::new(definition.slots);

@@ -6,7 +6,8 @@ use regorus::Value;
 use regorus::value::Object;
 
 use super::{Each, EvaluationError, Flow, Frame, Machine, Step};
-use crate::plan::{Function, Root, Term};
+use crate::builtins::under;
+use crate::plan::{Function, Kind, Root, Term};
 
 impl Machine<'_> {
     /// The value of a term whose variables are bound; nothing where it is undefined.
@@ -97,7 +98,7 @@ impl Machine<'_> {
     /// Whether one key is asked for of an object that is defined by rules.
     fn is_object(&self, rule: usize, path: &[Term], frame: &Frame) -> bool {
         let rule = self.plan.rules.get(rule);
-        let is_object = rule.is_some_and(|rule| rule.kind == crate::plan::Kind::Object);
+        let is_object = rule.is_some_and(|rule| rule.kind == Kind::Object);
         is_object && path.first().is_some_and(|first| is_ground(first, frame))
     }
 
@@ -109,7 +110,7 @@ impl Machine<'_> {
             let Some(key) = self.value(first, frame)? else {
                 return Ok(Flow::Continue);
             };
-            return match found(value, &key) {
+            return match under(value, &key) {
                 Some(value) => self.walk(&value, rest, frame, each),
                 None => Ok(Flow::Continue),
             };
@@ -128,14 +129,7 @@ impl Machine<'_> {
         frame: &mut Frame,
         each: Each<'_>,
     ) -> Step {
-        let arity = match function {
-            Function::Builtin(builtin) => builtin.arity,
-            Function::Walk => 1,
-            Function::Rule(rule) => self.plan.rules.get(rule).map_or(0, |rule| match rule.kind {
-                crate::plan::Kind::Function(arity) => arity,
-                _ => 0,
-            }),
-        };
+        let arity = function.arity();
         let (inputs, output) = arguments.split_at(arity.min(arguments.len()));
         let Some(inputs) = self.values(inputs, frame)? else {
             return Ok(Flow::Continue);
@@ -152,7 +146,7 @@ impl Machine<'_> {
             Function::Builtin(builtin) => builtin
                 .call(&inputs)
                 .map_err(|_| EvaluationError::Builtin)?,
-            Function::Rule(rule) => self.function(rule, &inputs)?,
+            Function::Rule(rule, _) => self.function(rule, &inputs)?,
             Function::Walk => {
                 let Some(root) = inputs.first() else {
                     return Ok(Flow::Continue);
@@ -205,19 +199,6 @@ pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
         Term::Object(fields) => fields
             .iter()
             .all(|(key, value)| is_ground(key, frame) && is_ground(value, frame)),
-    }
-}
-
-/// What a collection has under a key.
-fn found(value: &Value, key: &Value) -> Option<Value> {
-    match value {
-        Value::Object(fields) => fields.get(key).cloned(),
-        Value::Array(items) => {
-            let index = key.as_number().ok()?.as_u64()?;
-            items.get(usize::try_from(index).ok()?).cloned()
-        }
-        Value::Set(items) => items.get(key).cloned(),
-        _ => None,
     }
 }
 

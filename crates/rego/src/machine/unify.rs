@@ -1,5 +1,7 @@
 //! What makes two terms the same, and what a value matches.
 
+use std::borrow::Borrow;
+
 use regorus::Value;
 use regorus::value::Object;
 
@@ -46,13 +48,20 @@ impl Machine<'_> {
         }
     }
 
-    fn pairs(&mut self, left: &[Term], right: &[Term], frame: &mut Frame, then: Then<'_>) -> Step {
+    fn pairs<T: Borrow<Term>>(
+        &mut self,
+        left: &[T],
+        right: &[T],
+        frame: &mut Frame,
+        then: Then<'_>,
+    ) -> Step {
         match (left.split_first(), right.split_first()) {
-            (Some((left, lefts)), Some((right, rights))) => {
-                self.unify(left, right, frame, &mut |machine, frame| {
-                    machine.pairs(lefts, rights, frame, then)
-                })
-            }
+            (Some((left, lefts)), Some((right, rights))) => self.unify(
+                left.borrow(),
+                right.borrow(),
+                frame,
+                &mut |machine, frame| machine.pairs(lefts, rights, frame, then),
+            ),
             _ => then(self, frame),
         }
     }
@@ -74,25 +83,8 @@ impl Machine<'_> {
         }
         let is_same = lefts.len() == left.len() && left.len() == right.len();
         match is_same {
-            true => self.references(&lefts, &rights, frame, then),
+            true => self.pairs(&lefts, &rights, frame, then),
             false => Ok(Flow::Continue),
-        }
-    }
-
-    fn references(
-        &mut self,
-        left: &[&Term],
-        right: &[&Term],
-        frame: &mut Frame,
-        then: Then<'_>,
-    ) -> Step {
-        match (left.split_first(), right.split_first()) {
-            (Some((left, lefts)), Some((right, rights))) => {
-                self.unify(left, right, frame, &mut |machine, frame| {
-                    machine.references(lefts, rights, frame, then)
-                })
-            }
-            _ => then(self, frame),
         }
     }
 

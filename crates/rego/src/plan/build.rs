@@ -8,7 +8,7 @@ use super::fixed::{constant, target_of};
 use super::index::Index;
 use super::order::{order, unsafe_variables, variables, within};
 use super::{
-    Collected, Comprehension, Definition, Function, Plan, Root, Rule, Slots, Statement, Term, What,
+    Collected, Comprehension, Definition, Function, Plan, Root, Slots, Statement, Term, What,
 };
 use crate::builtins;
 use crate::syntax::SourceError;
@@ -56,7 +56,7 @@ pub(crate) fn build(modules: &[Module]) -> Result<Plan, BuildError> {
                 }
                 continue;
             }
-            let definition = builder.definition(rule, &rules).map_err(error)?;
+            let definition = builder.definition(rule).map_err(error)?;
             if let Some(rule) = rules.get_mut(of) {
                 rule.definitions.push(definition);
             }
@@ -79,7 +79,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn definition(&mut self, rule: &tree::Rule, rules: &[Rule]) -> Result<Definition, SourceError> {
+    fn definition(&mut self, rule: &tree::Rule) -> Result<Definition, SourceError> {
         self.slots.clear();
         self.count = 0;
         let at = rule.at;
@@ -104,9 +104,9 @@ impl Builder<'_> {
         key.iter()
             .chain([&value])
             .for_each(|term| variables(term, &mut yielded));
-        let body = order(body, &mut safe, &yielded, &names, rules)?;
+        let body = order(body, &mut safe, &yielded, &names)?;
         for term in key.iter_mut().chain([&mut value]) {
-            within(term, &safe, &safe, &names, rules)?;
+            within(term, &safe, &safe, &names)?;
         }
         yielded.retain(|slot| !safe.contains(slot));
         if !yielded.is_empty() {
@@ -114,7 +114,7 @@ impl Builder<'_> {
         }
         let slots = self.count;
         let otherwise = rule.otherwise.as_ref();
-        let otherwise = otherwise.map(|rule| self.definition(rule, rules).map(Box::new));
+        let otherwise = otherwise.map(|rule| self.definition(rule).map(Box::new));
         Ok(Definition {
             slots,
             arguments,
@@ -272,10 +272,7 @@ impl Builder<'_> {
         {
             return Ok(Term::Ref(Root::Rule(rule), self.terms(path, at)?));
         }
-        let import = self.module.imports.iter();
-        let mut import = import.filter(|import| !import.is_of_keywords());
-        let import =
-            import.find(|import| import.name() == Some(name) && !self.slots.contains_key(name));
+        let import = self.import(name).filter(|_| !self.slots.contains_key(name));
         let whole: Vec<tree::Term> = match import {
             Some(import) => import
                 .path
@@ -321,12 +318,12 @@ impl Builder<'_> {
     }
 
     fn function(&self, path: &[String], given: usize, at: Place) -> Result<Function, SourceError> {
-        let found = self.found(path);
         let undefined = || SourceError::new(at, format!("undefined function {}", path.join(".")));
-        let arity = match found.ok_or_else(undefined)? {
-            (function, arity) if given == arity || given == arity + 1 => return Ok(function),
-            (_, arity) => arity,
-        };
+        let function = self.found(path).ok_or_else(undefined)?;
+        let arity = function.arity();
+        if given == arity || given == arity + 1 {
+            return Ok(function);
+        }
         let message = format!(
             "{}: arity mismatch: it takes {arity} arguments, and {given} are given",
             path.join(".")
@@ -334,11 +331,8 @@ impl Builder<'_> {
         Err(SourceError::new(at, message))
     }
 
-    fn found(&self, path: &[String]) -> Option<(Function, usize)> {
-        let imports = self.module.imports.iter();
-        let mut imports = imports.filter(|import| !import.is_of_keywords());
-        let import = imports.find(|import| import.name() == path.first().map(String::as_str));
-        let rule = match (path, import) {
+    fn found(&self, path: &[String]) -> Option<Function> {
+        let rule = match (path, self.import(path.first()?)) {
             ([name], None) => self.index.rule(self.number, name),
             ([root, rest @ ..], None) if root == "data" => self.far(rest),
             ([_, rest @ ..], Some(import)) => {
@@ -348,24 +342,25 @@ impl Builder<'_> {
             _ => None,
         };
         if let Some(rule) = rule {
-            return Some((Function::Rule(rule), self.arity(rule)?));
+            let arity = *self.index.arities.get(&rule)?;
+            return Some(Function::Rule(rule, arity));
         }
-        let name = path.join(".");
-        if name == "walk" {
-            return Some((Function::Walk, 1));
+        match path.join(".").as_str() {
+            "walk" => Some(Function::Walk),
+            name => builtins::find(name).map(Function::Builtin),
         }
-        let builtin = builtins::find(&name)?;
-        Some((Function::Builtin(builtin), builtin.arity))
+    }
+
+    /// What the module imports under a name.
+    fn import(&self, name: &str) -> Option<&tree::Import> {
+        let mut imports = self.module.imports.iter();
+        imports.find(|import| !import.is_of_keywords() && import.name() == Some(name))
     }
 
     fn far(&self, path: &[String]) -> Option<usize> {
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         let (rule, length) = self.index.below_data(&path)?;
         (length == path.len()).then_some(rule)
-    }
-
-    fn arity(&self, rule: usize) -> Option<usize> {
-        self.index.arities.get(&rule).copied()
     }
 }
 

@@ -114,8 +114,20 @@ pub(crate) enum Root {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Function {
     Builtin(&'static Builtin),
-    Rule(usize),
+    /// By the rule's number, with so many arguments.
+    Rule(usize, usize),
     Walk,
+}
+
+impl Function {
+    /// How many arguments it takes; a call may have one more, for what it returns.
+    pub(crate) const fn arity(self) -> usize {
+        match self {
+            Self::Builtin(builtin) => builtin.arity,
+            Self::Rule(_, arity) => arity,
+            Self::Walk => 1,
+        }
+    }
 }
 
 #[derive(Debug)]

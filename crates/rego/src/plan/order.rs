@@ -1,7 +1,7 @@
 //! The order of statements. A variable is bound by the first statement that can: a reference binds what stands in its
 //! brackets, a unification what stands on its other side. What no order can bind is unsafe, and refused.
 
-use super::{Collected, Comprehension, Function, Kind, Root, Rule, Slots, Statement, Term, What};
+use super::{Collected, Comprehension, Root, Slots, Statement, Term, What};
 use crate::syntax::{Place, SourceError};
 
 /// Brings a body into order, and all bodies in it.
@@ -10,7 +10,6 @@ pub(super) fn order(
     safe: &mut Slots,
     outer: &Slots,
     names: &dyn Fn(usize) -> String,
-    rules: &[Rule],
 ) -> Result<Vec<Statement>, SourceError> {
     let mut visible = outer.clone();
     body.iter()
@@ -23,7 +22,7 @@ pub(super) fn order(
         let mut left = Vec::new();
         let before = ordered.len();
         for mut statement in waiting {
-            let outputs = outputs(&statement, safe, rules);
+            let outputs = outputs(&statement, safe);
             let mut needed = Slots::new();
             all(&statement, &visible, &mut needed);
             let is_ready = needed
@@ -35,14 +34,14 @@ pub(super) fn order(
             }
             let mut inside = safe.clone();
             inside.extend(&outputs);
-            closures(&mut statement, &inside, &visible, names, rules)?;
+            closures(&mut statement, &inside, &visible, names)?;
             safe.extend(outputs);
             ordered.push(statement);
         }
         if ordered.len() == before
             && let Some(statement) = left.first()
         {
-            let outputs = outputs(statement, safe, rules);
+            let outputs = outputs(statement, safe);
             let mut needed = Slots::new();
             all(statement, &visible, &mut needed);
             needed.retain(|slot| !safe.contains(slot) && !outputs.contains(slot));
@@ -73,16 +72,15 @@ pub(super) fn within(
     safe: &Slots,
     visible: &Slots,
     names: &dyn Fn(usize) -> String,
-    rules: &[Rule],
 ) -> Result<(), SourceError> {
     match term {
         Term::Constant(_) | Term::Variable(_) => Ok(()),
         Term::Ref(_, terms) | Term::Call(_, terms) | Term::Array(terms) | Term::Set(terms) => terms
             .iter_mut()
-            .try_for_each(|term| within(term, safe, visible, names, rules)),
+            .try_for_each(|term| within(term, safe, visible, names)),
         Term::Object(fields) => fields.iter_mut().try_for_each(|(key, value)| {
-            within(key, safe, visible, names, rules)?;
-            within(value, safe, visible, names, rules)
+            within(key, safe, visible, names)?;
+            within(value, safe, visible, names)
         }),
         Term::Comprehension(comprehension) => {
             let Comprehension { of, body } = &mut **comprehension;
@@ -92,7 +90,7 @@ pub(super) fn within(
                 .map(|statement| statement.at)
                 .unwrap_or_default();
             let taken = std::mem::take(body);
-            *body = order(taken, &mut safe, visible, names, rules)?;
+            *body = order(taken, &mut safe, visible, names)?;
             let mut yielded = Slots::new();
             match of {
                 Collected::Array(term) | Collected::Set(term) => variables(term, &mut yielded),
@@ -115,29 +113,28 @@ fn closures(
     safe: &Slots,
     visible: &Slots,
     names: &dyn Fn(usize) -> String,
-    rules: &[Rule],
 ) -> Result<(), SourceError> {
     for (_, value) in &mut statement.with {
-        within(value, safe, visible, names, rules)?;
+        within(value, safe, visible, names)?;
     }
     match &mut statement.what {
-        What::Term(term) => within(term, safe, visible, names, rules),
+        What::Term(term) => within(term, safe, visible, names),
         What::Unify(left, right) | What::Equal(left, right) => {
-            within(left, safe, visible, names, rules)?;
-            within(right, safe, visible, names, rules)
+            within(left, safe, visible, names)?;
+            within(right, safe, visible, names)
         }
-        What::SomeIn { domain, .. } => within(domain, safe, visible, names, rules),
+        What::SomeIn { domain, .. } => within(domain, safe, visible, names),
         What::Every {
             key,
             value,
             domain,
             body,
         } => {
-            within(domain, safe, visible, names, rules)?;
+            within(domain, safe, visible, names)?;
             let mut inside = safe.clone();
             inside.extend(key.iter().chain([&*value]));
             let taken = std::mem::take(body);
-            *body = order(taken, &mut inside, visible, names, rules)?;
+            *body = order(taken, &mut inside, visible, names)?;
             Ok(())
         }
     }
@@ -243,23 +240,23 @@ pub(super) fn variables(term: &Term, slots: &mut Slots) {
 }
 
 /// What a statement binds once what is safe is bound.
-fn outputs(statement: &Statement, safe: &Slots, rules: &[Rule]) -> Slots {
+fn outputs(statement: &Statement, safe: &Slots) -> Slots {
     let mut bound = Slots::new();
     if statement.is_negated {
         return bound;
     }
     match &statement.what {
-        What::Term(term) => of_term(term, safe, rules, &mut bound),
+        What::Term(term) => of_term(term, safe, &mut bound),
         What::Equal(left, right) => {
-            of_term(left, safe, rules, &mut bound);
-            of_term(right, safe, rules, &mut bound);
+            of_term(left, safe, &mut bound);
+            of_term(right, safe, &mut bound);
         }
         What::Unify(left, right) => loop {
             let before = bound.len();
             let mut known = safe.clone();
             known.extend(&bound);
-            of_term(left, &known, rules, &mut bound);
-            of_term(right, &known, rules, &mut bound);
+            of_term(left, &known, &mut bound);
+            of_term(right, &known, &mut bound);
             let mut known = safe.clone();
             known.extend(&bound);
             of_pair(left, right, &known, &mut bound);
@@ -288,7 +285,7 @@ fn is_bound(term: &Term, safe: &Slots) -> bool {
 
 /// What evaluating a term binds: the brackets of references, and the last argument where a call has one more than the
 /// function.
-fn of_term(term: &Term, safe: &Slots, rules: &[Rule], bound: &mut Slots) {
+fn of_term(term: &Term, safe: &Slots, bound: &mut Slots) {
     match term {
         Term::Ref(root, path) => {
             let is_known = match root {
@@ -300,16 +297,8 @@ fn of_term(term: &Term, safe: &Slots, rules: &[Rule], bound: &mut Slots) {
             }
         }
         Term::Call(function, arguments) => {
-            let arity = match function {
-                Function::Builtin(builtin) => builtin.arity,
-                Function::Walk => 1,
-                Function::Rule(rule) => match rules.get(*rule).map(|rule| rule.kind) {
-                    Some(Kind::Function(arity)) => arity,
-                    _ => return,
-                },
-            };
             if let Some((output, inputs)) = arguments.split_last()
-                && inputs.len() == arity
+                && inputs.len() == function.arity()
                 && inputs.iter().all(|input| is_bound(input, safe))
             {
                 variables(output, bound);
