@@ -114,13 +114,7 @@ impl Records {
     /// A tenant and the groups above it, the root first; `None` when the tenant is not known.
     #[must_use]
     pub fn chain(&self, tenant: &str) -> Option<Vec<Arc<Record>>> {
-        let records = self.lock();
-        let mut chain = vec![Arc::clone(records.get(tenant)?)];
-        while let Some(parent) = above(&chain)
-            && let Some(record) = records.get(&parent)
-        {
-            chain.push(Arc::clone(record));
-        }
+        let mut chain = self.upwards(tenant)?;
         chain.reverse();
         Some(chain)
     }
@@ -129,11 +123,22 @@ impl Records {
     /// alone lets its limit be passed.
     #[must_use]
     pub fn whole_chain(&self, tenant: &str) -> Option<Vec<Arc<Record>>> {
-        let mut chain = self.chain(tenant)?;
-        chain.reverse();
+        let mut chain = self.upwards(tenant)?;
         let is_whole = above(&chain).is_none();
         chain.reverse();
         is_whole.then_some(chain)
+    }
+
+    /// A tenant and the groups above it that are known, the tenant first.
+    fn upwards(&self, tenant: &str) -> Option<Vec<Arc<Record>>> {
+        let records = self.lock();
+        let mut chain = vec![Arc::clone(records.get(tenant)?)];
+        while let Some(parent) = above(&chain)
+            && let Some(record) = records.get(&parent)
+        {
+            chain.push(Arc::clone(record));
+        }
+        Some(chain)
     }
 
     // No writer leaves it half changed, so what a panicking thread left behind is good.
