@@ -42,7 +42,7 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         .map(String::as_str);
     check_marks(
         draft,
-        keys::CLUSTER_TYPE,
+        ("", keys::CLUSTER_TYPE),
         Code::TypeUnknown,
         "cluster types",
         types,

@@ -74,22 +74,25 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// Refuses a mark, label or annotation, that names none of the site's offers and nothing else that is let in.
+/// Refuses a mark, label or annotation of the object at a pointer, that names none of the site's offers and
+/// nothing else that is let in.
 fn check_marks<'a>(
     draft: &mut Draft<'_>,
-    key: &str,
+    (at, key): (&str, &str),
     code: Code,
     what: &str,
     offers: impl Iterator<Item = &'a str> + Clone,
     is_let_in: impl Fn(&str) -> bool,
 ) {
-    let unknown: Vec<_> = marks(draft.object(), key)
+    let marked = draft.get(at).map(|object| marks(object, key));
+    let unknown: Vec<_> = marked
         .into_iter()
+        .flatten()
         .filter_map(|(place, name)| Some((place, name?.to_owned())))
         .filter(|(_, name)| !offers.clone().any(|offer| offer == name) && !is_let_in(name))
         .collect();
     for (place, name) in unknown {
-        let path = field_path(&format!("/metadata/{place}/{}", token(key)));
+        let path = field_path(&format!("{at}/metadata/{place}/{}", token(key)));
         draft.finding(not_offered(code, path, &name, what, offers.clone()));
     }
 }
@@ -143,18 +146,18 @@ pub(crate) fn at_most(draft: &mut Draft<'_>, pointer: &str, most: usize, message
     count.min(most)
 }
 
-/// The node specs that the site offers, by name.
+/// Refuses to name a node spec that the site does not offer.
 fn check_node_spec(context: &Context<'_>, draft: &mut Draft<'_>) {
+    check_node_spec_at(context, draft, "");
+}
+
+/// The same for a part of an object.
+pub(crate) fn check_node_spec_at(context: &Context<'_>, draft: &mut Draft<'_>, at: &str) {
     let names = context.site().spec().node_specs.keys().map(String::as_str);
     let is_carried_on = |name: &str| context.is_carried_on(|said| said.node_specs.contains(name));
-    check_marks(
-        draft,
-        keys::NODE_SPEC,
-        Code::SpecUnknown,
-        "node specs",
-        names,
-        is_carried_on,
-    );
+    let what = "node specs";
+    let mark = (at, keys::NODE_SPEC);
+    check_marks(draft, mark, Code::SpecUnknown, what, names, is_carried_on);
 }
 
 /// "a, b and c".

@@ -10,7 +10,7 @@ use crate::change::Draft;
 use crate::context::Context;
 use crate::inventory::{mark, marks};
 use crate::json::{field_path, token};
-use crate::subjects::{at_most, enumeration, not_offered};
+use crate::subjects::{at_most, check_node_spec_at, enumeration};
 use crate::{ApiVersion, Code, Finding, keys};
 
 const ANNOTATIONS: &str = "/metadata/annotations";
@@ -233,29 +233,8 @@ pub(super) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         at_most(draft, list, MOST_GROUPS, most);
     }
     warn_of_gone(draft);
-    let specs = &context.site().spec().node_specs;
     for group in all(draft.object()) {
-        let marked = marks(group.of(draft.object()), keys::NODE_SPEC);
-        let unknown = marked
-            .into_iter()
-            .filter_map(|(place, name)| Some((place, name?.to_owned())))
-            .filter(|(_, name)| !specs.contains_key(name));
-        for (place, name) in unknown.collect::<Vec<_>>() {
-            let at = format!(
-                "{}/metadata/{place}/{}",
-                group.pointer,
-                token(keys::NODE_SPEC)
-            );
-            let names = specs.keys().map(String::as_str);
-            let path = field_path(&at);
-            draft.finding(not_offered(
-                Code::SpecUnknown,
-                path,
-                &name,
-                "node specs",
-                names,
-            ));
-        }
+        check_node_spec_at(context, draft, &group.pointer);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use basphere_core::Timestamp;
 use basphere_core::ipam::Delay;
-use basphere_core::quota::{Account, Charge, Excess, Ledger, Observed, judge};
+use basphere_core::quota::{Account, Charge, Excess, Ledger, Look, Observed, look};
 use basphere_core::site::Site;
 
 use super::records::{Record, Records, Tenants};
@@ -234,21 +234,19 @@ fn charge_one(
     is_group: bool,
     now: Timestamp,
 ) -> Result<(), Outcome> {
-    let ledger = account.ledger.as_ref();
-    let Some(ledger) = ledger.filter(|ledger| ledger.covers(&charge.namespace)) else {
-        // What is let in in any case is booked once it is stored.
-        return match charge.is_forced {
-            true => Ok(()),
-            false => Err(Outcome::NotReady),
-        };
-    };
     let (hard, soft) = account.limits(site, is_group, now);
-    let verdict = judge(ledger, (&hard, &soft), charge, now);
-    if !verdict.exceeded.is_empty() && !charge.is_forced {
-        return Err(Outcome::Refused(verdict.exceeded));
+    // What another object is charged for was never sent here.
+    match look(account, (&hard, &soft), charge, now, || false) {
+        Look::Judged(verdict) if verdict.exceeded.is_empty() || charge.is_forced => {
+            account.ledger = Some(verdict.ledger);
+            Ok(())
+        }
+        Look::Judged(verdict) => Err(Outcome::Refused(verdict.exceeded)),
+        Look::OfMaker => Ok(()),
+        // What is let in in any case is booked once it is stored.
+        Look::Unknown if charge.is_forced => Ok(()),
+        Look::Unknown => Err(Outcome::NotReady),
     }
-    account.ledger = Some(verdict.ledger);
-    Ok(())
 }
 
 fn book(ledger: &mut Ledger, booking: &Booking) {

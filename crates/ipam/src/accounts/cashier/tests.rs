@@ -134,6 +134,24 @@ fn is_refused(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused(_))
 }
 
+/// A number alone does not say how large its machines are: of an object that the ledger does not know, nobody
+/// can tell what it asks for, and it is refused as it is when it is looked at first.
+#[test]
+fn a_number_is_not_charged_over_an_object_that_nobody_knows() {
+    let scale = |uid: &str| {
+        let mut order = deployment("old", 0);
+        if let Order::Charge { charge, .. } = &mut order {
+            charge.wants = Wants::Replicas(6);
+            charge.stored = Some(("1".to_owned(), Wants::Replicas(4)));
+            charge.uid = uid.to_owned();
+        }
+        order
+    };
+    let orders = [scale("uid-of-another"), scale("uid-of-user-kim")];
+    let outcomes = settled(4, &orders);
+    assert_eq!(outcomes, [Outcome::NotReady, Outcome::Done]);
+}
+
 #[test]
 fn nobody_is_refused_for_what_others_would_have_been_given() {
     // After the first 9 machines are used, which were never written; then 5 are.
