@@ -105,6 +105,10 @@ impl<T: Tenants> Cashier<T> {
             if record.account.is_unreadable {
                 return Ok(record);
             }
+            if !is_dry && record.account.ledger.is_none() && record.opened.is_none() {
+                record = self.begin(record).await?;
+                continue;
+            }
             let ledger = ledger(&record, now);
             if ledger.covers(namespace) {
                 return Ok(record);
@@ -138,6 +142,28 @@ impl<T: Tenants> Cashier<T> {
         Err(StoreError::Conflict)
     }
 
+    /// Writes the first ledger of a Tenant, with no namespace in it, so that nothing can be charged to it yet. It
+    /// is there before the mark that there is one: who finds the mark alone takes the ledger for lost, and
+    /// two that open the first one at once would lock each other out.
+    async fn begin(&self, record: Arc<Record>) -> Result<Arc<Record>, StoreError> {
+        let mut first = Record::clone(&record);
+        Arc::make_mut(&mut first.account).ledger = Some(Ledger {
+            of: first.uid.clone(),
+            ..Ledger::default()
+        });
+        match self.tenants.write(&first).await {
+            Ok(written) => {
+                self.records.put(written.clone());
+                Ok(Arc::new(written))
+            }
+            Err(StoreError::Conflict) => {
+                let newer = self.learn(&record.account.name).await?;
+                Ok(newer.unwrap_or(record))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The ledger with all objects of a namespace. The first time these are those of all namespaces of the
     /// account: in one of them something could grow beside what is in another and not counted yet.
     async fn counted(
@@ -159,7 +185,8 @@ impl<T: Tenants> Cashier<T> {
         Ok(ledger)
     }
 
-    /// Writes a ledger; before the first one it is written down that there is one, so that its loss is seen.
+    /// Writes a ledger; before the first one that anything is charged to, it is written down that there is one, so
+    /// that its loss is seen.
     async fn put(&self, mut next: Record) -> Result<Arc<Record>, StoreError> {
         if next.opened.as_ref() != Some(&next.uid) {
             let marked = self.tenants.mark(&next).await?;
@@ -181,3 +208,6 @@ fn ledger(record: &Record, now: Timestamp) -> Ledger {
         ..Ledger::default()
     })
 }
+
+#[cfg(test)]
+mod tests;
