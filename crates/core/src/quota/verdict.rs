@@ -1,5 +1,7 @@
 //! Whether what is asked for may be had: the newest ledger, the limits, and one request.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::ledger::Suspect;
@@ -221,7 +223,6 @@ pub fn judge(
             ..Verdict::default()
         };
     }
-    let before = base.used();
     let over = charge.stored.as_ref().map_or("", |(version, _)| version);
     let mut after = next.clone();
     let mut each = Amounts::default();
@@ -229,10 +230,15 @@ pub fn judge(
         after.promise(&charge.object(), over, ask.clone(), now);
         each.raise_to(&each_machine(&after, charge, ask));
     }
-    let grown = after.used().beyond(&before);
+    let used = after.used();
+    let namesakes = namesakes(ledger, charge);
+    let grown = match namesakes.is_empty() {
+        true => used.beyond(&base.used()),
+        false => without(&after, &namesakes).beyond(&without(base, &namesakes)),
+    };
     let own = base.of_entry(&charge.uid);
     let excess = |limits: &Limits| {
-        let found = excess(limits, &grown, &before, &own, &each);
+        let found = excess(limits, &grown, &used, &own, &each);
         found
             .into_iter()
             .map(|excess| possible(charge.kind, excess))
@@ -244,6 +250,29 @@ pub fn judge(
         grows: !grown.is_empty(),
         ledger: after,
     }
+}
+
+/// The Clusters that a new one takes the name of: they are gone, and the ledger does not know it yet. What a
+/// topology wants is counted under its Cluster's name, and beside them a successor would seem to ask for nothing.
+fn namesakes<'a>(ledger: &'a Ledger, charge: &Charge) -> BTreeSet<&'a str> {
+    let is_namesake = |uid: &str, entry: &Entry| {
+        charge.stored.is_none()
+            && charge.kind == Kind::Cluster
+            && entry.kind == charge.kind
+            && entry.namespace == charge.namespace
+            && entry.name == charge.name
+            && uid != charge.uid
+    };
+    let entries = ledger.entries.iter();
+    let found = entries.filter(|(uid, entry)| is_namesake(uid, entry));
+    found.map(|(uid, _)| uid.as_str()).collect()
+}
+
+/// What is used without some objects.
+fn without(ledger: &Ledger, uids: &BTreeSet<&str>) -> Amounts {
+    let mut ledger = ledger.clone();
+    ledger.entries.retain(|uid, _| !uids.contains(uid.as_str()));
+    ledger.used()
 }
 
 /// Names no number of machines that would be refused for another reason: a control plane has an odd one.
@@ -310,14 +339,15 @@ fn each_machine(ledger: &Ledger, charge: &Charge, ask: &Ask) -> Amounts {
 fn excess(
     limits: &Limits,
     grown: &Amounts,
-    before: &Amounts,
+    used: &Amounts,
     own: &Amounts,
     each: &Amounts,
 ) -> Vec<Excess> {
     let over = grown.iter().filter_map(|(measure, requested)| {
         let limit = limits.of(measure)?;
-        let used = before.of(measure);
-        (used.saturating_add(requested) > limit).then(|| {
+        let all = used.of(measure);
+        let used = all.saturating_sub(requested);
+        (all > limit).then(|| {
             let fits = match each.of(measure) {
                 0 => Fits::More(limit.saturating_sub(used)),
                 each => {

@@ -51,6 +51,38 @@ fn a_late_delete_event_does_not_uncharge_a_namesake_of_the_same_size() {
     assert_eq!(world.nodes(), 10);
 }
 
+/// What a topology wants stands under its Cluster's name, so that a namesake seems to ask for nothing new.
+#[test]
+fn a_topology_made_again_before_its_end_is_known_is_held_to_the_limits_of_today() {
+    let mut world = world();
+    let with = |workers: u64| topology("top", 1, json!([group("w", workers)]), json!([]));
+    world.put(&with(8));
+    world.book();
+    world.tenant(
+        "kim",
+        None,
+        Limits {
+            nodes: Some(5),
+            ..Limits::default()
+        },
+    );
+    world.delete(Kind::Cluster, "top");
+    // The ledger does not know yet that the first is gone.
+    for workers in [8, 3] {
+        assert_eq!(
+            denials(&world.apply(&with(workers))),
+            [("BSP-Q003", "spec.topology")]
+        );
+    }
+    world.book();
+    assert_eq!(
+        denials(&world.apply(&with(8))),
+        [("BSP-Q003", "spec.topology")]
+    );
+    world.put(&with(4));
+    assert_eq!(world.nodes(), 5);
+}
+
 #[test]
 fn a_late_event_of_an_older_version_changes_nothing() {
     let mut world = world();
