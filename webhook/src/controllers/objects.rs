@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use basphere_core::Kind;
+use basphere_core::quota::{is_charged, read_of_status};
 use serde_json::Value;
 
 use super::carriers::is_moving;
@@ -102,13 +103,17 @@ impl Objects {
     }
 }
 
-/// Takes out what is large and never read here. Of a status only that of a claim is.
+/// Takes out what is large and never read here. Of a status only that of a claim is, and what is charged of it.
 fn trim(kind: Kind, object: &mut Value) {
     let Some(fields) = object.as_object_mut() else {
         return;
     };
-    if kind != Kind::IPAddressClaim {
-        fields.remove("status");
+    if kind != Kind::IPAddressClaim
+        && let Some(status) = fields.remove("status")
+        && is_charged(kind)
+        && let Some(read) = read_of_status(&status)
+    {
+        fields.insert("status".to_owned(), read);
     }
     if matches!(kind, Kind::KubeadmConfig | Kind::VSphereVM) {
         fields.remove("spec");
@@ -163,6 +168,25 @@ mod tests {
         let known = objects.get(&id()).unwrap();
         assert_eq!(known["metadata"]["resourceVersion"], "3");
         assert_eq!(known.get("status"), None);
+    }
+
+    #[test]
+    fn machines_that_a_paused_deployment_keeps_are_a_change() {
+        let objects = Objects::default();
+        let id = || Id::new(Kind::MachineDeployment, "user-kim", "m");
+        let paused = |status: &str, replicas: u64| {
+            let conditions = json!([{"type": "Paused", "status": status, "reason": "Paused"}]);
+            json!({"status": {"replicas": replicas, "readyReplicas": 1, "conditions": conditions}})
+        };
+        assert!(objects.put(id(), machine("1", json!({}))));
+        assert!(!objects.put(id(), machine("2", paused("False", 3))));
+        assert!(objects.put(id(), machine("3", paused("True", 3))));
+        assert!(objects.put(id(), machine("4", paused("True", 2))));
+        let known = objects.get(&id()).unwrap();
+        assert_eq!(
+            known["status"],
+            json!({"replicas": 2, "conditions": [{"type": "Paused", "status": "True"}]})
+        );
     }
 
     #[test]

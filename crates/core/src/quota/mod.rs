@@ -27,7 +27,7 @@ pub use entry::{Entry, Pending};
 pub use ledger::{Ledger, Observed, Suspect};
 pub use limits::{Limits, Override, SiteQuotas, TenantSpec};
 pub use measure::{Amounts, Measure};
-pub use read::{CHARGED, is_charged, observe};
+pub use read::{CHARGED, is_charged, observe, read_of_status};
 pub use report::{Holder, Limited, Line, Report, Set, report};
 pub(crate) use tenants::{complete as complete_tenant, judge as judge_tenant};
 pub use verdict::{Charge, Excess, Fits, Look, Verdict, Wants, judge, look};

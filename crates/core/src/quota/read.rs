@@ -1,6 +1,6 @@
 //! From an object to what it asks for, whatever its version.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Ask, Group, Observed, Size, Template};
 use crate::addresses::{most, surge};
@@ -94,12 +94,36 @@ fn of_machines(object: &Value) -> Ask {
     let annotations = object.pointer("/metadata/annotations");
     Ask {
         cluster: facts.cluster,
-        replicas: replicas(object.pointer("/spec/replicas"), annotations),
+        replicas: replicas(object.pointer("/spec/replicas"), annotations).max(kept(object)),
         most: most(object),
         surge: facts.demand.surge,
         template: facts.infrastructure_ref.map(template),
         ..Ask::default()
     }
+}
+
+/// So many machines stay whatever is written: while controllers leave an object alone, what is taken out of its
+/// spec is still there. They say so themselves; what people write of it proves nothing.
+fn kept(object: &Value) -> u64 {
+    let status = object.get("status").and_then(read_of_status);
+    let standing = status.and_then(|status| status.get("replicas")?.as_u64());
+    standing.unwrap_or_default()
+}
+
+/// All that [`observe`] reads of a status, in the form of a status; nothing when it tells nothing.
+#[must_use]
+pub fn read_of_status(status: &Value) -> Option<Value> {
+    let lists = ["/conditions", "/v1beta2/conditions"];
+    let lists = lists.iter().filter_map(|list| status.pointer(list));
+    let mut conditions = lists.filter_map(Value::as_array).flatten();
+    let is_paused = conditions.any(|condition| {
+        (text_at(condition, "/type"), text_at(condition, "/status"))
+            == (Some("Paused"), Some("True"))
+    });
+    let replicas = status.get("replicas").and_then(Value::as_u64);
+    let standing = replicas.filter(|replicas| is_paused && *replicas > 0)?;
+    let paused = json!([{"type": "Paused", "status": "True"}]);
+    Some(json!({"replicas": standing, "conditions": paused}))
 }
 
 /// Cluster API makes one machine, or as many as the autoscaler may not go below, where no number is

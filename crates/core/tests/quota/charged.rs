@@ -121,6 +121,47 @@ fn surge_is_shown_and_not_charged() {
     assert_eq!((world.nodes(), world.ledger().surge()), (4, 9));
 }
 
+/// Nobody removes machines of what is paused, so that its number in the spec could be lent to another.
+#[test]
+fn machines_of_a_paused_deployment_are_charged_until_they_are_gone() {
+    let mut world = World::with(Limits {
+        nodes: Some(5),
+        ..Limits::default()
+    });
+    let paused = |status: &str| json!([{"type": "Paused", "status": status}]);
+    for (name, list) in [("a", "conditions"), ("b", "v1beta2")] {
+        let report = |status: &str, machines: u64| match list {
+            "v1beta2" => {
+                json!({"replicas": machines, "v1beta2": {"conditions": paused(status)}})
+            }
+            _ => json!({"replicas": machines, "conditions": paused(status)}),
+        };
+        world.put(&deployment(name, 5, "small"));
+        world.report(MachineDeployment, name, report("True", 5));
+        world
+            .scale(MachineDeployment, name, 0)
+            .expect("shrinking always passes");
+        world.book();
+        assert_eq!(world.nodes(), 5);
+        assert_eq!(
+            denials(&world.apply(&deployment("other", 1, "small"))),
+            [("BSP-Q003", "spec.replicas")]
+        );
+        world
+            .scale(MachineDeployment, name, 5)
+            .expect("they are there already");
+        world
+            .scale(MachineDeployment, name, 0)
+            .expect("shrinking always passes");
+        world.report(MachineDeployment, name, report("False", 5));
+        assert_eq!(world.nodes(), 0, "they go, and what is asked for counts");
+        world.report(MachineDeployment, name, report("True", 2));
+        assert_eq!(world.nodes(), 2);
+        world.delete(MachineDeployment, name);
+        world.book();
+    }
+}
+
 /// What the topology controller makes of a Cluster with these groups.
 fn made_of_topology(world: &mut World, control_plane_size: u64, workers: u64) {
     let owned = |object: Value| labelled(object, "topology.cluster.x-k8s.io/owned", "");

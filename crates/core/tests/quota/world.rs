@@ -389,6 +389,14 @@ impl World {
         self.stored.get_mut(&key).expect("stored")["metadata"]["resourceVersion"] = json!(version);
     }
 
+    /// What a controller writes into a status.
+    pub(crate) fn report(&mut self, kind: Kind, name: &str, status: Value) {
+        self.touch(kind, name);
+        let key = self.key(kind, name);
+        self.stored.get_mut(&key).expect("stored")["status"] = status;
+        self.book();
+    }
+
     /// The request that a client of `/scale` makes.
     pub(crate) fn scaling(&self, kind: Kind, name: &str, replicas: Value) -> Request {
         let parent = self.get(kind, name);
