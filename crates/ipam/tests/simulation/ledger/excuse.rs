@@ -65,7 +65,8 @@ impl World {
         let record = self.tenant(account);
         let account_of = record.map_or_else(Arc::default, |record| record.account);
         // One that is about to be opened may have been counted before.
-        let Some(ledger) = &account_of.ledger else {
+        let ledger = account_of.ledger.as_ref();
+        let Some(ledger) = ledger.filter(|ledger| !ledger.namespaces.is_empty()) else {
             return false;
         };
         let mut objects = self.objects_of(account).into_iter();
