@@ -133,7 +133,10 @@ impl<T: Tenants> Cashier<T> {
                         is_live = true;
                         record
                     }
-                    Ok(None) => return round.end(Outcome::NotReady),
+                    Ok(None) => {
+                        round.let_in_what_must_pass(orders);
+                        return round.end(Outcome::NotReady);
+                    }
                     Err(error) => return round.end(Outcome::Failed(error)),
                 },
             };
@@ -207,6 +210,15 @@ impl Round {
             *outcome = refused;
         }
         true
+    }
+
+    /// What is let in in any case is booked once it is stored, also when there is no Tenant now.
+    fn let_in_what_must_pass(&mut self, orders: &[Order]) {
+        for (order, outcome) in orders.iter().zip(&mut self.outcomes) {
+            if matches!(order, Order::Charge { charge, .. } if charge.is_forced) {
+                outcome.get_or_insert(Outcome::Done);
+            }
+        }
     }
 
     /// What was decided over a ledger that was not written is open again.

@@ -45,6 +45,35 @@ impl Tenants for Contended {
     }
 }
 
+/// Somebody removed the Tenant.
+struct Gone;
+
+impl Tenants for Gone {
+    async fn get(&self, _name: &str) -> Result<Option<Record>, StoreError> {
+        Ok(None)
+    }
+
+    async fn create(&self, _name: &str) -> Result<Record, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn mark(&self, _record: &Record) -> Result<Record, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    async fn write(&self, _record: &Record) -> Result<Record, StoreError> {
+        Err(StoreError::Conflict)
+    }
+
+    fn namespaces(&self, _account: &str) -> BTreeSet<String> {
+        BTreeSet::new()
+    }
+
+    async fn objects(&self, _namespace: &str) -> Result<Vec<Observed>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
 /// The least that a Site may say.
 fn site() -> Site {
     let spec: SiteSpec = serde_json::from_str(include_str!("../../../tests/site.json")).unwrap();
@@ -192,4 +221,28 @@ fn a_ledger_opens_with_all_namespaces_of_its_account() {
         "what is stored in user-lee counts from the beginning"
     );
     assert!(ledger.covers("user-lee"), "{:?}", ledger.namespaces);
+}
+
+/// What a controller makes of what was charged before is let in in any case, also in the moment in which its Tenant
+/// is removed; the next ledger counts it.
+#[test]
+fn without_a_tenant_only_what_must_pass_passes() {
+    let forced = match deployment("made", 1) {
+        Order::Charge { charge, is_group } => Order::Charge {
+            charge: Box::new(Charge {
+                is_forced: true,
+                ..*charge
+            }),
+            is_group,
+        },
+        book @ Order::Book(_) => book,
+    };
+    let orders = [deployment("new", 1), forced];
+    let cashier = Cashier::new(Gone, Arc::default());
+    let site = site();
+    let mut settling = pin!(cashier.settle(&site, "kim", &orders, Timestamp::UNIX_EPOCH));
+    assert_eq!(
+        poll(&mut settling, 16).unwrap(),
+        [Outcome::NotReady, Outcome::Done]
+    );
 }
