@@ -3,7 +3,7 @@
 //!
 //! A seed chooses who goes on next after every request; invariants are checked after every step. A seed
 //! that fails is printed, and `BASPHERE_SIM_SEED=<seed>` replays it with all that happened.
-//! `BASPHERE_SIM_SEEDS=<n>` tells how many are tried.
+//! `BASPHERE_SIM_SEEDS=<n>` tells how many are tried, and `BASPHERE_SIM_FIRST=<seed>` with which they begin.
 #![allow(
     clippy::indexing_slicing,
     clippy::panic,
@@ -47,7 +47,8 @@ fn try_seeds(run: impl Fn(u64, bool) -> Ended + Sync, expected: &[&str]) -> Coun
         return counts;
     }
     let seeds = number("BASPHERE_SIM_SEEDS").unwrap_or(SEEDS);
-    let (next, first) = (AtomicU64::new(0), Mutex::new(None::<(u64, String)>));
+    let begin = number("BASPHERE_SIM_FIRST").unwrap_or_default();
+    let (next, first) = (AtomicU64::new(begin), Mutex::new(None::<(u64, String)>));
     let totals = Mutex::new(Counts::new());
     let work = || {
         loop {
