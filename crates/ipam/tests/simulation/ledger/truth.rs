@@ -147,9 +147,21 @@ pub(crate) fn books(world: &World, asked: &Asked) -> Vec<Arc<Account>> {
 /// What was given already may be had again as long as it is on the books, also above a limit that was lowered
 /// since: what was promised and refused elsewhere, or what has shrunk and is not booked yet.
 fn was_booked(books: &[Arc<Account>], account: &str, measure: &Measure, amount: u64) -> bool {
-    let mut books = books.iter().filter(|book| book.name == account);
-    let ledger = books.next().and_then(|book| book.ledger.as_ref());
-    ledger.is_some_and(|ledger| ledger.used().of(measure) >= amount)
+    let books = books.iter().filter(|book| book.name == account);
+    let mut ledgers = books.filter_map(|book| book.ledger.as_ref());
+    ledgers.any(|ledger| ledger.used().of(measure) >= amount)
+}
+
+/// The accounts as they are, without what this request was promised: the size of a template that is gone may have
+/// come onto the books by late news while it was asked for.
+fn books_besides(world: &World, asked: &Asked) -> Vec<Arc<Account>> {
+    let mut books = books(world, asked);
+    for book in &mut books {
+        if let Some(ledger) = &mut Arc::make_mut(book).ledger {
+            ledger.entries.remove(&asked.uid);
+        }
+    }
+    books
 }
 
 /// Stores what was admitted. Nothing that is charged and grows may grow beyond the limits that were in
@@ -157,6 +169,7 @@ fn was_booked(books: &[Arc<Account>], account: &str, measure: &Measure, amount: 
 pub(crate) fn store(world: &mut World, asked: &Asked, since: Millis, books: &[Arc<Account>]) {
     let accounts = world.charged_for(&asked.key.1);
     let before: Vec<Demand> = accounts.iter().map(|name| demand(world, name)).collect();
+    let books = [books, &books_besides(world, asked)].concat();
     world.put(asked.object(), false);
     for (account, before) in accounts.iter().zip(before) {
         // A controller is let in while nothing is counted: that is known once it is booked.
@@ -164,7 +177,7 @@ pub(crate) fn store(world: &mut World, asked: &Asked, since: Millis, books: &[Ar
             world.course.count("forced uncharged");
             world.excuse(account, 0, "it was let in uncharged");
         }
-        let Some(why) = grown_beyond(world, (account, books), &before, since) else {
+        let Some(why) = grown_beyond(world, (account, &books), &before, since) else {
             continue;
         };
         if asked.is_forced {
