@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{CertificateSource, Config, Controllers, LeaseTimes, LogFormat};
+use crate::config::{CertificateSource, Config, Controllers, LeaseTimes, LogFormat, Profile};
 use crate::{logging, print, serve};
 
 /// What was asked for.
@@ -117,6 +117,15 @@ struct ServeArgs {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     lease_retry: Duration,
 
+    /// What kind of cluster is guarded: a management cluster of Cluster API, or an application cluster, on which
+    /// policies are all there is
+    #[arg(long, value_enum, default_value = "management")]
+    profile: Profile,
+
+    /// A directory of policies in Gatekeeper's format, read again when a file changes
+    #[arg(long, value_name = "DIR", required_if_eq("profile", "workload"))]
+    policies: Option<PathBuf>,
+
     /// After how long the controllers look at everything again although nothing was heard of it
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     resync: Duration,
@@ -163,6 +172,8 @@ fn high(low: ServeArgs) -> Config {
             },
             resync: low.resync,
         },
+        profile: low.profile,
+        policies: low.policies,
     }
 }
 

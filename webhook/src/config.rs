@@ -4,6 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// What kind of cluster is guarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// A management cluster of Cluster API: what tenants apply is completed, judged and charged.
+    #[default]
+    Management,
+    /// An application cluster: policies alone, and nothing of Cluster API.
+    Workload,
+}
+
 /// Everything that `serve` depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -23,6 +33,10 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// How the controllers behind the gate are run.
     pub controllers: Controllers,
+    /// What kind of cluster is guarded.
+    pub profile: Profile,
+    /// The directory of policies; `None` asks no policies.
+    pub policies: Option<PathBuf>,
 }
 
 /// How the controllers behind the gate are run.

@@ -3,9 +3,11 @@
 //! **It decides nothing itself.** What may pass and what is added is core's business; here a
 //! request is read, what core wants to know is fetched, and the decision is put on the wire.
 //!
-//! Reading order: [`serve`] lists the parts; [`gate`] is the way of one review,
+//! Reading order: [`serve`] lists the parts, those of a management cluster stand in `tenancy`, those that ask
+//! policies in `guard`; [`gate`] is the way of one review,
 //! and [`judge`] decides it; [`world`] is what
 //! is known of the cluster, [`watch`] and [`site`] keep it up to date, [`reader`] asks live.
+//! [`policies`] are asked in the same way, on any cluster.
 //! Behind all that the controllers of one process of several put right what reviews cannot.
 
 pub mod cli;
@@ -13,11 +15,13 @@ pub mod config;
 mod controllers;
 pub mod desk;
 pub mod gate;
+mod guard;
 pub mod judge;
 mod leases;
 mod logging;
 pub mod metrics;
 pub mod peer;
+pub mod policies;
 mod print;
 pub mod reader;
 pub mod readiness;
@@ -26,6 +30,7 @@ pub mod router;
 pub mod serve;
 mod served;
 pub mod site;
+mod tenancy;
 mod tenants;
 pub mod till;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
 mod addresses;
+mod policies;
 mod quota;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use addresses::Addresses;
+pub use policies::{PolicyMetrics, PolicyReview};
 pub use quota::Quota;
 
 /// From a cached decision (well under a millisecond) to the API server's patience.
@@ -132,6 +134,8 @@ pub struct Metrics {
     certificate_expiry: Gauge<f64, AtomicU64>,
     /// What is counted of addresses.
     pub addresses: Addresses,
+    /// What is counted of policies.
+    pub policies: PolicyMetrics,
     /// What is counted of quotas.
     pub quota: Quota,
 }
@@ -148,6 +152,7 @@ impl Default for Metrics {
             site_generation: Gauge::default(),
             certificate_expiry: Gauge::default(),
             addresses: Addresses::default(),
+            policies: PolicyMetrics::default(),
             quota: Quota::default(),
         };
         metrics.register();
@@ -195,6 +200,7 @@ impl Metrics {
             self.certificate_expiry.clone(),
         );
         self.addresses.register(registry);
+        self.policies.register(registry);
         self.quota.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());
         registry.register("build", "What is running", build);

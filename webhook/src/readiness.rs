@@ -29,8 +29,9 @@ impl Flag {
 /// Whether reviews can be answered, and if not, what is missing.
 #[derive(Debug)]
 pub struct Readiness {
-    world: Arc<World>,
+    world: Option<Arc<World>>,
     certificate: Arc<ArcSwap<Inspected>>,
+    parts: Vec<(String, Flag)>,
     caches: Vec<(String, Flag)>,
     draining: Flag,
 }
@@ -40,8 +41,18 @@ impl Readiness {
     #[must_use]
     pub fn new(world: Arc<World>, certificate: Arc<ArcSwap<Inspected>>) -> Self {
         Self {
-            world,
+            world: Some(world),
+            ..Self::without_site(certificate)
+        }
+    }
+
+    /// The same where no Site is needed.
+    #[must_use]
+    pub fn without_site(certificate: Arc<ArcSwap<Inspected>>) -> Self {
+        Self {
+            world: None,
             certificate,
+            parts: Vec::new(),
             caches: Vec::new(),
             draining: Flag::default(),
         }
@@ -51,6 +62,13 @@ impl Readiness {
     pub fn cache(&mut self, name: impl Into<String>) -> Flag {
         let flag = Flag::default();
         self.caches.push((name.into(), flag.clone()));
+        flag
+    }
+
+    /// Adds something that must hold; the flag says when it does, and the words what is missing until then.
+    pub fn part(&mut self, missing: impl Into<String>) -> Flag {
+        let flag = Flag::default();
+        self.parts.push((missing.into(), flag.clone()));
         flag
     }
 
@@ -71,7 +89,9 @@ impl Readiness {
                 missing.push(format!("cache of {name} not in step"));
             }
         }
-        if !self.world.has_site() {
+        let parts = self.parts.iter().filter(|(_, flag)| !flag.get());
+        missing.extend(parts.map(|(words, _)| words.clone()));
+        if self.world.as_ref().is_some_and(|world| !world.has_site()) {
             missing.push("no valid Site loaded yet".to_owned());
         }
         let certificate = self.certificate.load();

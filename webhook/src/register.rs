@@ -24,7 +24,7 @@ use crate::watch::Backoff;
 pub(crate) const FIELD_MANAGER: &str = "basphere-webhook";
 
 /// One of the two kinds of webhook configurations.
-trait Configuration:
+pub(crate) trait Configuration:
     Resource<DynamicType = ()> + Clone + DeserializeOwned + Serialize + std::fmt::Debug + Send + 'static
 {
     /// Whom its webhooks call.
@@ -47,14 +47,14 @@ impl Configuration for ValidatingWebhookConfiguration {
 
 /// Whose configuration there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Holder {
+pub(crate) enum Holder {
     Nobody,
     /// This process, even when somebody has edited parts of it.
     Us,
     Another,
 }
 
-fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
+pub(crate) fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
     let Some(found) = found else {
         return Holder::Nobody;
     };
@@ -117,9 +117,9 @@ fn called<K: Configuration>(found: Option<&K>) -> String {
     }
 }
 
-async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
+pub(crate) async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
     api.patch(
-        NAME,
+        &configuration.name_any(),
         &PatchParams::apply(FIELD_MANAGER).force(),
         &Patch::Apply(configuration),
     )
@@ -208,8 +208,8 @@ fn unless_overtaken<K>(outcome: kube::Result<K>) -> kube::Result<Option<K>> {
 /// Deletes both configurations, unless somebody else has taken them over.
 pub(crate) async fn unregister(client: &Client, registration: &Registration) {
     let outcomes = [
-        remove::<MutatingWebhookConfiguration>(client, registration).await,
-        remove::<ValidatingWebhookConfiguration>(client, registration).await,
+        remove::<MutatingWebhookConfiguration>(client, registration, NAME).await,
+        remove::<ValidatingWebhookConfiguration>(client, registration, NAME).await,
     ];
     for outcome in outcomes {
         if let Err(error) = outcome {
@@ -218,12 +218,14 @@ pub(crate) async fn unregister(client: &Client, registration: &Registration) {
     }
 }
 
-async fn remove<K: Configuration>(
+/// Deletes one configuration, unless somebody else has taken it over.
+pub(crate) async fn remove<K: Configuration>(
     client: &Client,
     registration: &Registration,
+    name: &str,
 ) -> kube::Result<()> {
     let api = Api::<K>::all(client.clone());
-    let Some(found) = api.get_opt(NAME).await? else {
+    let Some(found) = api.get_opt(name).await? else {
         return Ok(());
     };
     if !found
@@ -239,7 +241,7 @@ async fn remove<K: Configuration>(
         resource_version: found.resource_version(),
         uid: found.uid(),
     };
-    api.delete(NAME, &DeleteParams::default().preconditions(preconditions))
+    api.delete(name, &DeleteParams::default().preconditions(preconditions))
         .await
         .map(drop)
 }

@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use basphere_api::registration::{MUTATE_PATH, VALIDATE_PATH};
+use basphere_api::registration::{MUTATE_PATH, POLICIES_PATH, VALIDATE_PATH};
 use basphere_api::review::Answer;
 use basphere_core::Phase;
 use jiff::Timestamp;
@@ -23,6 +23,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::gate::{Gate, Reply};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::policies::PolicyGate;
 use crate::readiness::Readiness;
 
 /// The API server stores at most 1.5 MiB, but a review may hold it twice, and JSON needs more room
@@ -31,14 +32,30 @@ pub const BODY_LIMIT: usize = 7 * 1024 * 1024;
 /// For the body to arrive and the answer to be made; the gate's own patience ends before.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(4500);
 
+/// Who answers reviews; whoever is not there does not have a path.
+#[derive(Clone, Default)]
+pub struct Gates {
+    /// Completes and judges what tenants apply.
+    pub tenants: Option<Arc<Gate>>,
+    /// Asks policies.
+    pub policies: Option<Arc<PolicyGate>>,
+}
+
 /// What is served over TLS: reviews and health. With `verified_only`, reviews are refused to
 /// clients that showed no certificate.
-pub fn reviews(gate: Arc<Gate>, readiness: Arc<Readiness>, verified_only: bool) -> Router {
-    let mut reviews = Router::new()
-        .route(MUTATE_PATH, post(mutate))
-        .route(VALIDATE_PATH, post(validate))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(gate);
+pub fn reviews(gates: Gates, readiness: Arc<Readiness>, verified_only: bool) -> Router {
+    let mut reviews = Router::new();
+    if let Some(gate) = gates.tenants {
+        let paths = Router::new()
+            .route(MUTATE_PATH, post(mutate))
+            .route(VALIDATE_PATH, post(validate));
+        reviews = reviews.merge(paths.with_state(gate));
+    }
+    if let Some(gate) = gates.policies {
+        let paths = Router::new().route(POLICIES_PATH, post(policies));
+        reviews = reviews.merge(paths.with_state(gate));
+    }
+    reviews = reviews.layer(DefaultBodyLimit::max(BODY_LIMIT));
     if verified_only {
         reviews = reviews.layer(middleware::from_fn(only_verified));
     }
@@ -90,7 +107,21 @@ async fn validate(State(gate): State<Arc<Gate>>, body: Result<Bytes, BytesReject
     review(&gate, Phase::Validate, body).await
 }
 
+async fn policies(
+    State(gate): State<Arc<PolicyGate>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    respond(body, async |body: &[u8]| gate.answer(body).await).await
+}
+
 async fn review(gate: &Gate, phase: Phase, body: Result<Bytes, BytesRejection>) -> Response {
+    respond(body, async |body: &[u8]| gate.answer(phase, body).await).await
+}
+
+async fn respond(
+    body: Result<Bytes, BytesRejection>,
+    answer: impl AsyncFnOnce(&[u8]) -> Reply,
+) -> Response {
     match body {
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
             let words = format!(
@@ -100,7 +131,7 @@ async fn review(gate: &Gate, phase: Phase, body: Result<Bytes, BytesRejection>) 
             (StatusCode::PAYLOAD_TOO_LARGE, words).into_response()
         }
         Err(rejection) => (rejection.status(), format!("{rejection}\n")).into_response(),
-        Ok(body) => match gate.answer(phase, &body).await {
+        Ok(body) => match answer(&body).await {
             Reply::Review(answer) => json(&answer),
             Reply::BadRequest(words) => {
                 (StatusCode::BAD_REQUEST, format!("{words}\n")).into_response()

@@ -8,7 +8,6 @@ use anyhow::Context;
 use axum::Router;
 use axum_server::Handle;
 use basphere_api::registration::{Endpoint, Registration};
-use basphere_core::Inventory;
 use hyper_util::rt::TokioTimer;
 use jiff::Timestamp;
 use kube::Client;
@@ -17,19 +16,17 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::config::{CertificateSource, Config, Controllers};
-use crate::desk::KubeDesk;
-use crate::gate::Gate;
-use crate::judge::Judge;
+use crate::config::{CertificateSource, Config, Controllers, Profile};
+use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
-use crate::reader::{KubeReader, Reader};
+use crate::policies::{self, Shelf, keep_registered};
 use crate::readiness::Readiness;
-use crate::served::Served;
-use crate::till::KubeTill;
+use crate::router::Gates;
+use crate::tenancy::Tenancy;
 use crate::tls::{self, Certificates};
 use crate::world::World;
-use crate::{controllers, leases, register, router, site, tenants, watch};
+use crate::{controllers, register, router};
 
 /// How often readiness is looked at until it is first reached; a certificate's time is part of it, and
 /// time sends no event.
@@ -67,54 +64,40 @@ pub(crate) fn run(config: Config) -> anyhow::Result<()> {
 pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     tls::install_provider();
     let metrics = Arc::new(Metrics::default());
-    let world = Arc::new(World::default());
-    let served = Arc::new(Served::default());
-
     let listeners = Listeners::bind(&config)?;
     let certificates = Certificates::load(&config, Arc::clone(&metrics)).await?;
     let registration = registration(&config, &certificates);
     let client = connect(&config).await?;
-    let mut readiness = Readiness::new(Arc::clone(&world), certificates.inspected());
 
     let mut background = JoinSet::new();
-    start_watches(
-        &mut background,
-        &client,
-        &world,
-        &metrics,
-        &served,
-        &mut readiness,
-    );
-    let readiness = Arc::new(readiness);
-    let reader = Arc::new(KubeReader::new(client.clone(), Arc::clone(&served)));
-    let desk = Arc::new(KubeDesk::new(
-        client.clone(),
-        Arc::clone(&world),
-        Arc::clone(&metrics),
-    ));
-    let till = Arc::new(KubeTill::new(
-        client.clone(),
-        Arc::clone(&world),
-        Arc::clone(&reader) as Arc<dyn Reader>,
-        Arc::clone(&metrics),
-    ));
-    let judge = Arc::new(Judge {
-        world: Arc::clone(&world),
-        reader,
-        desk,
-        till,
-        metrics: Arc::clone(&metrics),
-        decide: basphere_core::decide,
-    });
-    let gate = Arc::new(Gate::of(Arc::clone(&judge)));
-    let parts = controllers::Parts {
-        client: client.clone(),
-        served,
-        judge,
+    let mut tenancy = None;
+    let mut readiness = match config.profile {
+        Profile::Workload => Readiness::without_site(certificates.inspected()),
+        Profile::Management => {
+            let world = Arc::new(World::default());
+            let mut readiness = Readiness::new(Arc::clone(&world), certificates.inspected());
+            let start = Tenancy::start(&mut background, &client, world, &metrics, &mut readiness);
+            tenancy = Some(start);
+            readiness
+        }
     };
+    let guard = config.policies.clone().map(|directory| {
+        Guard::start(
+            &mut background,
+            &client,
+            directory,
+            &metrics,
+            &mut readiness,
+        )
+    });
+    let readiness = Arc::new(readiness);
 
+    let gates = Gates {
+        tenants: tenancy.as_ref().map(Tenancy::gate),
+        policies: guard.as_ref().map(Guard::gate),
+    };
     let mut servers = Servers::default();
-    let reviews = router::reviews(gate, Arc::clone(&readiness), config.client_ca.is_some());
+    let reviews = router::reviews(gates, Arc::clone(&readiness), config.client_ca.is_some());
     servers.start_reviews(listeners.reviews, certificates.config(), reviews)?;
     servers.start_observation(
         listeners.observation,
@@ -124,15 +107,22 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     background.spawn(register_when_ready(
         client.clone(),
         registration.clone(),
+        Registered {
+            tenants: tenancy.is_some(),
+            policies: guard.as_ref().map(Guard::shelf),
+        },
         Arc::clone(&readiness),
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
-    let controllers = tokio::spawn(run_controllers(
-        parts,
-        config.controllers.clone(),
-        Arc::clone(&readiness),
-        stopping,
-    ));
+    let controllers = tenancy.map(|tenancy| {
+        let parts = tenancy.into_parts(client.clone());
+        tokio::spawn(run_controllers(
+            parts,
+            config.controllers.clone(),
+            Arc::clone(&readiness),
+            stopping,
+        ))
+    });
 
     tokio::select! {
         () = stop => {}
@@ -142,12 +132,20 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     readiness.drain();
     // Another process takes over as early as it can.
     let _ = stop_controllers.send(true);
-    let _ = controllers.await;
+    let serves_tenants = controllers.is_some();
+    if let Some(controllers) = controllers {
+        let _ = controllers.await;
+    }
     // The watches go on meanwhile: what is answered now is answered as well as before.
     tokio::time::sleep(config.shutdown_delay).await;
     background.shutdown().await;
     if let Some(registration) = &registration {
-        register::unregister(&client, registration).await;
+        if serves_tenants {
+            register::unregister(&client, registration).await;
+        }
+        if guard.is_some() {
+            policies::unregister(&client, registration).await;
+        }
         tokio::time::sleep(LINGER).await;
     }
     servers.drain(config.drain_timeout).await;
@@ -205,71 +203,38 @@ fn registration(config: &Config, certificates: &Certificates) -> Option<Registra
     }
 }
 
-fn start_watches(
-    tasks: &mut JoinSet<()>,
-    client: &Client,
-    world: &Arc<World>,
-    metrics: &Arc<Metrics>,
-    served: &Arc<Served>,
-    readiness: &mut Readiness,
-) {
-    let synced = readiness.cache("Site");
-    tasks.spawn(site::keep_site(
-        client.clone(),
-        Arc::clone(world),
-        Arc::clone(metrics),
-        synced,
-    ));
-    let synced = readiness.cache("Namespace");
-    tasks.spawn(watch::keep_namespaces(
-        client.clone(),
-        Arc::clone(world),
-        synced,
-    ));
-    let synced = readiness.cache("AddressPool");
-    tasks.spawn(leases::keep_pools(
-        client.clone(),
-        Arc::clone(world),
-        synced,
-    ));
-    let synced = readiness.cache("Tenant");
-    tasks.spawn(tenants::keep_tenants(
-        client.clone(),
-        Arc::clone(world),
-        synced,
-    ));
-    let synced = readiness.cache("AddressLease");
-    tasks.spawn(leases::keep_leases(
-        client.clone(),
-        Arc::clone(world),
-        synced,
-    ));
-    for kind in Inventory::KINDS {
-        let synced = readiness.cache(kind.as_str());
-        tasks.spawn(watch::keep_kind(
-            client.clone(),
-            kind,
-            Arc::clone(world),
-            Arc::clone(served),
-            synced,
-        ));
-    }
+/// What is registered at the API server.
+struct Registered {
+    tenants: bool,
+    policies: Option<Arc<Shelf>>,
 }
 
 /// Comes last: from this moment on the API server asks us.
 async fn register_when_ready(
     client: Client,
     registration: Option<Registration>,
+    registered: Registered,
     readiness: Arc<Readiness>,
 ) {
     while !readiness.missing(Timestamp::now()).is_empty() {
         tokio::time::sleep(READY_POLL).await;
     }
     info!("ready");
-    if let Some(registration) = registration {
-        register::register(&client, &registration).await;
-        register::keep(&client, &registration).await;
-    }
+    let Some(registration) = registration else {
+        return;
+    };
+    let tenants = async {
+        if registered.tenants {
+            register::register(&client, &registration).await;
+            register::keep(&client, &registration).await;
+        }
+    };
+    let policies = async {
+        if let Some(shelf) = registered.policies {
+            keep_registered(client.clone(), registration.clone(), shelf).await;
+        }
+    };
+    tokio::join!(tenants, policies);
 }
 
 /// The controllers need the caches that reviews need.

@@ -80,6 +80,8 @@ async fn serve(version: ApiVersion) -> Registration {
         shutdown_delay: Duration::ZERO,
         drain_timeout: Duration::ZERO,
         controllers: basphere_webhook::config::Controllers::default(),
+        profile: basphere_webhook::config::Profile::Management,
+        policies: None,
     };
     let certificates = Certificates::load(&config, Arc::new(Metrics::default()))
         .await

@@ -374,7 +374,11 @@ async fn what_happened_is_counted() {
         curious,
     );
     let readiness = Arc::new(Readiness::new(world(), support::certificate()));
-    let router = router::reviews(Arc::new(gate), Arc::clone(&readiness), false);
+    let router = router::reviews(
+        support::gates(Arc::new(gate)),
+        Arc::clone(&readiness),
+        false,
+    );
     ask(&router, "/mutate", &creation(&cluster())).await;
     post(&router, "/validate", "not json").await;
     metrics.site(true, Some(7));

@@ -7,6 +7,7 @@
 
 mod conditions;
 mod entries;
+mod policies;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 
 use entries::Entry;
+pub use policies::{POLICIES_NAME, POLICIES_PATH};
 
 /// The name of both configurations.
 pub const NAME: &str = "basphere";

@@ -151,6 +151,10 @@ codes! {
     HostsNotOffered = "BSP-P005", NOT_SUPPORTED, "The hosts that a Metal3 template selects are those of no node spec.";
     ProviderNotOffered = "BSP-P006", NOT_SUPPORTED, "The site has nothing of this infrastructure provider.";
     CloudAssumed = "BSP-P007", Class::Warning, "Nothing tells the OpenStack cloud yet, so the site's default was taken.";
+    PolicyViolated = "BSP-G001", Class::Forbidden, "A policy of the cluster refuses the object, or could not be asked.";
+    PolicyWarns = "BSP-G002", Class::Warning, "A policy of the cluster warns of the object.";
+    PolicyTolerated = "BSP-G003", Class::Warning, "The stored object already broke this policy; it is not held against a controller.";
+    PoliciesMissing = "BSP-G004", Class::Unavailable, "No policies have been loaded yet.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
     UnknownField = "BSP-F002", INVALID, "The API has no such field; the API server refuses it before any rule is asked.";
     UnknownKind = "BSP-F003", NOT_SUPPORTED, "The API has no such kind, or not in this version.";

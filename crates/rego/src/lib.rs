@@ -23,6 +23,6 @@ pub use constraint::Constraint;
 pub use decode::WrongType;
 pub use matching::Match;
 pub use numbers::as_untyped_json;
-pub use policies::Policies;
+pub use policies::{Policies, no_inventory};
 pub use review::{Review, Source};
 pub use template::Template;

@@ -84,6 +84,13 @@ impl Match {
         Ok(Self::read_selectors(criteria)?.with_criteria(criteria)?)
     }
 
+    /// The API groups and kinds that it may hold for, `*` standing for all.
+    pub fn kinds(&self) -> impl Iterator<Item = (&str, &str)> {
+        let kinds: &[Kinds] = self.0.as_ref().map_or(&[], |criteria| &criteria.kinds);
+        let any = kinds.is_empty().then_some(("*", "*"));
+        any.into_iter().chain(kinds.iter().flat_map(Kinds::pairs))
+    }
+
     /// The selectors alone, which Gatekeeper looks at before the schema.
     pub(crate) fn read_selectors(criteria: Option<&Value>) -> Result<Self, SelectorError> {
         let Some(criteria) = criteria else {

@@ -1,6 +1,6 @@
 //! Templates and constraints together, and what they say of a review.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,12 @@ use crate::constraint::{Action, Constraint, ConstraintError, Point};
 use crate::program::{CompileError, Program, Violation};
 use crate::review::Review;
 use crate::template::{Template, TemplateError};
+
+/// What `data.inventory` is where nothing is known of what is stored.
+#[must_use]
+pub fn no_inventory() -> regorus::Value {
+    regorus::Value::new_object()
+}
 
 /// Why a document is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +114,28 @@ impl Policies {
             .constraints
             .insert(constraint.name.clone(), constraint);
         Ok(())
+    }
+
+    /// The API groups and kinds that constraints ask about at a point, `*` standing for all.
+    #[must_use]
+    pub fn kinds(&self, point: Point) -> BTreeSet<(String, String)> {
+        let constraints = self.constraints();
+        let asked = constraints.filter(|constraint| !constraint.actions_for(point).is_empty());
+        let kinds = asked.flat_map(|constraint| constraint.matches.kinds());
+        kinds
+            .map(|(group, kind)| (group.to_owned(), kind.to_owned()))
+            .collect()
+    }
+
+    /// All constraints, by their kinds and names.
+    pub fn constraints(&self) -> impl Iterator<Item = &Constraint> {
+        let loaded = self.templates.values();
+        loaded.flat_map(|loaded| loaded.constraints.values())
+    }
+
+    /// All templates, by their names.
+    pub fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.templates.values().map(|loaded| &loaded.template)
     }
 
     /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a

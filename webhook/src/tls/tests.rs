@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Certificates, names};
-use crate::config::{CertificateSource, Config, Controllers};
+use crate::config::{CertificateSource, Config, Controllers, Profile};
 use crate::metrics::Metrics;
 
 fn self_signed() -> Config {
@@ -17,6 +17,8 @@ fn self_signed() -> Config {
         shutdown_delay: Duration::ZERO,
         drain_timeout: Duration::from_secs(1),
         controllers: Controllers::default(),
+        profile: Profile::Workload,
+        policies: None,
     }
 }
 

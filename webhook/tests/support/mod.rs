@@ -23,7 +23,7 @@ use basphere_webhook::gate::{Decide, Gate};
 use basphere_webhook::metrics::Metrics;
 use basphere_webhook::reader::{ReadError, Reader};
 use basphere_webhook::readiness::Readiness;
-use basphere_webhook::router;
+use basphere_webhook::router::{self, Gates};
 use basphere_webhook::till::Till;
 use basphere_webhook::world::World;
 use futures::future::BoxFuture;
@@ -207,9 +207,17 @@ pub(crate) fn gate(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> 
     ))
 }
 
+/// A gate for tenants, and none for policies.
+pub(crate) fn gates(gate: Arc<Gate>) -> Gates {
+    Gates {
+        tenants: Some(gate),
+        policies: None,
+    }
+}
+
 pub(crate) fn reviews(world: &Arc<World>, reader: &Arc<Stored>, decide: Decide) -> Router {
     let readiness = Arc::new(Readiness::new(Arc::clone(world), certificate()));
-    router::reviews(gate(world, reader, decide), readiness, false)
+    router::reviews(gates(gate(world, reader, decide)), readiness, false)
 }
 
 /// The body of a review that creates an object as kim, in kim's namespace.

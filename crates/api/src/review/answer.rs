@@ -63,8 +63,13 @@ struct Response {
 #[must_use]
 pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer {
     let request = &review.request;
-    let status =
-        (!decision.is_allowed()).then(|| denial(&decision.denials, Some(request), decision_id));
+    let status = (!decision.is_allowed()).then(|| {
+        denial(
+            &decision.denials,
+            Some(About::request(request)),
+            decision_id,
+        )
+    });
     let patch = patch(request, decision);
     respond(Response {
         uid: review.uid.clone(),
@@ -77,6 +82,44 @@ pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer
             decision.denials.iter().chain(&decision.warnings),
         ),
         warnings: decision.warnings.iter().map(text::warning).collect(),
+    })
+}
+
+/// What a request is about, as details of a refusal name it.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) group: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) name: &'a str,
+}
+
+impl<'a> About<'a> {
+    fn request(request: &'a Request) -> Self {
+        Self {
+            group: request.subject.kind.group(),
+            kind: request.subject.kind.as_str(),
+            name: &request.name,
+        }
+    }
+}
+
+/// The answer to a review that was judged without changing anything.
+pub(super) fn answer_about(
+    uid: &str,
+    about: About<'_>,
+    denials: &[Finding],
+    warnings: &[Finding],
+    decision_id: &str,
+) -> Answer {
+    let status = (!denials.is_empty()).then(|| denial(denials, Some(about), decision_id));
+    respond(Response {
+        uid: uid.to_owned(),
+        allowed: status.is_none(),
+        status,
+        patch: None,
+        patch_type: None,
+        audit_annotations: audit(decision_id, denials.iter().chain(warnings)),
+        warnings: warnings.iter().map(text::warning).collect(),
     })
 }
 
@@ -149,7 +192,7 @@ fn audit<'a>(
 }
 
 /// The Status of a refusal: the gravest class names the HTTP code, the message has every finding.
-fn denial(findings: &[Finding], request: Option<&Request>, decision_id: &str) -> Status {
+fn denial(findings: &[Finding], about: Option<About<'_>>, decision_id: &str) -> Status {
     let (code, reason) = findings
         .iter()
         .map(|finding| http_status(finding.code))
@@ -164,10 +207,10 @@ fn denial(findings: &[Finding], request: Option<&Request>, decision_id: &str) ->
         causes: Some(findings.iter().map(cause).collect()),
         ..Default::default()
     };
-    if let Some(request) = request {
-        details.group = Some(request.subject.kind.group().to_owned());
-        details.kind = Some(request.subject.kind.as_str().to_owned());
-        details.name = Some(request.name.clone()).filter(|name| !name.is_empty());
+    if let Some(About { group, kind, name }) = about {
+        details.group = Some(group.to_owned());
+        details.kind = Some(kind.to_owned());
+        details.name = Some(name.to_owned()).filter(|name| !name.is_empty());
     }
     if code == UNAVAILABLE.code {
         details.retry_after_seconds = Some(RETRY_AFTER_SECONDS);

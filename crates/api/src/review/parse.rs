@@ -14,6 +14,7 @@ use serde::de::{DeserializeOwned, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use thiserror::Error;
 
+use super::fields::{Wrong, constant, malformed, missing, mistyped, optional_text, required_text};
 use super::{API_VERSION, KIND};
 
 /// One review, parsed.
@@ -34,9 +35,6 @@ pub struct Malformed {
     /// What is wrong, and where in the review.
     pub finding: Box<Finding>,
 }
-
-/// What is wrong with a field.
-type Wrong = Box<Finding>;
 
 /// Reads the body of a call to the webhook of `phase`.
 ///
@@ -113,7 +111,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for OfFields<T> {
 }
 
 /// The uid of a body that cannot be read as a whole: skipped fields may nest as deeply as they like.
-fn uid_at_least(body: &[u8]) -> Option<String> {
+pub(super) fn uid_at_least(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {
         request: Object<Fields>,
@@ -126,7 +124,7 @@ fn uid_at_least(body: &[u8]) -> Option<String> {
     uid_of(&envelope.request.0.uid)
 }
 
-fn uid_of(value: &Value) -> Option<String> {
+pub(super) fn uid_of(value: &Value) -> Option<String> {
     value
         .as_str()
         .filter(|uid| !uid.is_empty())
@@ -346,60 +344,4 @@ fn object(mut value: Value, path: &str, required: bool) -> Result<Option<Value>,
         Value::Null => Ok(None),
         other => Err(mistyped(path, other, "an object")),
     }
-}
-
-fn constant(value: &Value, path: &str, expected: &str) -> Result<(), Wrong> {
-    let text = required_text(value, path)?;
-    if text == expected {
-        return Ok(());
-    }
-    Err(malformed(path, value, format!("must be {expected:?}")))
-}
-
-fn required_text(value: &Value, path: &str) -> Result<String, Wrong> {
-    match optional_text(value, path)? {
-        text if text.is_empty() => Err(missing(path)),
-        text => Ok(text),
-    }
-}
-
-fn optional_text(value: &Value, path: &str) -> Result<String, Wrong> {
-    match value {
-        Value::Null => Ok(String::new()),
-        Value::String(text) => Ok(text.clone()),
-        other => Err(mistyped(path, other, "a string")),
-    }
-}
-
-fn missing(path: impl AsRef<str>) -> Wrong {
-    malformed(
-        path.as_ref(),
-        &Value::Null,
-        "is missing or empty".to_owned(),
-    )
-}
-
-fn mistyped(path: &str, value: &Value, expected: &str) -> Wrong {
-    let found = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    };
-    malformed(
-        path,
-        &Value::Null,
-        format!("is {found} where {expected} is expected"),
-    )
-}
-
-fn malformed(path: &str, value: &Value, message: String) -> Wrong {
-    Box::new(Finding::new(
-        Code::RequestMalformed,
-        path,
-        value.clone(),
-        message,
-    ))
 }

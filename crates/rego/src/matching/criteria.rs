@@ -30,6 +30,12 @@ impl Kinds {
     pub(super) fn hold(&self, group: &str, kind: &str) -> bool {
         self.kinds.hold(kind) && self.groups.hold(group)
     }
+
+    /// Every group with every kind, `*` standing for all of them.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        let groups = self.groups.names();
+        groups.flat_map(|group| self.kinds.names().map(move |kind| (group, kind)))
+    }
 }
 
 impl Names {
@@ -38,6 +44,14 @@ impl Names {
             return Self::Any;
         }
         Self::Of(names.iter().map(|name| name.as_str().into()).collect())
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        let (any, names): (_, &[Box<str>]) = match self {
+            Self::Any => (Some("*"), &[]),
+            Self::Of(names) => (None, names),
+        };
+        any.into_iter().chain(names.iter().map(AsRef::as_ref))
     }
 
     fn hold(&self, name: &str) -> bool {

@@ -1,0 +1,132 @@
+//! What is counted of policies.
+
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::{BUCKETS, Text};
+
+/// The operations of the admission API; whatever else a request says is no label.
+const OPERATIONS: [&str; 4] = ["CREATE", "UPDATE", "DELETE", "CONNECT"];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReviewLabels {
+    operation: Text,
+    allowed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    constraint: String,
+    action: Text,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LoadedLabels {
+    kind: Text,
+}
+
+/// A review that was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyReview<'a> {
+    /// The operation, as the admission API writes it.
+    pub operation: &'a str,
+    /// Whether it may pass.
+    pub allowed: bool,
+    /// Each constraint (`Kind/name`) that has found something, and what followed.
+    pub results: &'a [(String, &'static str)],
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Metrics of policies.
+#[derive(Debug)]
+pub struct PolicyMetrics {
+    reviews: Family<ReviewLabels, Counter>,
+    durations: Histogram,
+    results: Family<ResultLabels, Counter>,
+    loaded: Family<LoadedLabels, Gauge<i64, AtomicI64>>,
+    valid: Gauge,
+}
+
+impl Default for PolicyMetrics {
+    fn default() -> Self {
+        Self {
+            reviews: Family::default(),
+            durations: Histogram::new(BUCKETS),
+            results: Family::default(),
+            loaded: Family::default(),
+            valid: Gauge::default(),
+        }
+    }
+}
+
+impl PolicyMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "policy_reviews",
+            "Reviews that policies were asked about",
+            self.reviews.clone(),
+        );
+        registry.register(
+            "policy_review_duration_seconds",
+            "Time to ask all policies about a review",
+            self.durations.clone(),
+        );
+        registry.register(
+            "policy_results",
+            "What constraints have found, by what followed",
+            self.results.clone(),
+        );
+        registry.register(
+            "policies",
+            "Templates and constraints in force",
+            self.loaded.clone(),
+        );
+        registry.register(
+            "policies_valid",
+            "Whether the newest policies are in force",
+            self.valid.clone(),
+        );
+    }
+
+    /// Policies are in force.
+    pub fn loaded(&self, templates: usize, constraints: usize) {
+        for (kind, count) in [("template", templates), ("constraint", constraints)] {
+            let labels = LoadedLabels { kind: Text(kind) };
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.loaded.get_or_create(&labels).set(count);
+        }
+        self.valid.set(1);
+    }
+
+    /// The newest policies are no good.
+    pub fn rejected(&self) {
+        self.valid.set(0);
+    }
+
+    /// A review was answered.
+    pub fn reviewed(&self, review: PolicyReview<'_>) {
+        let mut operations = OPERATIONS.into_iter();
+        let operation = operations.find(|known| *known == review.operation);
+        let labels = ReviewLabels {
+            operation: Text(operation.unwrap_or(super::UNKNOWN)),
+            allowed: review.allowed,
+        };
+        self.reviews.get_or_create(&labels).inc();
+        self.durations.observe(review.took.as_secs_f64());
+        for (constraint, action) in review.results {
+            let labels = ResultLabels {
+                constraint: constraint.clone(),
+                action: Text(action),
+            };
+            self.results.get_or_create(&labels).inc();
+        }
+    }
+}

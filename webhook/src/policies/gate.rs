@@ -1,0 +1,219 @@
+//! The way of one review for policies: read, ask every policy, answer, record.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use basphere_api::review::{self, Plain};
+use basphere_core::{Code, Finding};
+use basphere_rego::constraint::{Action, Point};
+use basphere_rego::{Policies, Review};
+use serde_json::Value;
+use tracing::{error, info, warn};
+use uuid::Uuid;
+
+use super::{Namespaces, Shelf};
+use crate::gate::Reply;
+use crate::metrics::{Metrics, PolicyReview};
+
+/// How long one policy may take for one review.
+const LIMIT: Duration = Duration::from_secs(1);
+/// Shorter than the API server waits, so that the answer is ours and says why.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// Answers reviews by policies.
+pub struct PolicyGate {
+    shelf: Arc<Shelf>,
+    namespaces: Arc<Namespaces>,
+    metrics: Arc<Metrics>,
+}
+
+/// What policies say of one review.
+#[derive(Debug, Default)]
+struct Verdict {
+    denials: Vec<Finding>,
+    warnings: Vec<Finding>,
+    /// Each constraint that has found something, and what follows.
+    results: Vec<(String, &'static str)>,
+}
+
+impl Verdict {
+    fn denied(code: Code, words: String) -> Self {
+        Self {
+            denials: vec![Finding::new(code, "", Value::Null, words)],
+            ..Self::default()
+        }
+    }
+}
+
+impl PolicyGate {
+    /// A gate that asks the policies of a shelf.
+    #[must_use]
+    pub fn new(shelf: Arc<Shelf>, namespaces: Arc<Namespaces>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            shelf,
+            namespaces,
+            metrics,
+        }
+    }
+
+    /// Answers one review.
+    pub async fn answer(&self, body: &[u8]) -> Reply {
+        let started = Instant::now();
+        let id = Uuid::new_v4().to_string();
+        let plain = match review::parse_plain(body) {
+            Ok(plain) => plain,
+            Err(malformed) => {
+                warn!(
+                    decision = id,
+                    uid = malformed.uid,
+                    "unreadable: {malformed}"
+                );
+                return match &malformed.uid {
+                    Some(uid) => {
+                        Reply::Review(Box::new(review::answer_malformed(uid, &malformed, &id)))
+                    }
+                    None => Reply::BadRequest(malformed.to_string()),
+                };
+            }
+        };
+        let judged = tokio::time::timeout(PATIENCE, self.judge(&plain)).await;
+        let verdict = match judged {
+            Ok(Some(verdict)) => verdict,
+            Ok(None) => {
+                error!(
+                    decision = id,
+                    uid = plain.uid,
+                    "a panic while asking policies"
+                );
+                let answer = review::answer_failure(&plain.uid, &id);
+                return Reply::Review(Box::new(answer));
+            }
+            Err(_) => Verdict::denied(
+                Code::PolicyViolated,
+                format!("the policies took more than {} s", PATIENCE.as_secs()),
+            ),
+        };
+        let answer = review::answer_plain(&plain, &verdict.denials, &verdict.warnings, &id);
+        self.record(&plain, &verdict, &id, started.elapsed());
+        Reply::Review(Box::new(answer))
+    }
+
+    /// What the policies say; nothing when they panic.
+    async fn judge(&self, plain: &Plain) -> Option<Verdict> {
+        let Some(policies) = self.shelf.current() else {
+            let words = "no policies have been loaded yet".to_owned();
+            return Some(Verdict::denied(Code::PoliciesMissing, words));
+        };
+        let mut review = match Review::of_request(&plain.request) {
+            Ok(review) => review,
+            Err(error) => {
+                return Some(Verdict::denied(Code::RequestMalformed, error.to_string()));
+            }
+        };
+        match self.namespaces.get(review.namespace_name()).await {
+            Ok(namespace) => review.namespace = namespace.map(|it| Value::clone(&it)),
+            Err(error) => {
+                let words = format!("the Namespace could not be read: {error}");
+                return Some(Verdict::denied(Code::ReadFailed, words));
+            }
+        }
+        let is_controller = is_controller(&plain.request);
+        // It computes, and others wait for this thread.
+        let judging = tokio::task::spawn_blocking(move || judge(&policies, &review, is_controller));
+        judging.await.ok()
+    }
+
+    fn record(&self, plain: &Plain, verdict: &Verdict, id: &str, took: Duration) {
+        let text = |pointer: &str| {
+            let found = plain.request.pointer(pointer).and_then(Value::as_str);
+            found.unwrap_or_default()
+        };
+        let allowed = verdict.denials.is_empty();
+        let operation = text("/operation");
+        self.metrics.policies.reviewed(PolicyReview {
+            operation,
+            allowed,
+            results: &verdict.results,
+            took,
+        });
+        let results = verdict.results.iter();
+        let results: Vec<_> = results
+            .map(|(name, action)| format!("{name}={action}"))
+            .collect();
+        info!(
+            decision = id,
+            uid = plain.uid,
+            operation,
+            kind = text("/kind/kind"),
+            namespace = text("/namespace"),
+            name = text("/name"),
+            user = text("/userInfo/username"),
+            allowed,
+            results = results.join(","),
+            ms = took.as_secs_f64() * 1000.0,
+            "reviewed"
+        );
+    }
+}
+
+/// Whether the cluster itself writes: the webhook configuration tells it by the same.
+fn is_controller(request: &Value) -> bool {
+    let user = request
+        .pointer("/userInfo/username")
+        .and_then(Value::as_str);
+    user.is_some_and(|user| user.starts_with("system:") && user != "system:anonymous")
+}
+
+fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
+    let inventory = basphere_rego::no_inventory();
+    let found = policies.review(review, Point::Webhook, &inventory, LIMIT);
+    let denies = |actions: &[Action]| actions.contains(&Action::Deny);
+    let is_denied = found.iter().any(|finding| denies(&finding.actions));
+    let before = match is_controller && is_denied {
+        true => broken_before(policies, review),
+        false => HashSet::new(),
+    };
+    let mut verdict = Verdict::default();
+    for finding in &found {
+        let constraint = format!("{}/{}", finding.kind, finding.name);
+        let words = words(finding.name, &finding.violation.message);
+        let says = |code| Finding::new(code, "", Value::Null, words.clone());
+        for action in &finding.actions {
+            verdict.results.push((constraint.clone(), action.as_str()));
+            match action {
+                Action::Deny if before.contains(&(constraint.clone(), words.clone())) => {
+                    verdict.warnings.push(says(Code::PolicyTolerated));
+                }
+                Action::Deny => verdict.denials.push(says(Code::PolicyViolated)),
+                Action::Warn => verdict.warnings.push(says(Code::PolicyWarns)),
+                Action::Dryrun | Action::Unrecognized => {}
+            }
+        }
+    }
+    verdict
+}
+
+/// What the object broke already as it is stored: it is not held against a controller, which only goes on with what
+/// it was given.
+fn broken_before(policies: &Policies, review: &Review) -> HashSet<(String, String)> {
+    let Some(old) = review.old_object().cloned() else {
+        return HashSet::new();
+    };
+    let mut before = review.clone();
+    before.request.insert("object".to_owned(), old);
+    let inventory = basphere_rego::no_inventory();
+    let found = policies.review(&before, Point::Webhook, &inventory, LIMIT);
+    let words = found.iter().map(|finding| {
+        let constraint = format!("{}/{}", finding.kind, finding.name);
+        (constraint, words(finding.name, &finding.violation.message))
+    });
+    words.collect()
+}
+
+/// As Gatekeeper words it.
+fn words(constraint: &str, message: &Value) -> String {
+    match message {
+        Value::String(text) => format!("[{constraint}] {text}"),
+        other => format!("[{constraint}] {other}"),
+    }
+}

@@ -1,0 +1,138 @@
+//! From files to policies: all of them or none, so that nobody is held to half a set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use basphere_rego::{Constraint, Policies, Template};
+use serde_json::Value;
+
+/// Files by their paths, with their texts.
+pub type Files = BTreeMap<PathBuf, String>;
+
+/// What is wrong in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Which file.
+    pub file: PathBuf,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.what)
+    }
+}
+
+/// Where one document stands.
+struct Document<'a> {
+    file: &'a Path,
+    value: Value,
+}
+
+impl Document<'_> {
+    fn problem(&self, what: impl fmt::Display) -> Problem {
+        Problem {
+            file: self.file.to_owned(),
+            what: what.to_string(),
+        }
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        let found = self.value.pointer(pointer).and_then(Value::as_str);
+        found.unwrap_or_default()
+    }
+}
+
+/// Takes every ConstraintTemplate and every constraint of some files of YAML or JSON. Other documents, such as suites
+/// and the objects of their cases, are none of ours.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the files.
+pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let (mut templates, mut constraints) = (Vec::new(), Vec::new());
+    for (file, text) in files {
+        match documents(file, text) {
+            Ok(documents) => {
+                for document in documents {
+                    if Template::is_template(&document.value) {
+                        templates.push(document);
+                    } else if Constraint::is_constraint(&document.value) {
+                        constraints.push(document);
+                    }
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut policies = Policies::default();
+    let mut known = BTreeSet::new();
+    for document in &templates {
+        let name = document.text("/metadata/name");
+        if !known.insert(("ConstraintTemplate", name)) {
+            problems.push(document.problem(twice("ConstraintTemplate", name)));
+        } else if let Err(error) = policies.add_template(&document.value) {
+            problems.push(document.problem(error));
+        }
+    }
+    for document in &constraints {
+        let (kind, name) = (document.text("/kind"), document.text("/metadata/name"));
+        if !known.insert((kind, name)) {
+            problems.push(document.problem(twice(kind, name)));
+        } else if let Err(error) = policies.add_constraint(&document.value) {
+            problems.push(document.problem(format!("{kind} {name}: {error}")));
+        }
+    }
+    problems.extend(without_inventory(&policies, &templates));
+    if problems.is_empty() {
+        return Ok(policies);
+    }
+    problems.sort_by(|one, other| one.file.cmp(&other.file));
+    Err(problems)
+}
+
+fn twice(kind: &str, name: &str) -> String {
+    format!("{kind} {name} stands in two documents")
+}
+
+fn documents<'a>(file: &'a Path, text: &str) -> Result<Vec<Document<'a>>, Problem> {
+    let values: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| Problem {
+        file: file.to_owned(),
+        what: format!("no YAML: {error}"),
+    })?;
+    let values = values.into_iter().flat_map(items);
+    Ok(values.map(|value| Document { file, value }).collect())
+}
+
+/// The objects of a List, or the object itself.
+fn items(mut value: Value) -> Vec<Value> {
+    let is_list = value.get("kind").and_then(Value::as_str) == Some("List");
+    match value.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items,
+        Some(other) => {
+            if let Some(fields) = value.as_object_mut() {
+                fields.insert("items".to_owned(), other);
+            }
+            vec![value]
+        }
+        None => vec![value],
+    }
+}
+
+/// Rego that looks at what is stored would see nothing, and say yes to everything.
+fn without_inventory(policies: &Policies, templates: &[Document<'_>]) -> Vec<Problem> {
+    let asking = policies.templates().filter(|it| it.source.asks_inventory());
+    let names: BTreeSet<&str> = asking.map(|template| template.name.as_str()).collect();
+    let asking = templates.iter();
+    let asking = asking.filter(|document| names.contains(document.text("/metadata/name")));
+    asking
+        .map(|document| {
+            let name = document.text("/metadata/name");
+            document.problem(format!(
+                "template {name} asks for data.inventory, which admission does not have"
+            ))
+        })
+        .collect()
+}
