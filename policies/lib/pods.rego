@@ -33,5 +33,8 @@ containers[at] := container if {
   some at, container in of(list)
 }
 
+# What a person calls a container.
+name(container) := object.get(container, "name", "(no name)")
+
 # What Linux knows of privileges cannot be said of a pod for Windows: the API server refuses it there.
 windows if spec.os.name == "windows"
