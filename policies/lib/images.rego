@@ -25,7 +25,11 @@ pinned := `(?:@(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}))
 
 grammar := concat("", ["^(?:", host, "(?::[0-9]+)?/)?", component, "(?:/", component, ")*", tagged, pinned, "$"])
 
-is_reference(text) if regex.match(grammar, text)
+# 64 hexadecimal digits are an identifier that a runtime gives, and name nothing.
+is_reference(text) if {
+  regex.match(grammar, text)
+  not regex.match(`^[a-f0-9]{64}$`, text)
+}
 
 # Whether a reference has a registry: the first of its parts has a dot, a port or a capital letter, or is localhost.
 has_registry(text) if regex.match(`^(?:localhost|[^/]*[.:A-Z][^/]*)/`, text)
@@ -33,9 +37,9 @@ has_registry(text) if regex.match(`^(?:localhost|[^/]*[.:A-Z][^/]*)/`, text)
 # A reference without its tag and digest.
 name(text) := regex.replace(split(text, "@")[0], `:[^:/]*$`, "")
 
-# A name with what may be left out of it: "nginx" is docker.io/library/nginx.
+# A name with what may be left out of it: "nginx" is docker.io/library/nginx. Hosts are the same in capital letters.
 repository(text) := regex.replace(resolved, `^docker\.io/([^/]+)$`, "docker.io/library/$1") if {
-  resolved := regex.replace(qualified(name(text)), `^index\.docker\.io/`, "docker.io/")
+  resolved := regex.replace(lower(qualified(name(text))), `^index\.docker\.io/`, "docker.io/")
 }
 
 qualified(name) := name if has_registry(name)
