@@ -1,0 +1,15 @@
+package lib.objects
+
+# What a request writes at a place of its object: null where there is nothing. It is undefined, and hence nothing is
+# found, where something is deleted, and where an update leaves the place as it is: whoever takes away a finalizer or
+# sets a label must not be held up by what was stored before this policy.
+written(place) := wanted if {
+  not input.review.operation == "DELETE"
+  wanted := object.get(input.review.object, place, null)
+  not stored(place, wanted)
+}
+
+stored(place, wanted) if {
+  input.review.operation == "UPDATE"
+  object.get(input.review.oldObject, place, null) == wanted
+}
