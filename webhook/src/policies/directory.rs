@@ -142,3 +142,6 @@ fn is_policy_file(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
+
+#[cfg(test)]
+mod tests;

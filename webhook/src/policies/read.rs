@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use basphere_rego::policies::LoadError;
 use basphere_rego::{Constraint, Policies, Template};
 use serde_json::Value;
 
@@ -82,7 +83,11 @@ pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
         if !known.insert((kind, name)) {
             problems.push(document.problem(twice(kind, name)));
         } else if let Err(error) = policies.add_constraint(&document.value) {
-            problems.push(document.problem(format!("{kind} {name}: {error}")));
+            // What is wrong with its template has been said.
+            let is_told = |template: &str| known.contains(&("ConstraintTemplate", template));
+            if !matches!(&error, LoadError::NoTemplate(template) if is_told(template)) {
+                problems.push(document.problem(format!("{kind} {name}: {error}")));
+            }
         }
     }
     problems.extend(without_inventory(&policies, &templates));
@@ -136,3 +141,6 @@ fn without_inventory(policies: &Policies, templates: &[Document<'_>]) -> Vec<Pro
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;
