@@ -152,3 +152,6 @@ fn quoted(text: &str) -> String {
         .filter(|letter| letter.is_ascii_alphanumeric() || ".-_/".contains(*letter));
     format!("'{}'", safe.collect::<String>())
 }
+
+#[cfg(test)]
+mod tests;

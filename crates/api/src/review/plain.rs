@@ -74,3 +74,6 @@ pub fn answer_plain(
     };
     answer_about(&plain.uid, about, denials, warnings, decision_id)
 }
+
+#[cfg(test)]
+mod tests;
