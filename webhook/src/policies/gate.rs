@@ -217,3 +217,6 @@ fn words(constraint: &str, message: &Value) -> String {
         other => format!("[{constraint}] {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

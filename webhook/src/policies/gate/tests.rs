@@ -1,0 +1,131 @@
+use serde_json::json;
+
+use super::*;
+
+/// A gate with one policy about everything.
+fn gate(rego: &str) -> PolicyGate {
+    let shelf = Arc::new(Shelf::default());
+    let mut policies = Policies::default();
+    let template = json!({
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {"name": "one"},
+        "spec": {
+            "crd": {"spec": {"names": {"kind": "One"}}},
+            "targets": [{
+                "target": "admission.k8s.gatekeeper.sh",
+                "rego": format!("package one\n\n{rego}\n"),
+            }],
+        },
+    });
+    policies.add_template(&template).unwrap();
+    let constraint = json!({
+        "apiVersion": "constraints.gatekeeper.sh/v1beta1",
+        "kind": "One",
+        "metadata": {"name": "a"},
+    });
+    policies.add_constraint(&constraint).unwrap();
+    shelf.put(policies);
+    let namespaces = [("team".to_owned(), json!({"kind": "Namespace"}))];
+    PolicyGate::new(
+        shelf,
+        Arc::new(Namespaces::of(namespaces)),
+        Arc::new(Metrics::default()),
+    )
+}
+
+/// The response to an update of a Pod by somebody.
+async fn response(gate: &PolicyGate, user: &str) -> Value {
+    let pod = |image: &str| {
+        let metadata = json!({"name": "a", "namespace": "team"});
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"image": image}})
+    };
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1",
+        "kind": "AdmissionReview",
+        "request": {
+            "uid": "u-1",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "name": "a",
+            "namespace": "team",
+            "operation": "UPDATE",
+            "userInfo": {"username": user},
+            "object": pod("new"),
+            "oldObject": pod("old"),
+        },
+    });
+    match gate.answer(review.to_string().as_bytes()).await {
+        Reply::Review(answer) => json!(answer)["response"].clone(),
+        Reply::BadRequest(words) => panic!("{words}"),
+    }
+}
+
+async fn message(gate: &PolicyGate) -> String {
+    let response = response(gate, "kim").await;
+    assert_eq!(response["allowed"], false);
+    response["status"]["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_policy_that_fails_denies_and_says_which() {
+    let twice = "x = 1 { true }\nx = 2 { true }\nviolation[{\"msg\": \"no\"}] { x == 3 }";
+    let message = message(&gate(twice)).await;
+    assert!(message.starts_with("Forbidden: [a] "), "{message}");
+    assert!(
+        message.contains("must not produce multiple outputs"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_policy_that_takes_too_long_denies() {
+    let endless = "violation[{\"msg\": \"no\"}] {\n  r := numbers.range(1, 3000)\n  r[i] * r[j] * r[k] < 0\n}";
+    let started = Instant::now();
+    let message = message(&gate(endless)).await;
+    assert!(message.starts_with("Forbidden: [a] "), "{message}");
+    assert!(message.contains("time"), "{message}");
+    assert!(started.elapsed() >= LIMIT);
+}
+
+#[tokio::test]
+async fn without_policies_nothing_passes() {
+    let gate = PolicyGate {
+        shelf: Arc::default(),
+        ..gate("violation[{\"msg\": \"no\"}] { false }")
+    };
+    let response = response(&gate, "kim").await;
+    assert_eq!(response["status"]["code"], 503);
+    let message = response["status"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("no policies have been loaded yet [BSP-G004]"),
+        "{message}"
+    );
+}
+
+/// What is the controller's own doing is held against it.
+#[tokio::test]
+async fn a_controller_is_spared_only_what_was_so_before() {
+    let both = r#"violation[{"msg": "always"}] { true }
+violation[{"msg": msg}] { msg := sprintf("is %v", [input.review.object.spec.image]) }"#;
+    let gate = gate(both);
+    let response = response(&gate, "system:serviceaccount:a:b").await;
+    assert_eq!(response["allowed"], false);
+    assert_eq!(
+        response["status"]["message"],
+        "Forbidden: [a] is new [BSP-G001]"
+    );
+    assert_eq!(response["warnings"], json!(["[a] always [BSP-G003]"]));
+}
+
+#[tokio::test]
+async fn who_is_anonymous_is_no_controller() {
+    let gate = gate("violation[{\"msg\": \"always\"}] { true }");
+    for (user, allowed) in [
+        ("system:anonymous", false),
+        ("kim", false),
+        ("systemic", false),
+        ("system:node:one", true),
+    ] {
+        assert_eq!(response(&gate, user).await["allowed"], allowed, "{user}");
+    }
+}
