@@ -8,5 +8,6 @@
 )]
 
 mod generated;
+mod matching;
 mod oracle;
 mod probes;

@@ -51,7 +51,7 @@ impl Answer {
     }
 }
 
-fn oracle() -> &'static Oracle {
+pub(crate) fn oracle() -> &'static Oracle {
     static ORACLE: OnceLock<Oracle> = OnceLock::new();
     ORACLE.get_or_init(|| Oracle::start(Progress::default()).expect("the oracle starts"))
 }
