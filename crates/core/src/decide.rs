@@ -10,7 +10,7 @@ use crate::ipam::{Claim, SlotKind};
 use crate::site::Trust;
 use crate::{
     Code, Decision, Finding, Kind, Operation, Part, Phase, Request, Snapshot, addresses, guard,
-    ownership, quota, shape, subjects,
+    images, ownership, quota, shape, subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -164,6 +164,7 @@ fn judge(
         // elsewhere would roll: such objects take labels and nothing else.
         if !context.is_topology_owned() && !context.is_adoption() {
             subjects::complete(context, &mut draft);
+            images::complete(context, &mut draft);
         }
         addresses::complete(context, &mut draft);
     }
@@ -172,6 +173,8 @@ fn judge(
     guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
     addresses::check(context, &mut draft);
+    // It compares with what is stored itself: whether an image was there, not where.
+    images::check(context, &mut draft);
     let (completed, findings) = draft.into_parts();
     (completed, without_echoes(findings))
 }
@@ -272,7 +275,7 @@ fn without_old_faults(
         .collect()
 }
 
-fn tolerated(finding: Finding, why: &str) -> Finding {
+pub(crate) fn tolerated(finding: Finding, why: &str) -> Finding {
     if finding.code.class() == Class::Warning {
         return finding;
     }

@@ -151,6 +151,13 @@ codes! {
     HostsNotOffered = "BSP-P005", NOT_SUPPORTED, "The hosts that a Metal3 template selects are those of no node spec.";
     ProviderNotOffered = "BSP-P006", NOT_SUPPORTED, "The site has nothing of this infrastructure provider.";
     CloudAssumed = "BSP-P007", Class::Warning, "Nothing tells the OpenStack cloud yet, so the site's default was taken.";
+    ImageNotAllowed = "BSP-M001", NOT_SUPPORTED, "An image, or a place of images, is in none of the site's registries.";
+    ImageMalformed = "BSP-M002", INVALID, "What is to be an image, or a place of images, is no reference of one.";
+    FetchedElsewhere = "BSP-M003", INVALID, "Something is fetched from a host that is not the site's, and applied, installed or run.";
+    FileUndecodable = "BSP-M004", INVALID, "The content of a file is not of the encoding that it names.";
+    ImagesUnseen = "BSP-M005", Class::Warning, "Which images come of this cannot be seen.";
+    RepositoryAssumed = "BSP-M006", Class::Warning, "A control plane names no repository, so that kubeadm takes its images from the internet.";
+    ImageRewritten = "BSP-M007", Class::Warning, "An image was rewritten to the one that the site keeps.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
     UnknownField = "BSP-F002", INVALID, "The API has no such field; the API server refuses it before any rule is asked.";
     UnknownKind = "BSP-F003", NOT_SUPPORTED, "The API has no such kind, or not in this version.";
@@ -180,6 +187,10 @@ impl Code {
                 | Self::ClusterNameDiffers
                 | Self::ChangedWhileDeleting
                 | Self::IdentityReplaced
+                | Self::ImageNotAllowed
+                | Self::ImageMalformed
+                | Self::FetchedElsewhere
+                | Self::FileUndecodable
                 | Self::WrongType
         )
     }

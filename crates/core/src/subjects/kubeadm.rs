@@ -92,7 +92,7 @@ pub(super) fn drop_cloud_provider(draft: &mut Draft<'_>, arguments: &str, floor:
 }
 
 /// The names of the arguments at a pointer, each with the pointer of the argument itself.
-pub(super) fn argument_names(object: &Value, arguments: &str) -> Vec<(String, String)> {
+pub(crate) fn argument_names(object: &Value, arguments: &str) -> Vec<(String, String)> {
     match object.pointer(arguments) {
         Some(Value::Object(map)) => map
             .keys()
