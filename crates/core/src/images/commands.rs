@@ -45,6 +45,9 @@ const APPLIERS: [&str; 11] = [
     "source",
 ];
 
+/// So much that was fetched is remembered.
+const MOST_FETCHED: usize = 128;
+
 /// What was fetched so far by the commands of one machine, and where it was put.
 #[derive(Debug, Default)]
 pub(super) struct Trace {
@@ -87,7 +90,7 @@ pub(super) fn read(text: &str, place: &str, depth: usize, trace: &mut Trace, see
         depth,
     };
     for pipeline in shell::parse(text) {
-        if commands.seen.is_full() {
+        if commands.seen.has_more() {
             return;
         }
         commands.pipeline(&pipeline);
@@ -117,6 +120,9 @@ impl Commands<'_> {
     }
 
     pub(super) fn see(&mut self, what: What) {
+        if !self.seen.wants(&what) {
+            return;
+        }
         let place = self.place_of(what.text());
         self.seen.see(place, what);
     }
@@ -140,9 +146,9 @@ impl Commands<'_> {
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline) {
+        let last_applier = pipeline.iter().rposition(applies);
         for (index, simple) in pipeline.iter().enumerate() {
-            let mut after = pipeline.iter().skip(index.saturating_add(1));
-            let is_applied = after.any(applies);
+            let is_applied = last_applier.is_some_and(|last| last > index);
             if is_applied && fetches(simple) {
                 self.fetched_by(simple, true);
             } else {
@@ -202,13 +208,17 @@ impl Commands<'_> {
     /// The commands whose output becomes a word.
     fn substitutions(&mut self, simple: &Simple, is_applied: bool) {
         for text in simple.words.iter().flat_map(|word| &word.within) {
+            let before = self.trace.fetched.len();
+            self.within(text);
             if is_applied {
-                let commands = shell::parse(text);
-                for fetcher in commands.iter().flatten().filter(|simple| fetches(simple)) {
-                    self.fetched_by(fetcher, true);
+                let fetched = self
+                    .trace
+                    .fetched
+                    .split_off(before.min(self.trace.fetched.len()));
+                for fetched in fetched {
+                    self.see(What::Source(fetched.address));
                 }
             }
-            self.within(text);
         }
     }
 
@@ -217,7 +227,9 @@ impl Commands<'_> {
         let mut words = simple.words.iter().peekable();
         while let Some(word) = words.next() {
             let shown = word.shown();
-            text::pairs(&shown, self.place, self.seen);
+            text::pairs(&shown)
+                .into_iter()
+                .for_each(|what| self.see(what));
             let flag = shown.strip_prefix("--").and_then(says);
             let value = words.peek().map(|next| next.shown());
             if let (Some(says @ (Says::Image | Says::Repository)), Some(value)) = (flag, value)
@@ -274,12 +286,15 @@ impl Commands<'_> {
                 &words.join(" "),
             );
         }
+        let named = file_of(simple);
         for address in addresses {
             let shown = address.shown();
             if is_applied {
                 self.see(What::Source(shown));
+            } else if self.trace.fetched.len() >= MOST_FETCHED {
+                self.unseen("it fetches more than is looked at", &shown);
             } else {
-                let file = file_of(simple).unwrap_or_else(|| base(&shown).to_owned());
+                let file = named.clone().unwrap_or_else(|| base(&shown).to_owned());
                 let place = self.place_of(&shown);
                 self.trace.fetched.push(Fetched {
                     address: shown,

@@ -86,6 +86,9 @@ impl Reader<'_> {
     }
 
     fn see(&mut self, path: &[&str], value: &str, what: What) {
+        if !self.seen.wants(&what) {
+            return;
+        }
         let line = text::line_of(self.content, value);
         let inner = text::within(&line.unwrap_or_default(), &path.join("."));
         self.seen.see(text::within(self.place, &inner), what);

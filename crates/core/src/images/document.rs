@@ -30,7 +30,7 @@ pub(super) struct Walk<'a> {
 impl Walk<'_> {
     /// Looks at a value and all below it.
     pub(super) fn value(&mut self, pointer: &str, value: &Value) {
-        if self.seen.is_full() {
+        if self.seen.has_more() {
             return;
         }
         match value {
@@ -198,6 +198,9 @@ impl Walk<'_> {
     }
 
     fn see(&mut self, pointer: &str, value: &str, what: What) {
+        if !self.seen.wants(&what) {
+            return;
+        }
         let place = self.place_of(pointer, value);
         self.seen.see(place, what);
     }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::commands::{self, Trace};
 use super::document::{DEEPEST, Walk};
 use super::encoding::{self, Opaque};
-use super::sighting::{Sighting, Sightings, What, says};
+use super::sighting::{MOST, Sighting, Sightings, What, says};
 use super::text;
 use crate::Kind;
 use crate::json::{is_unset, text_at};
@@ -47,6 +47,8 @@ pub(super) enum Seen {
     Sighting(Sighting),
     /// The content of a file is not of its encoding.
     Undecodable(&'static str, String),
+    /// There is more than is looked at.
+    TooMany,
 }
 
 /// Where the configuration of kubeadm stands in an object of a kind that has one.
@@ -140,10 +142,15 @@ impl<'a> Look<'a> {
 
     /// Notes where all that was seen last stands.
     fn found_at(&mut self, pointer: &str) {
-        let seen = self.seen.take().into_iter();
-        self.found.extend(seen.map(|sighting| Found {
+        let has_more = self.seen.has_more() || self.found.len() > MOST;
+        let seen = self.seen.take().into_iter().map(Seen::Sighting);
+        if matches!(self.found.last(), Some(last) if last.seen == Seen::TooMany) {
+            return;
+        }
+        let more = has_more.then_some(Seen::TooMany);
+        self.found.extend(seen.chain(more).map(|seen| Found {
             pointer: pointer.to_owned(),
-            seen: Seen::Sighting(sighting),
+            seen,
         }));
     }
 
@@ -288,7 +295,11 @@ impl<'a> Look<'a> {
                 trace.finish(&mut self.seen);
             }
             Some(file) if is_in("files") && file.get("content").is_some() => self.file(&value),
-            _ => self.walk(operation),
+            Some(written) => {
+                let here = operation.get("op").unwrap_or(&Value::Null);
+                self.walk(&serde_json::json!({"op": here, "path": path, "value": written}));
+            }
+            None => {}
         }
         self.found_at(&value);
         if let Some(template) = text_at(operation, "/valueFrom/template") {

@@ -49,6 +49,8 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
 /// Lists are sent anew in another order, so that places are not compared.
 fn is_same(old: &Seen, new: &Seen) -> bool {
     match (old, new) {
+        // What is not looked at cannot be compared.
+        (_, Seen::TooMany) => false,
         (Seen::Sighting(old), Seen::Sighting(new)) => old.what == new.what,
         (old, new) => old == new,
     }
@@ -85,6 +87,10 @@ fn judged(rules: &Rules, found: &Found) -> Option<Finding> {
             let told = told(rules, &sighting.what)?;
             let message = text::within(&sighting.place, "").to_owned();
             Some(told.finding(path, sighting, &message))
+        }
+        Seen::TooMany => {
+            let message = "more images and commands than are looked at";
+            Some(Finding::new(Code::TooMany, path, Value::Null, message))
         }
         Seen::Undecodable(why, file) => {
             let message =

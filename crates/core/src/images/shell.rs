@@ -9,6 +9,8 @@ use std::str::Chars;
 
 /// Stands in a word where the shell would put a value in. No text that a person writes has it.
 const UNKNOWN: char = '\u{e000}';
+/// What a variable may be at the most: one that is made of itself twice, again and again, would have no end.
+const LONGEST_VALUE: usize = 1024;
 
 /// One word of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,9 @@ impl Word {
         }
         let mut expanded = String::new();
         for (index, part) in self.text.split(UNKNOWN).enumerate() {
+            if expanded.len() > LONGEST_VALUE {
+                return;
+            }
             if index == 0 {
                 expanded.push_str(part);
                 continue;
@@ -121,7 +126,7 @@ fn assign(simple: &Simple, variables: &mut BTreeMap<String, String>) {
         if name.is_empty() || !name.chars().all(is_name) {
             return;
         }
-        if value.contains(UNKNOWN) {
+        if value.contains(UNKNOWN) || value.len() > LONGEST_VALUE {
             variables.remove(name);
         } else {
             variables.insert(name.to_owned(), value.to_owned());

@@ -49,26 +49,48 @@ impl What {
 #[derive(Debug, Default)]
 pub(super) struct Sightings {
     found: Vec<Sighting>,
+    has_more: bool,
 }
 
-/// More than a person reads, and few enough to be judged while somebody waits.
-const MOST: usize = 256;
+/// More than any machine or manifest needs, and few enough to be judged while somebody waits.
+pub(super) const MOST: usize = 512;
+/// The same thing is told of so many places.
+const MOST_PLACES: usize = 3;
 
 impl Sightings {
+    /// Whether this is still to be told. Where it stands takes time to find out.
+    pub(super) fn wants(&mut self, what: &What) -> bool {
+        let same = self.found.iter().filter(|sighting| sighting.what == *what);
+        if same.count() >= MOST_PLACES {
+            return false;
+        }
+        self.has_more |= self.found.len() >= MOST;
+        !self.has_more
+    }
+
+    /// Whether this was seen anywhere.
+    pub(super) fn knows(&self, what: &What) -> bool {
+        self.found.iter().any(|sighting| sighting.what == *what)
+    }
+
     pub(super) fn see(&mut self, place: impl Into<String>, what: What) {
-        let place = place.into();
-        let sighting = Sighting { place, what };
-        if self.found.len() < MOST && !self.found.contains(&sighting) {
-            self.found.push(sighting);
+        if self.wants(&what) {
+            let place = place.into();
+            let sighting = Sighting { place, what };
+            if !self.found.contains(&sighting) {
+                self.found.push(sighting);
+            }
         }
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.found.len() >= MOST
+    /// Whether there was more than is looked at. Nothing proves that the rest is harmless.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
     }
 
-    /// All that was seen, and nothing from now on.
+    /// All that was seen.
     pub(super) fn take(&mut self) -> Vec<Sighting> {
+        self.has_more = false;
         std::mem::take(&mut self.found)
     }
 }

@@ -5,7 +5,12 @@ use serde_json::Value;
 use super::commands::{self, Trace};
 use super::config;
 use super::document::Walk;
-use super::sighting::{Says, Sightings, What, says};
+use super::sighting::{MOST, Says, Sightings, What, says};
+
+/// No key that says something is longer.
+const LONGEST_KEY: usize = 256;
+/// No reference is longer.
+const LONGEST_VALUE: usize = 1024;
 
 /// Reads the text of a file, of a variable or of a here-document.
 pub(super) fn scan(name: &str, content: &str, place: &str, depth: usize, seen: &mut Sightings) {
@@ -14,10 +19,15 @@ pub(super) fn scan(name: &str, content: &str, place: &str, depth: usize, seen: &
     } else if config::is_one(name) {
         config::scan(name, content, place, seen);
     } else if !documents(content, place, depth, seen) {
-        for (index, line) in content.lines().enumerate() {
-            pairs(line, &line_within(place, index), seen);
-        }
         script(content, place, depth, seen);
+        for (index, line) in content.lines().enumerate() {
+            for what in pairs(line) {
+                // Read as a command, it was seen already.
+                if !seen.knows(&what) {
+                    seen.see(line_within(place, index), what);
+                }
+            }
+        }
     }
 }
 
@@ -74,10 +84,11 @@ fn script(content: &str, place: &str, depth: usize, seen: &mut Sightings) {
 
 /// Looks for keys with values on a line of a text of which nothing else is known: `sandbox_image = "…"`,
 /// `--pod-infra-container-image=…`, `"image":"…"`.
-pub(super) fn pairs(line: &str, place: &str, seen: &mut Sightings) {
+pub(super) fn pairs(line: &str) -> Vec<What> {
+    let mut found = Vec::new();
     let trimmed = line.trim_start();
     if !line.contains("mage") || trimmed.starts_with('#') || trimmed.starts_with("//") {
-        return;
+        return found;
     }
     for (at, _) in line.match_indices([':', '=']) {
         let (before, after) = line.split_at(at);
@@ -93,18 +104,25 @@ pub(super) fn pairs(line: &str, place: &str, seen: &mut Sightings) {
             )
         });
         let key = before.get(start..).unwrap_or_default();
+        if key.len() > LONGEST_KEY {
+            continue;
+        }
+        let Some(says @ (Says::Image | Says::Repository)) = says(key) else {
+            continue;
+        };
         let value = after.get(1..).unwrap_or_default().trim_start();
         let value = value.trim_start_matches(['"', '\'', '\\']);
         let is_end = |c: char| c.is_whitespace() || "\"'\\,;}])|#&".contains(c);
-        let end = value.find(is_end).unwrap_or(value.len());
-        let value = value.get(..end).unwrap_or_default();
-        match says(key) {
-            Some(says @ (Says::Image | Says::Repository)) if is_plain(value) => {
-                seen.see(place, says.what(value));
-            }
-            _ => {}
+        let value: String = value
+            .chars()
+            .take(LONGEST_VALUE)
+            .take_while(|c| !is_end(*c))
+            .collect();
+        if is_plain(&value) && found.len() < MOST {
+            found.push(says.what(&value));
         }
     }
+    found
 }
 
 /// Whether a value may be a name at all: of a pattern, nothing can be told.
@@ -124,7 +142,9 @@ pub(super) fn addresses(content: &str, place: &str, seen: &mut Sightings) {
                 seen.see(line_within(place, index), What::Endpoint(word.to_owned()));
             }
         }
-        pairs(line, &line_within(place, index), seen);
+        for what in pairs(line) {
+            seen.see(line_within(place, index), what);
+        }
     }
 }
 

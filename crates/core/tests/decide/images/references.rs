@@ -4,7 +4,6 @@
 use basphere_core::images::{Malformed, Reference, Rules, Verdict};
 use basphere_core::site::ImageRules;
 use basphere_core::{Site, SiteSpec};
-use serde_json::Value;
 
 use super::{rules, spec_with};
 
