@@ -24,6 +24,7 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
     match request.subject.kind {
         Kind::AddressPool | Kind::AddressLease => return decide_resource(request, snapshot),
         Kind::Tenant => return decide_tenant(request, snapshot),
+        Kind::ConfigMap | Kind::Secret => return decide_payload(request, snapshot),
         _ => {}
     }
     if request.operation == Operation::Delete {
@@ -123,6 +124,31 @@ fn decide_tenant(request: &Request, snapshot: &Snapshot) -> Decision {
         },
         object: Some(completed),
         denials,
+        missed: context.into_missed(),
+        ..Decision::default()
+    }
+}
+
+/// Of what Kubernetes has itself, only the images are judged that a ClusterResourceSet would bring with it.
+fn decide_payload(request: &Request, snapshot: &Snapshot) -> Decision {
+    let context = Context::new(request, snapshot);
+    let object = request.object.clone().unwrap_or_default();
+    let mut draft = Draft::new(object, request.old_object.as_ref(), Completion::PutBack);
+    if request.operation != Operation::Delete && !context.is_deleting() {
+        images::check(&context, &mut draft);
+    }
+    let (_, findings) = draft.into_parts();
+    let is_warning = |finding: &Finding| finding.code.class() == Class::Warning;
+    let is_adoption = context.is_adoption();
+    let findings = findings.into_iter().map(|finding| match is_adoption {
+        true => tolerated_in_adoption(finding),
+        false => finding,
+    });
+    let (warnings, denials) = findings.partition(is_warning);
+    Decision {
+        object: request.object.clone(),
+        denials,
+        warnings,
         missed: context.into_missed(),
         ..Decision::default()
     }

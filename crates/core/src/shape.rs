@@ -215,7 +215,7 @@ impl Walk {
 
     fn arguments(&self) -> Shape {
         match self.version {
-            ApiVersion::V1Beta2 => Each(&[("name", Text), ("value", Text)]),
+            ApiVersion::V1Beta2 | ApiVersion::V1 => Each(&[("name", Text), ("value", Text)]),
             ApiVersion::V1Alpha1 | ApiVersion::V1Alpha7 | ApiVersion::V1Beta1 => TextMap,
         }
     }

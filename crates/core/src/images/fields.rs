@@ -8,7 +8,7 @@ use super::encoding::{self, Opaque};
 use super::sighting::{MOST, Sighting, Sightings, What, says};
 use super::text;
 use crate::Kind;
-use crate::json::{is_unset, text_at};
+use crate::json::{is_unset, text_at, token};
 use crate::subjects::kubeadm::argument_names;
 
 /// Where kubeadm's configuration may name a repository.
@@ -74,6 +74,8 @@ pub(super) fn look(kind: Kind, object: &Value) -> Vec<Found> {
         look.config(config);
     }
     match kind {
+        Kind::ConfigMap | Kind::Secret => look.payload(kind),
+        Kind::HelmChartProxy => look.chart(),
         Kind::Cluster => look.variables(),
         Kind::ClusterClass => look.class(),
         Kind::Machine => look.bootstrap("/spec/bootstrap/dataSecretName"),
@@ -310,6 +312,44 @@ impl<'a> Look<'a> {
             } else {
                 self.document("", template, &here);
             }
+        }
+    }
+
+    /// What a ClusterResourceSet would apply.
+    fn payload(&mut self, kind: Kind) {
+        for (field, is_encoded) in [("data", kind == Kind::Secret), ("stringData", false)] {
+            let data = self.object.get(field).and_then(Value::as_object);
+            for (key, value) in data.into_iter().flatten() {
+                let pointer = format!("/{field}/{}", token(key));
+                let encoding = if is_encoded { "base64" } else { "" };
+                match encoding::decode(encoding, value.as_str().unwrap_or_default()) {
+                    Ok(text) => self.document(key, &text, &pointer),
+                    // The API server tells what is no base64.
+                    Err(_) => self.see(&pointer, What::Unseen("it is no text", key.clone())),
+                }
+            }
+        }
+    }
+
+    /// The chart of a HelmChartProxy, and the values that it is given.
+    fn chart(&mut self) {
+        for field in ["repoURL", "chartName"] {
+            let pointer = format!("/spec/{field}");
+            let Some(written) = self.text(&pointer) else {
+                continue;
+            };
+            match written.strip_prefix("oci://") {
+                Some(repository) => {
+                    let repository = repository.trim_end_matches('/').to_owned();
+                    self.see(&pointer, What::Repository(repository));
+                }
+                None if field == "repoURL" => self.see(&pointer, What::Source(written.to_owned())),
+                None => {}
+            }
+        }
+        let pointer = "/spec/valuesTemplate";
+        if let Some(template) = self.text(pointer) {
+            self.document("", &text::untemplated(template), pointer);
         }
     }
 }

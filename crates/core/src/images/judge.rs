@@ -26,12 +26,19 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         return;
     }
     let kind = context.kind();
+    if !is_judged(context, draft.object()) {
+        return;
+    }
     let stored = draft.old().map(|old| fields::look(kind, old));
     let stored = stored.unwrap_or_default();
     for found in fields::look(kind, draft.object()) {
-        let Some(finding) = judged(rules, &found) else {
+        let Some(mut finding) = judged(rules, &found) else {
             continue;
         };
+        if kind == Kind::Secret && finding.code == Code::ImagesUnseen {
+            // Words of a Secret stand in no answer and no log; the name of an image is what it is about.
+            finding.value = Value::Null;
+        }
         let is_stored = stored.iter().any(|old| is_same(&old.seen, &found.seen));
         let is_warning = finding.code.class() == Class::Warning;
         match is_stored {
@@ -45,6 +52,36 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
         check_default(rules, draft);
     }
 }
+
+/// Whether an object may bring images into a cluster. Of ConfigMaps, those that a tenant writes: nothing of a
+/// management cluster itself stands in a tenant's namespace.
+fn is_judged(context: &Context<'_>, object: &Value) -> bool {
+    match context.kind() {
+        Kind::ConfigMap => is_payload(object) && context.namespace_owner().is_some(),
+        Kind::Secret => is_payload(object),
+        _ => true,
+    }
+}
+
+/// The type of Secrets that a ClusterResourceSet applies.
+pub const RESOURCE_SET: &str = "addons.cluster.x-k8s.io/resource-set";
+
+/// Whether a ClusterResourceSet could make something of a ConfigMap or a Secret: a Secret by its type, a
+/// ConfigMap when it holds a manifest that names an image.
+#[must_use]
+pub fn is_payload(object: &Value) -> bool {
+    if crate::json::text_at(object, "/kind") == Some("Secret") {
+        return crate::json::text_at(object, "/type") == Some(RESOURCE_SET);
+    }
+    let data = object.get("data").and_then(Value::as_object);
+    data.into_iter().flatten().any(|(_, value)| {
+        let text = value.as_str().unwrap_or_default();
+        PAYLOAD_WORDS.iter().all(|word| text.contains(word))
+    })
+}
+
+/// What stands in every manifest that names an image.
+pub const PAYLOAD_WORDS: [&str; 2] = ["apiVersion", "mage"];
 
 /// Lists are sent anew in another order, so that places are not compared.
 fn is_same(old: &Seen, new: &Seen) -> bool {

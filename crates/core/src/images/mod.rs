@@ -24,6 +24,7 @@ mod text;
 mod tools;
 
 pub use encoding::{MOST_BYTES, Opaque, decode};
+pub use judge::{PAYLOAD_WORDS, RESOURCE_SET, is_payload};
 pub use reference::{DEFAULT_REGISTRY, Malformed, Reference};
 pub use rules::{Rules, Verdict};
 

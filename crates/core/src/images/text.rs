@@ -131,6 +131,28 @@ fn is_plain(value: &str) -> bool {
         && !value.contains(['*', '(', '<', '[', '^'])
 }
 
+/// A Go template as what it may become: lines of nothing but a template are none, and what a template puts in
+/// is not known.
+pub(super) fn untemplated(template: &str) -> String {
+    let lines = template.lines().map(|line| {
+        let trimmed = line.trim();
+        if trimmed.starts_with("{{")
+            && trimmed.ends_with("}}")
+            && trimmed.matches("{{").count() == 1
+        {
+            return String::new();
+        }
+        let mut parts = line.split("{{");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            text.push('$');
+            text.push_str(part.split_once("}}").map_or("", |(_, rest)| rest));
+        }
+        text
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Addresses in a text that could not be read as what it is called.
 pub(super) fn addresses(content: &str, place: &str, seen: &mut Sightings) {
     for (index, line) in content.lines().enumerate() {

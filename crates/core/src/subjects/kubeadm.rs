@@ -49,7 +49,7 @@ pub(super) fn complete_cloud_provider(
                 draft.fill(&pointer, EXTERNAL);
             }
         }
-        ApiVersion::V1Beta2 => complete_listed(draft, arguments),
+        ApiVersion::V1Beta2 | ApiVersion::V1 => complete_listed(draft, arguments),
     }
 }
 

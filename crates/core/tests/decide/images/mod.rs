@@ -3,6 +3,7 @@
 mod commands;
 mod encodings;
 mod pass;
+mod payloads;
 mod places;
 mod references;
 mod rewrite;
