@@ -83,6 +83,7 @@ impl Trace {
 /// Reads a text as a shell would. So many documents and commands may be within it.
 pub(super) fn read(text: &str, place: &str, depth: usize, trace: &mut Trace, seen: &mut Sightings) {
     let mut commands = Commands {
+        has_lines: text.trim_end().contains('\n'),
         seen,
         trace,
         text,
@@ -103,6 +104,7 @@ pub(super) struct Commands<'a> {
     trace: &'a mut Trace,
     /// All of them, for line numbers.
     text: &'a str,
+    has_lines: bool,
     place: &'a str,
     depth: usize,
 }
@@ -129,8 +131,10 @@ impl Commands<'_> {
 
     /// A single line needs no number.
     fn place_of(&self, value: &str) -> String {
-        let has_lines = self.text.trim_end().contains('\n');
-        let line = text::line_of(self.text, value).filter(|_| has_lines);
+        let line = self
+            .has_lines
+            .then(|| text::line_of(self.text, value))
+            .flatten();
         text::within(self.place, &line.unwrap_or_default())
     }
 
@@ -361,6 +365,7 @@ fn is_shell_that_reads(simple: &Simple) -> bool {
 
 /// The file that something is fetched into, when the command names one.
 fn file_of(simple: &Simple) -> Option<String> {
+    let is_wget = names(simple).any(|name| name == "wget");
     let mut words = simple.words.iter().map(Word::shown).peekable();
     while let Some(word) = words.next() {
         if let Some((_, file)) = word
@@ -369,7 +374,6 @@ fn file_of(simple: &Simple) -> Option<String> {
         {
             return Some(file.to_owned());
         }
-        let is_wget = names(simple).any(|name| name == "wget");
         let takes_file = match word.as_str() {
             "--output" | "--output-document" => true,
             flags if flags.starts_with("--") => false,

@@ -1,5 +1,7 @@
 //! Texts: what each is, by its name and by what it holds, and how it is read.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::commands::{self, Trace};
@@ -86,6 +88,7 @@ fn script(content: &str, place: &str, depth: usize, seen: &mut Sightings) {
 /// `--pod-infra-container-image=…`, `"image":"…"`.
 pub(super) fn pairs(line: &str) -> Vec<What> {
     let mut found = Vec::new();
+    let mut known = BTreeSet::new();
     let trimmed = line.trim_start();
     if !line.contains("mage") || trimmed.starts_with('#') || trimmed.starts_with("//") {
         return found;
@@ -118,8 +121,12 @@ pub(super) fn pairs(line: &str) -> Vec<What> {
             .take(LONGEST_VALUE)
             .take_while(|c| !is_end(*c))
             .collect();
-        if is_plain(&value) && found.len() < MOST {
+        if is_plain(&value) && known.insert(value.clone()) {
             found.push(says.what(&value));
+            // That there are more is told of one more.
+            if found.len() > MOST {
+                break;
+            }
         }
     }
     found

@@ -5,6 +5,7 @@ mod encodings;
 mod pass;
 mod payloads;
 mod places;
+mod properties;
 mod references;
 mod rewrite;
 mod rules;
@@ -15,9 +16,9 @@ use serde_json::{Value, json};
 
 use crate::world::{World, example, site_spec};
 
-pub(super) const HARBOR: &str = "harbor.corp.example:8443";
+pub(crate) const HARBOR: &str = "harbor.corp.example:8443";
 
-pub(super) fn rules() -> ImageRules {
+pub(crate) fn rules() -> ImageRules {
     ImageRules {
         registries: vec![HARBOR.to_owned()],
         sources: vec!["mirror.corp.example".to_owned()],
@@ -25,7 +26,17 @@ pub(super) fn rules() -> ImageRules {
     }
 }
 
-pub(super) fn spec_with(images: ImageRules) -> SiteSpec {
+/// The same, with a project for each of the large registries.
+pub(crate) fn rewriting() -> ImageRules {
+    let registries = ["docker.io", "quay.io", "registry.k8s.io", "ghcr.io"];
+    let project = |from: &&str| ((*from).to_owned(), format!("{HARBOR}/{from}"));
+    ImageRules {
+        rewrite: registries.iter().map(project).collect(),
+        ..rules()
+    }
+}
+
+pub(crate) fn spec_with(images: ImageRules) -> SiteSpec {
     SiteSpec {
         images: Some(images),
         ..site_spec()
@@ -33,11 +44,11 @@ pub(super) fn spec_with(images: ImageRules) -> SiteSpec {
 }
 
 /// The example cluster without its control plane, on a site with rules on images.
-pub(super) fn world(version: ApiVersion) -> World {
+pub(crate) fn world(version: ApiVersion) -> World {
     world_with(version, rules())
 }
 
-pub(super) fn world_with(version: ApiVersion, images: ImageRules) -> World {
+pub(crate) fn world_with(version: ApiVersion, images: ImageRules) -> World {
     let mut world = World::with_site(spec_with(images));
     let objects = example("cluster", version);
     world.apply_all(&objects[..2]);
@@ -45,14 +56,14 @@ pub(super) fn world_with(version: ApiVersion, images: ImageRules) -> World {
 }
 
 /// The example's object of a kind.
-pub(super) fn of_kind(kind: Kind, version: ApiVersion) -> Value {
+pub(crate) fn of_kind(kind: Kind, version: ApiVersion) -> Value {
     let mut objects = example("cluster", version).into_iter();
     let wanted = objects.find(|object| object["kind"] == kind.as_str());
     wanted.expect("one of that kind")
 }
 
 /// A control plane with this in its configuration, and a repository of the site.
-pub(super) fn control_plane(version: ApiVersion, config: &Value) -> Value {
+pub(crate) fn control_plane(version: ApiVersion, config: &Value) -> Value {
     let mut object = of_kind(Kind::KubeadmControlPlane, version);
     let own = json!({"spec": {"kubeadmConfigSpec": {
         "clusterConfiguration": {"imageRepository": format!("{HARBOR}/kubernetes")},
@@ -65,7 +76,7 @@ pub(super) fn control_plane(version: ApiVersion, config: &Value) -> Value {
 }
 
 /// What is said of the images of an object: code, path, value and text of each finding.
-pub(super) fn said(decision: &Decision) -> Vec<(String, String, String, String)> {
+pub(crate) fn said(decision: &Decision) -> Vec<(String, String, String, String)> {
     let findings = decision.denials.iter().chain(&decision.warnings);
     let of_images = findings.filter(|finding| finding.code.as_str().starts_with("BSP-M"));
     of_images
@@ -78,7 +89,7 @@ pub(super) fn said(decision: &Decision) -> Vec<(String, String, String, String)>
 }
 
 /// The same of a control plane with this in its configuration, in both versions.
-pub(super) fn said_of(config: &Value) -> Vec<(String, String, String, String)> {
+pub(crate) fn said_of(config: &Value) -> Vec<(String, String, String, String)> {
     let mut both = ApiVersion::CLUSTER_API.into_iter().map(|version| {
         let decision = world(version).admit(&control_plane(version, config));
         let is_refused = said(&decision)
@@ -98,7 +109,7 @@ pub(super) fn said_of(config: &Value) -> Vec<(String, String, String, String)> {
 }
 
 /// Codes, paths and values.
-pub(super) fn short<'a>(
+pub(crate) fn short<'a>(
     said: &'a [(String, String, String, String)],
 ) -> Vec<(&'a str, &'a str, &'a str)> {
     let short = said.iter();
@@ -108,6 +119,6 @@ pub(super) fn short<'a>(
 }
 
 /// The end of a path in a control plane's configuration.
-pub(super) fn at(field: &str) -> String {
+pub(crate) fn at(field: &str) -> String {
     format!("spec.kubeadmConfigSpec.{field}")
 }

@@ -2,21 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use basphere_core::site::ImageRules;
 use basphere_core::{ApiVersion, Kind, Site};
 use serde_json::{Value, json};
 
-use super::{HARBOR, at, control_plane, of_kind, rules, said, short, spec_with, world_with};
+use super::{HARBOR, at, control_plane, of_kind, rewriting, said, short, spec_with, world_with};
 use crate::world::{World, capi};
-
-fn rewriting() -> ImageRules {
-    let registries = ["docker.io", "quay.io", "registry.k8s.io", "ghcr.io"];
-    let project = |from: &&str| ((*from).to_owned(), format!("{HARBOR}/{from}"));
-    ImageRules {
-        rewrite: registries.iter().map(project).collect(),
-        ..rules()
-    }
-}
 
 fn world(version: ApiVersion) -> World {
     world_with(version, rewriting())
