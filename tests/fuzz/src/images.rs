@@ -70,7 +70,8 @@ pub fn files(body: &[u8]) {
                 assert!(decoded.len() <= MOST_BYTES, "no more is looked at");
             }
         }
-        let plain = decode("base64", &STANDARD.encode(written)).expect("it was text");
+        let encoded = STANDARD.encode(written);
+        let plain = decode("base64", &encoded).expect("it was text");
         assert_eq!(plain, written);
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
         packed.write_all(content).expect("memory takes all");
