@@ -10,7 +10,7 @@ use crate::ipam::{Claim, SlotKind};
 use crate::site::Trust;
 use crate::{
     Code, Decision, Finding, Kind, Operation, Part, Phase, Request, Snapshot, addresses, guard,
-    ownership, quota, shape, subjects,
+    images, ownership, quota, shape, subjects,
 };
 
 /// Decides one request over one snapshot.
@@ -24,6 +24,7 @@ pub fn decide(request: &Request, snapshot: &Snapshot) -> Decision {
     match request.subject.kind {
         Kind::AddressPool | Kind::AddressLease => return decide_resource(request, snapshot),
         Kind::Tenant => return decide_tenant(request, snapshot),
+        Kind::ConfigMap | Kind::Secret => return decide_payload(request, snapshot),
         _ => {}
     }
     if request.operation == Operation::Delete {
@@ -128,6 +129,31 @@ fn decide_tenant(request: &Request, snapshot: &Snapshot) -> Decision {
     }
 }
 
+/// Of what Kubernetes has itself, only the images are judged that a ClusterResourceSet would bring with it.
+fn decide_payload(request: &Request, snapshot: &Snapshot) -> Decision {
+    let context = Context::new(request, snapshot);
+    let object = request.object.clone().unwrap_or_default();
+    let mut draft = Draft::new(object, request.old_object.as_ref(), Completion::PutBack);
+    if request.operation != Operation::Delete && !context.is_deleting() {
+        images::check(&context, &mut draft);
+    }
+    let (_, findings) = draft.into_parts();
+    let is_warning = |finding: &Finding| finding.code.class() == Class::Warning;
+    let is_adoption = context.is_adoption();
+    let findings = findings.into_iter().map(|finding| match is_adoption {
+        true => tolerated_in_adoption(finding),
+        false => finding,
+    });
+    let (warnings, denials) = findings.partition(is_warning);
+    Decision {
+        object: request.object.clone(),
+        denials,
+        warnings,
+        missed: context.into_missed(),
+        ..Decision::default()
+    }
+}
+
 /// Completes and checks, and takes what was stored and who asks into account.
 fn judge_whole(context: &Context<'_>, object: &Value) -> (Value, Vec<Finding>) {
     let stored = context.request.old_object.as_ref();
@@ -164,6 +190,7 @@ fn judge(
         // elsewhere would roll: such objects take labels and nothing else.
         if !context.is_topology_owned() && !context.is_adoption() {
             subjects::complete(context, &mut draft);
+            images::complete(context, &mut draft);
         }
         addresses::complete(context, &mut draft);
     }
@@ -172,6 +199,8 @@ fn judge(
     guard::check(context, &mut draft);
     subjects::check(context, &mut draft);
     addresses::check(context, &mut draft);
+    // It compares with what is stored itself: whether an image was there, not where.
+    images::check(context, &mut draft);
     let (completed, findings) = draft.into_parts();
     (completed, without_echoes(findings))
 }
@@ -272,7 +301,7 @@ fn without_old_faults(
         .collect()
 }
 
-fn tolerated(finding: Finding, why: &str) -> Finding {
+pub(crate) fn tolerated(finding: Finding, why: &str) -> Finding {
     if finding.code.class() == Class::Warning {
         return finding;
     }

@@ -155,6 +155,13 @@ codes! {
     PolicyWarns = "BSP-G002", Class::Warning, "A policy of the cluster warns of the object.";
     PolicyTolerated = "BSP-G003", Class::Warning, "The stored object already broke this policy; it is not held against a controller.";
     PoliciesMissing = "BSP-G004", Class::Unavailable, "No policies have been loaded yet.";
+    ImageNotAllowed = "BSP-M001", NOT_SUPPORTED, "An image, or a place of images, is in none of the site's registries.";
+    ImageMalformed = "BSP-M002", INVALID, "What is to be an image, or a place of images, is no reference of one.";
+    FetchedElsewhere = "BSP-M003", INVALID, "Something is fetched from a host that is not the site's, and applied, installed or run.";
+    FileUndecodable = "BSP-M004", INVALID, "The content of a file is not of the encoding that it names.";
+    ImagesUnseen = "BSP-M005", Class::Warning, "Which images come of this cannot be seen.";
+    RepositoryAssumed = "BSP-M006", Class::Warning, "A control plane names no repository, so that kubeadm takes its images from the internet.";
+    ImageRewritten = "BSP-M007", Class::Warning, "An image was rewritten to the one that the site keeps.";
     WrongType = "BSP-F001", INVALID, "A field that Basphere reads has another JSON type than the API's.";
     UnknownField = "BSP-F002", INVALID, "The API has no such field; the API server refuses it before any rule is asked.";
     UnknownKind = "BSP-F003", NOT_SUPPORTED, "The API has no such kind, or not in this version.";
@@ -184,6 +191,10 @@ impl Code {
                 | Self::ClusterNameDiffers
                 | Self::ChangedWhileDeleting
                 | Self::IdentityReplaced
+                | Self::ImageNotAllowed
+                | Self::ImageMalformed
+                | Self::FetchedElsewhere
+                | Self::FileUndecodable
                 | Self::WrongType
         )
     }

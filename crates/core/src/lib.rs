@@ -12,6 +12,7 @@ mod decide;
 mod decision;
 mod finding;
 mod guard;
+pub mod images;
 mod inventory;
 pub mod ipam;
 mod json;

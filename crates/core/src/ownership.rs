@@ -47,6 +47,9 @@ fn label_maps(kind: Kind) -> &'static [&'static str] {
         | Kind::MachineDrainRule
         | Kind::ClusterResourceSet
         | Kind::ClusterResourceSetBinding
+        | Kind::HelmChartProxy
+        | Kind::ConfigMap
+        | Kind::Secret
         | Kind::IPAddress
         | Kind::IPAddressClaim
         | Kind::ExtensionConfig

@@ -105,22 +105,41 @@ const CLUSTER: Fields = &[
     ),
 ];
 
-const CONTROL_PLANE: Fields = &[
+/// What the machines of a cluster are told by kubeadm.
+const CONFIG: Fields = &[
     (
-        "kubeadmConfigSpec",
+        "clusterConfiguration",
         Object(&[
+            ("apiServer", COMPONENT),
+            ("controllerManager", COMPONENT),
+            ("scheduler", COMPONENT),
+            ("imageRepository", Text),
+            ("dns", Object(&[("imageRepository", Text)])),
             (
-                "clusterConfiguration",
+                "etcd",
                 Object(&[
-                    ("apiServer", COMPONENT),
-                    ("controllerManager", COMPONENT),
-                    ("etcd", Object(&[("external", Object(&[]))])),
+                    ("external", Object(&[])),
+                    (
+                        "local",
+                        Object(&[("imageRepository", Text), ("extraArgs", Arguments)]),
+                    ),
                 ]),
             ),
-            ("initConfiguration", JOINING),
-            ("joinConfiguration", JOINING),
         ]),
     ),
+    ("initConfiguration", JOINING),
+    ("joinConfiguration", JOINING),
+    (
+        "files",
+        Each(&[("path", Text), ("content", Text), ("encoding", Text)]),
+    ),
+    ("bootCommands", Texts),
+    ("preKubeadmCommands", Texts),
+    ("postKubeadmCommands", Texts),
+];
+
+const CONTROL_PLANE: Fields = &[
+    ("kubeadmConfigSpec", Object(CONFIG)),
     (
         "machineTemplate",
         Object(&[
@@ -152,10 +171,18 @@ const VSPHERE_CLUSTER: Fields = &[
     ("controlPlaneEndpoint", ENDPOINT),
 ];
 
-const CONFIG_TEMPLATE: Fields = &[(
+const CONFIG_TEMPLATE: Fields = &[("template", Object(&[("spec", Object(CONFIG))]))];
+
+const CONTROL_PLANE_TEMPLATE: Fields = &[(
     "template",
-    Object(&[("spec", Object(&[("joinConfiguration", JOINING)]))]),
+    Object(&[("spec", Object(&[("kubeadmConfigSpec", Object(CONFIG))]))]),
 )];
+
+const CHART: Fields = &[
+    ("repoURL", Text),
+    ("chartName", Text),
+    ("valuesTemplate", Text),
+];
 
 /// The fields of a kind's spec that are read.
 fn spec(kind: Kind) -> Fields {
@@ -166,7 +193,10 @@ fn spec(kind: Kind) -> Fields {
         Kind::Machine => MACHINE,
         Kind::VSphereCluster => VSPHERE_CLUSTER,
         Kind::VSphereMachineTemplate => MACHINE_TEMPLATE,
+        Kind::KubeadmConfig => CONFIG,
         Kind::KubeadmConfigTemplate => CONFIG_TEMPLATE,
+        Kind::KubeadmControlPlaneTemplate => CONTROL_PLANE_TEMPLATE,
+        Kind::HelmChartProxy => CHART,
         Kind::MachineHealthCheck => &[("clusterName", Text)],
         _ => &[],
     }
@@ -215,7 +245,7 @@ impl Walk {
 
     fn arguments(&self) -> Shape {
         match self.version {
-            ApiVersion::V1Beta2 => Each(&[("name", Text), ("value", Text)]),
+            ApiVersion::V1Beta2 | ApiVersion::V1 => Each(&[("name", Text), ("value", Text)]),
             ApiVersion::V1Alpha1 | ApiVersion::V1Alpha7 | ApiVersion::V1Beta1 => TextMap,
         }
     }

@@ -17,11 +17,19 @@ pub enum ApiVersion {
     V1Beta1,
     /// Cluster API from 1.11 on and CAPV from 1.16 on store it.
     V1Beta2,
+    /// Kubernetes' own kinds.
+    V1,
 }
 
 impl ApiVersion {
     /// All versions, the oldest first.
-    const ALL: [Self; 4] = [Self::V1Alpha1, Self::V1Alpha7, Self::V1Beta1, Self::V1Beta2];
+    const ALL: [Self; 5] = [
+        Self::V1Alpha1,
+        Self::V1Alpha7,
+        Self::V1Beta1,
+        Self::V1Beta2,
+        Self::V1,
+    ];
     /// The versions of Cluster API's own kinds and of CAPV's, the older one first.
     pub const CLUSTER_API: [Self; 2] = [Self::V1Beta1, Self::V1Beta2];
 
@@ -33,6 +41,7 @@ impl ApiVersion {
             Self::V1Alpha7 => "v1alpha7",
             Self::V1Beta1 => "v1beta1",
             Self::V1Beta2 => "v1beta2",
+            Self::V1 => "v1",
         }
     }
 
@@ -51,8 +60,8 @@ impl fmt::Display for ApiVersion {
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $group:literal, $plural:literal, $namespaced:literal;)*) => {
-        /// Every kind of Cluster API, of CAPV, of what CAPO and Metal3 have for clusters and machines, and
-        /// our own that are judged.
+        /// Every kind of Cluster API, of CAPV, of what CAPO and Metal3 have for clusters and machines, what
+        /// holds manifests for clusters, and our own that are judged.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[allow(missing_docs, reason = "a kind's name is its documentation")]
         pub enum Kind { $($(#[$doc])* $kind,)* }
@@ -103,6 +112,11 @@ kinds! {
     KubeadmConfigTemplate, "bootstrap.cluster.x-k8s.io", "kubeadmconfigtemplates", true;
     ClusterResourceSet, "addons.cluster.x-k8s.io", "clusterresourcesets", true;
     ClusterResourceSetBinding, "addons.cluster.x-k8s.io", "clusterresourcesetbindings", true;
+    HelmChartProxy, "addons.cluster.x-k8s.io", "helmchartproxies", true;
+    /// Judged where a ClusterResourceSet may apply what it holds.
+    ConfigMap, "", "configmaps", true;
+    /// Judged where a ClusterResourceSet may apply what it holds.
+    Secret, "", "secrets", true;
     IPAddress, "ipam.cluster.x-k8s.io", "ipaddresses", true;
     IPAddressClaim, "ipam.cluster.x-k8s.io", "ipaddressclaims", true;
     ExtensionConfig, "runtime.cluster.x-k8s.io", "extensionconfigs", false;
@@ -132,14 +146,16 @@ impl Kind {
     /// The versions that are understood, the oldest first.
     #[must_use]
     pub const fn versions(self) -> &'static [ApiVersion] {
-        use ApiVersion::{V1Alpha1, V1Alpha7, V1Beta1, V1Beta2};
+        use ApiVersion::{V1, V1Alpha1, V1Alpha7, V1Beta1, V1Beta2};
         match self {
             Self::OpenStackCluster
             | Self::OpenStackClusterTemplate
             | Self::OpenStackMachine
             | Self::OpenStackMachineTemplate => &[V1Alpha7, V1Beta1],
+            Self::ConfigMap | Self::Secret => &[V1],
             Self::OpenStackFloatingIPPool
             | Self::OpenStackServer
+            | Self::HelmChartProxy
             | Self::AddressPool
             | Self::AddressLease
             | Self::Tenant => &[V1Alpha1],
@@ -184,13 +200,16 @@ impl Subject {
     /// Parses the `apiVersion` and `kind` of a manifest.
     #[must_use]
     pub fn parse_manifest(api_version: &str, kind: &str) -> Option<Self> {
-        let (group, version) = api_version.split_once('/')?;
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         Self::parse(group, version, kind)
     }
 
-    /// `group/version` as manifests write it.
+    /// `group/version` as manifests write it, and the version alone of Kubernetes' own kinds.
     #[must_use]
     pub fn api_version(self) -> String {
-        format!("{}/{}", self.kind.group(), self.version)
+        match self.kind.group() {
+            "" => self.version.to_string(),
+            group => format!("{group}/{}", self.version),
+        }
     }
 }

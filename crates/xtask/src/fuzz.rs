@@ -12,7 +12,7 @@ const LONGEST_INPUT: &str = "-max_len=16384";
 /// One input that takes longer is a finding.
 const SLOWEST_INPUT: &str = "-timeout=10";
 
-/// Fuzz the parser of reviews and the decision, from the real reviews in `tests/fuzz/corpus`.
+/// Fuzz the parsers of reviews, image references and files, and the decision, from what is in `tests/fuzz/corpus`.
 ///
 /// Needs a nightly compiler and cargo-fuzz. An input that breaks something is written to `tests/fuzz/artifacts`;
 /// what else was found on the way is kept in `tests/fuzz/found`, so that the next run goes on from there.
@@ -35,6 +35,10 @@ enum Target {
     Review,
     /// A review to a decision that comes to rest.
     Decide,
+    /// A text to an image reference.
+    Image,
+    /// The content of a file to what it names.
+    File,
 }
 
 impl Target {
@@ -42,6 +46,8 @@ impl Target {
         match self {
             Self::Review => "review",
             Self::Decide => "decide",
+            Self::Image => "image",
+            Self::File => "file",
         }
     }
 }

@@ -91,6 +91,7 @@ pub(crate) fn make(
         metal3: None,
         addresses: Addresses::default(),
         kube_vip: None,
+        images: None,
         topology: None,
     };
     crate::offline::checked(spec.clone())?;

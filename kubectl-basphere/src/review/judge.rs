@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail, ensure};
+use basphere_core::images;
 use basphere_core::quota::{self, Charge};
 use basphere_core::{
     Decision, Kind, Lookup, NamespaceFacts, Networks, Phase, Requester, Site, Subject, Timestamp,
@@ -155,7 +156,8 @@ impl Judge {
             (item.judged, item.allowed) = (true, false);
             return (item, None);
         }
-        match Subject::parse_manifest(&item.api_version, &item.kind) {
+        let subject = Subject::parse_manifest(&item.api_version, &item.kind);
+        match subject.filter(|subject| is_judged(subject.kind, &object)) {
             Some(subject) => match self.sent(subject, &mut item, object) {
                 Ok(sent) => self.judge(sent, &mut item),
                 Err(error) => {
@@ -364,4 +366,9 @@ impl Judge {
         }
         self.rooms.insert(namespace.to_owned(), room);
     }
+}
+
+/// Whether the webhook is called for an object: of ConfigMaps and Secrets, for those that hold manifests.
+fn is_judged(kind: Kind, object: &Value) -> bool {
+    !matches!(kind, Kind::ConfigMap | Kind::Secret) || images::is_payload(object)
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use basphere_core::ipam::Pools;
+use basphere_core::site::ImageRules;
 use basphere_core::quota::{Account, Ledger, Observed, observe};
 use basphere_core::{
     Decision, Inventory, Kind, Lookup, NamespaceFacts, Request, Site, SiteSpec, Snapshot, Subject,
@@ -113,11 +114,24 @@ fn pools() -> Pools {
     pools
 }
 
-fn site() -> Site {
+pub(crate) fn site() -> Site {
+    Site::try_from(site_spec()).expect("it contradicts itself nowhere")
+}
+
+/// The only registry of the site.
+pub(crate) const HARBOR: &str = "harbor.corp.example:8443";
+
+/// The example Site, with rules on images.
+fn site_spec() -> SiteSpec {
     let text = include_str!("../../../deploy/examples/site.yaml");
     let mut site: Value = serde_saphyr::from_str(text).expect("the example Site is YAML");
-    let spec: SiteSpec = serde_json::from_value(site["spec"].take()).expect("and a Site");
-    Site::try_from(spec).expect("that contradicts itself nowhere")
+    let mut spec: SiteSpec = serde_json::from_value(site["spec"].take()).expect("and a Site");
+    spec.images = Some(ImageRules {
+        registries: vec![HARBOR.to_owned()],
+        rewrite: [("docker.io".to_owned(), format!("{HARBOR}/docker.io"))].into(),
+        ..ImageRules::default()
+    });
+    spec
 }
 
 /// Facts are the same for both versions.

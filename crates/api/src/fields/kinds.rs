@@ -22,7 +22,9 @@ fn group_of(api_version: &str) -> &str {
 }
 
 fn group_like(group: &str) -> Option<(&'static str, usize)> {
-    spelled_like(group, Kind::ALL.iter().map(|kind| kind.group()))
+    // Kubernetes' own kinds have no group, and every short word would be taken for it.
+    let groups = Kind::ALL.iter().map(|kind| kind.group());
+    spelled_like(group, groups.filter(|group| !group.is_empty()))
 }
 
 /// Why there is no such kind, as far as that can be known without a cluster. A kind that may be
@@ -36,7 +38,7 @@ pub fn unknown_kind(api_version: &str, kind: &str) -> Option<Finding> {
     let exact = Kind::ALL
         .iter()
         .copied()
-        .find(|known| known.as_str() == kind);
+        .find(|known| known.as_str() == kind && !known.group().is_empty());
     match exact {
         Some(known) => wrong_version(api_version, known),
         None => {

@@ -22,6 +22,8 @@ const KEPT: &str = "...";
 static V1ALPHA1: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1alpha1.json")));
 static V1ALPHA7: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1alpha7.json")));
 static V1BETA1: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1beta1.json")));
+/// Kubernetes' own kinds are the API server's to check.
+static V1: LazyLock<Table> = LazyLock::new(Table::default);
 static V1BETA2: LazyLock<Table> = LazyLock::new(|| read(include_str!("v1beta2.json")));
 
 /// The fields of all kinds of one version, and where they come from.
@@ -45,6 +47,7 @@ pub(super) fn embedded(version: ApiVersion) -> &'static Table {
         ApiVersion::V1Alpha7 => &V1ALPHA7,
         ApiVersion::V1Beta1 => &V1BETA1,
         ApiVersion::V1Beta2 => &V1BETA2,
+        ApiVersion::V1 => &V1,
     }
 }
 

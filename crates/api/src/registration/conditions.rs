@@ -3,6 +3,7 @@
 //! Every field is read as an optional (`.?`), since an object may have neither spec nor labels nor
 //! annotations, and an expression that fails would let the failure policy decide.
 
+use basphere_core::images::{PAYLOAD_WORDS, RESOURCE_SET};
 use basphere_core::keys;
 use k8s_openapi::api::admissionregistration::v1::MatchCondition;
 
@@ -44,6 +45,29 @@ pub(super) fn of_scale() -> Vec<MatchCondition> {
     let grows = format!("{} > {}", replicas("object"), replicas("oldObject"));
     // The autoscaler may run where controllers do; Cluster API's own never write it.
     conditions(Sender::Anyone, condition("grows", grows))
+}
+
+/// Of all Secrets, those that a ClusterResourceSet applies. What type a Secret has, nobody can change.
+pub(super) fn of_secrets() -> Vec<MatchCondition> {
+    let is_one = format!("object.?type.orValue('') == '{RESOURCE_SET}'");
+    of_payload(condition("payload", is_one))
+}
+
+/// Of all ConfigMaps, those that hold a manifest which names an image.
+pub(super) fn of_config_maps() -> Vec<MatchCondition> {
+    let words = PAYLOAD_WORDS.map(|word| format!("object.data[key].contains('{word}')"));
+    let is_one = format!(
+        "has(object.data) && object.data.exists(key, {})",
+        words.join(" && ")
+    );
+    of_payload(condition("payload", is_one))
+}
+
+fn of_payload(payload: MatchCondition) -> Vec<MatchCondition> {
+    let changed = "request.operation == 'CREATE' || object.?data != oldObject.?data".to_owned();
+    let mut conditions = conditions(Sender::Person, condition("changed", changed));
+    conditions.insert(1, payload);
+    conditions
 }
 
 /// The webhook does not ask itself about the leases that it writes.

@@ -9,7 +9,7 @@ use k8s_openapi::api::admissionregistration::v1::{MatchCondition, RuleWithOperat
 
 use super::conditions::{self, Sender};
 use super::rules::{
-    ADMINS, IMMUTABLE, MACHINES, OWN_COMPLETED, PLACES, SCALED, TENANTS, own_rules, rules,
+    ADDONS, ADMINS, IMMUTABLE, MACHINES, OWN_COMPLETED, PLACES, SCALED, TENANTS, own_rules, rules,
     scale_rules,
 };
 
@@ -105,6 +105,27 @@ pub(super) fn validating() -> Vec<Entry> {
             failure_policy: FailurePolicy::Fail,
             rules: rules(ADMINS),
             conditions: conditions::of_tenants(Sender::Person),
+        },
+        Entry {
+            name: "validate.addons.basphere.dev",
+            // It brings images into clusters.
+            failure_policy: FailurePolicy::Fail,
+            rules: rules(ADDONS),
+            conditions: conditions::of_tenants(Sender::Person),
+        },
+        Entry {
+            name: "validate.secrets.basphere.dev",
+            // Only what a ClusterResourceSet applies: no other Secret waits for Basphere.
+            failure_policy: FailurePolicy::Fail,
+            rules: rules(&[Kind::Secret]),
+            conditions: conditions::of_secrets(),
+        },
+        Entry {
+            name: "validate.configmaps.basphere.dev",
+            // ConfigMaps with manifests are others' as well, and must never wait.
+            failure_policy: FailurePolicy::Ignore,
+            rules: rules(&[Kind::ConfigMap]),
+            conditions: conditions::of_config_maps(),
         },
         Entry {
             name: "validate.addresses.basphere.dev",

@@ -51,6 +51,9 @@ pub(super) const ADMINS: &[Kind] = &[
     Kind::VSphereFailureDomain,
 ];
 
+/// What brings manifests and charts into clusters.
+pub(super) const ADDONS: &[Kind] = &[Kind::HelmChartProxy];
+
 /// Our own resources that an operator can break a promise with.
 pub(super) const OWN: &[Kind] = &[Kind::AddressLease, Kind::AddressPool, Kind::Tenant];
 

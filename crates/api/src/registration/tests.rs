@@ -60,13 +60,16 @@ fn what_waits_and_what_passes_while_basphere_is_away() {
             expect("complete.machines.basphere.dev", "Ignore"),
             expect("complete.own.basphere.dev", "Ignore"),
             expect("complete.tenants.basphere.dev", "Fail"),
+            expect("validate.addons.basphere.dev", "Fail"),
             expect("validate.addresses.basphere.dev", "Fail"),
             expect("validate.admins.basphere.dev", "Fail"),
+            expect("validate.configmaps.basphere.dev", "Ignore"),
             expect("validate.controllers.basphere.dev", "Ignore"),
             expect("validate.machines.basphere.dev", "Fail"),
             expect("validate.made.basphere.dev", "Ignore"),
             expect("validate.places.basphere.dev", "Fail"),
             expect("validate.scale.basphere.dev", "Fail"),
+            expect("validate.secrets.basphere.dev", "Fail"),
             expect("validate.tenants.basphere.dev", "Fail"),
         ]
     );
@@ -210,12 +213,58 @@ fn exactly_the_kinds_that_get_an_owner_are_completed() {
     }
 }
 
+/// No ConfigMap and no Secret waits for Basphere that holds nothing for a cluster.
+#[test]
+fn of_config_maps_and_secrets_only_payloads_are_asked_about() {
+    let webhooks = webhooks(&by_url());
+    let conditions = |name: &str| {
+        let conditions = webhooks[name]["matchConditions"].as_array().unwrap();
+        let texts = conditions.iter().map(|condition| {
+            let text = |field: &str| condition[field].as_str().unwrap().to_owned();
+            (text("name"), text("expression"))
+        });
+        texts.collect::<Vec<_>>()
+    };
+    let named = |name: &str| {
+        conditions(name)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+    };
+    for name in [
+        "validate.secrets.basphere.dev",
+        "validate.configmaps.basphere.dev",
+    ] {
+        assert_eq!(named(name), ["person", "payload", "changed"]);
+        assert!(
+            conditions(name)[2]
+                .1
+                .ends_with("|| object.?data != oldObject.?data")
+        );
+    }
+    assert_eq!(
+        conditions("validate.secrets.basphere.dev")[1].1,
+        "object.?type.orValue('') == 'addons.cluster.x-k8s.io/resource-set'"
+    );
+    assert_eq!(
+        conditions("validate.configmaps.basphere.dev")[1].1,
+        "has(object.data) && object.data.exists(key, \
+         object.data[key].contains('apiVersion') && object.data[key].contains('mage'))"
+    );
+}
+
 #[test]
 fn only_machines_are_looked_at_for_a_new_owner() {
     for (name, webhook) in webhooks(&by_url()) {
-        if [".scale.", ".addresses.", ".own."]
-            .iter()
-            .any(|part| name.contains(part))
+        if [
+            ".scale.",
+            ".addresses.",
+            ".own.",
+            ".secrets.",
+            ".configmaps.",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
         {
             continue;
         }

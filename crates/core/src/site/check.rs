@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::networks::{ClusterNetwork, overlap};
 use super::{NodeSpec, Release, Site, SiteSpec, check_providers};
+use crate::images::{Rules, Verdict};
 use crate::version::KubernetesVersion;
 
 /// One thing that is wrong with a Site.
@@ -20,7 +21,7 @@ pub struct SiteError {
 }
 
 impl SiteError {
-    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             path: path.into(),
             message: message.into(),
@@ -40,6 +41,7 @@ impl TryFrom<SiteSpec> for Site {
         check_node_specs(&spec, &mut errors);
         check_types(&spec, &mut errors);
         let releases = check_releases(&spec, &mut errors);
+        let images = check_rules(&spec, &mut errors);
 
         let defaults = &spec.defaults;
         let default_type = spec.cluster_types.get(&defaults.cluster_type).cloned();
@@ -82,11 +84,30 @@ impl TryFrom<SiteSpec> for Site {
                     default_node_spec,
                     default_release,
                     releases,
+                    images,
                 })
             }
             _ => Err(errors),
         }
     }
+}
+
+/// What the site writes into control planes itself must be let in by its own rules.
+fn check_rules(spec: &SiteSpec, errors: &mut Vec<SiteError>) -> Option<Rules> {
+    let rules = match Rules::check(spec.images.as_ref()?) {
+        Ok(rules) => rules,
+        Err(found) => {
+            errors.extend(found);
+            return None;
+        }
+    };
+    if let Some(kube_vip) = &spec.kube_vip
+        && rules.judge(&kube_vip.image) != Verdict::Allowed
+    {
+        let message = format!("{:?} is in none of spec.images.registries", kube_vip.image);
+        errors.push(SiteError::new("spec.kubeVip.image", message));
+    }
+    Some(rules)
 }
 
 pub(super) fn unknown<'a>(

@@ -6,6 +6,7 @@
 mod addresses;
 mod check;
 mod check_providers;
+mod images;
 mod names;
 pub(crate) mod networks;
 mod providers;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 pub use addresses::{Addresses, KubeVip, NetworkAddresses};
 pub use check::SiteError;
+pub use images::ImageRules;
 pub use networks::{ClusterNetwork, Supernet, UniqueNetworks};
 pub use providers::{Metal3Image, Metal3Spec, OpenStackCloud, OpenStackSpec};
 pub use spec::{
@@ -22,6 +24,7 @@ pub use spec::{
     SiteSpec, Tenancy, TopologySpec, UsernameRule, VSphereSpec,
 };
 
+use crate::images::Rules;
 use crate::request::Requester;
 use crate::version::KubernetesVersion;
 
@@ -33,6 +36,7 @@ pub struct Site {
     default_node_spec: NodeSpec,
     default_release: Release,
     releases: BTreeMap<KubernetesVersion, Release>,
+    images: Option<Rules>,
 }
 
 /// One Kubernetes version that the site offers.
@@ -122,6 +126,12 @@ impl Site {
     /// All releases, oldest first.
     pub fn releases(&self) -> impl Iterator<Item = &Release> {
         self.releases.values()
+    }
+
+    /// Which images clusters are made of, where the site says so.
+    #[must_use]
+    pub fn images(&self) -> Option<&Rules> {
+        self.images.as_ref()
     }
 
     /// The offered version that is nearest to the one asked for.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses::{Addresses, KubeVip, NetworkAddresses};
 use super::networks::ClusterNetwork;
-use super::{Metal3Image, Metal3Spec, OpenStackSpec};
+use super::{ImageRules, Metal3Image, Metal3Spec, OpenStackSpec};
 use crate::quota::SiteQuotas;
 
 /// What the site offers and whom it trusts.
@@ -60,6 +60,9 @@ pub struct SiteSpec {
     /// The static pod that holds the address of a cluster's API server; without it, none is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kube_vip: Option<KubeVip>,
+    /// Where images come from; without it, from anywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageRules>,
     /// The ClusterClass of which Clusters are filled in that name their type and nothing else; without
     /// it, none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

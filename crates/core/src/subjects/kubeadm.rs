@@ -49,7 +49,7 @@ pub(super) fn complete_cloud_provider(
                 draft.fill(&pointer, EXTERNAL);
             }
         }
-        ApiVersion::V1Beta2 => complete_listed(draft, arguments),
+        ApiVersion::V1Beta2 | ApiVersion::V1 => complete_listed(draft, arguments),
     }
 }
 
@@ -92,7 +92,7 @@ pub(super) fn drop_cloud_provider(draft: &mut Draft<'_>, arguments: &str, floor:
 }
 
 /// The names of the arguments at a pointer, each with the pointer of the argument itself.
-pub(super) fn argument_names(object: &Value, arguments: &str) -> Vec<(String, String)> {
+pub(crate) fn argument_names(object: &Value, arguments: &str) -> Vec<(String, String)> {
     match object.pointer(arguments) {
         Some(Value::Object(map)) => map
             .keys()

@@ -4,7 +4,7 @@ mod bootstrap;
 mod cluster;
 mod control_plane;
 mod deployment;
-mod kubeadm;
+pub(crate) mod kubeadm;
 mod machine_template;
 mod metal3;
 mod naming;

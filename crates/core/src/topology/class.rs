@@ -12,7 +12,7 @@ use crate::{ApiVersion, Code};
 /// Where the class's name stands, and its namespace.
 fn places(version: ApiVersion) -> [&'static str; 2] {
     match version {
-        ApiVersion::V1Beta2 => [
+        ApiVersion::V1Beta2 | ApiVersion::V1 => [
             "/spec/topology/classRef/name",
             "/spec/topology/classRef/namespace",
         ],

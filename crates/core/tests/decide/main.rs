@@ -9,6 +9,7 @@ mod addresses;
 mod carried;
 mod certain;
 mod explicit;
+mod images;
 mod kubeadm;
 mod metal3;
 mod moves;

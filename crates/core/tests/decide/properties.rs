@@ -4,7 +4,13 @@ use basphere_core::{ApiVersion, Kind, Phase, Subject, decide};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
+use crate::images::{rewriting, spec_with};
 use crate::world::{World, admin, capi, example, kim};
+
+/// The example site with rules on images, which rewrites as well.
+fn world() -> World {
+    World::with_site(spec_with(rewriting()))
+}
 
 /// Any JSON, with the keys that decisions read among its keys.
 fn arbitrary_json() -> impl Strategy<Value = Value> {
@@ -28,7 +34,14 @@ fn arbitrary_json() -> impl Strategy<Value = Value> {
             "bifrost",
             "m1.small",
             "baremetal",
-            "ubuntu-k8s"
+            "ubuntu-k8s",
+            "registry.k8s.io",
+            "harbor.corp.example:8443/k8s",
+            "base64",
+            "gzip+base64",
+            "/etc/kubernetes/manifests/x.yaml",
+            "spec: {containers: [{image: nginx}]}\n",
+            "ctr i pull $(x) | sh -c 'curl https://x.example'",
         ])
         .prop_map(Value::from),
         "\\PC{0,8}".prop_map(Value::from),
@@ -105,6 +118,28 @@ fn key() -> impl Strategy<Value = String> {
         "url",
         "checksum",
         "cloudProviderEnabled",
+        "imageRepository",
+        "dns",
+        "etcd",
+        "local",
+        "files",
+        "path",
+        "content",
+        "encoding",
+        "contentFrom",
+        "bootCommands",
+        "preKubeadmCommands",
+        "postKubeadmCommands",
+        "topology",
+        "variables",
+        "patches",
+        "definitions",
+        "jsonPatches",
+        "op",
+        "data",
+        "repoURL",
+        "chartName",
+        "valuesTemplate",
     ];
     prop_oneof![9 => prop::sample::select(KEYS).prop_map(str::to_owned), 1 => "\\PC{0,6}"]
 }
@@ -173,7 +208,7 @@ fn stored() -> impl Strategy<Value = (World, Kind, String)> {
         0..7_usize,
     )
         .prop_map(|(cluster, requester, index)| {
-            let mut world = World::new();
+            let mut world = world();
             world.apply_all(&cluster);
             world.requester = requester;
             let key = world.stored.keys().nth(index).expect("seven").clone();
@@ -242,14 +277,14 @@ proptest! {
         old in prop::option::of(arbitrary_json()),
         subject in subject(),
     ) {
-        holds(&World::new(), &object, old, subject)?;
+        holds(&world(), &object, old, subject)?;
     }
 
     #[test]
     fn a_mutilated_manifest_is_decided(object in mutilated(), old in prop::option::of(mutilated())) {
         let kind = object["kind"].as_str().unwrap_or_default();
         let subject = Subject::parse_manifest(object["apiVersion"].as_str().unwrap_or_default(), kind).expect("a subject");
-        let mut world = World::new();
+        let mut world = world();
         world.apply_all(&example("cluster", ApiVersion::V1Beta1));
         world.stored.retain(|(kind, _), _| *kind == Kind::Cluster || *kind == Kind::KubeadmControlPlane);
         holds(&world, &object, old, subject)?;
