@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::constraint::{Action, Constraint, ConstraintError, Point};
+use crate::numbers;
 use crate::program::{CompileError, Program, Violation};
 use crate::review::Review;
 use crate::template::{Template, TemplateError};
@@ -39,13 +40,28 @@ pub enum LoadError {
     NoTemplate(String),
 }
 
+/// Where a violation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule found it.
+    Rule,
+    /// It could not be decided whether the constraint is asked at all.
+    Match,
+    /// The rules contradict each other, or came to no end.
+    Evaluation,
+}
+
 /// What one constraint says of a review.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Finding<'a> {
     /// The constraint's kind.
     pub kind: &'a str,
     /// Its name.
     pub name: &'a str,
+    /// All of it.
+    pub constraint: &'a Constraint,
+    /// Where the violation comes from.
+    pub cause: Cause,
     /// What follows.
     pub actions: Vec<Action>,
     /// What it says.
@@ -63,9 +79,20 @@ struct Loaded {
 #[derive(Debug, Default)]
 pub struct Policies {
     templates: BTreeMap<String, Loaded>,
+    has_untyped_parameters: bool,
 }
 
 impl Policies {
+    /// Policies whose parameters are numbers as reviews have them, floats from a million on: those of `gator test`,
+    /// which reads constraints into plain maps.
+    #[must_use]
+    pub fn with_untyped_parameters() -> Self {
+        Self {
+            has_untyped_parameters: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a ConstraintTemplate, in the place of one of its name. Constraints of the one before are kept as far as
     /// they hold by its schema, and returned otherwise.
     ///
@@ -109,7 +136,10 @@ impl Policies {
         let name = Constraint::template_name(document)?;
         let loaded = self.templates.get_mut(&name);
         let loaded = loaded.ok_or(LoadError::NoTemplate(name))?;
-        let constraint = Constraint::read(document, &loaded.template)?;
+        let mut constraint = Constraint::read(document, &loaded.template)?;
+        if self.has_untyped_parameters {
+            numbers::as_untyped_json(&mut constraint.parameters);
+        }
         loaded
             .constraints
             .insert(constraint.name.clone(), constraint);
@@ -139,7 +169,8 @@ impl Policies {
     }
 
     /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a
-    /// violation that says so.
+    /// violation that says so; as in Gatekeeper, a kind's constraints are evaluated together, so that all that match
+    /// fail where one does.
     #[must_use]
     pub fn review(
         &self,
@@ -154,46 +185,85 @@ impl Policies {
             if point == Point::Webhook && !loaded.template.matches_operation(review.operation()) {
                 continue;
             }
-            for constraint in loaded.constraints.values() {
-                let actions = constraint.actions_for(point);
-                if actions.is_empty() {
-                    continue;
-                }
-                let violations = match constraint.matches.matches(review) {
-                    Ok(false) => continue,
-                    Err(error) => vec![Violation::of_error(&error.rejection())],
-                    Ok(true) => {
-                        // Made once, since it costs more than most policies.
-                        let review =
-                            input.get_or_insert_with(|| regorus::Value::from(review.input()));
-                        evaluate(loaded, constraint, review, inventory, limit)
+            let asked = loaded.asked(review, point, &mut findings);
+            if asked.is_empty() {
+                continue;
+            }
+            // Made once, since it costs more than most policies.
+            let review = input.get_or_insert_with(|| regorus::Value::from(review.input()));
+            let evaluated = asked.iter().map(|(constraint, _)| {
+                let input = with_parameters(review, constraint);
+                loaded.program.violations(input, inventory.clone(), limit)
+            });
+            match evaluated.collect::<Result<Vec<_>, _>>() {
+                Ok(violations) => {
+                    for ((constraint, actions), violations) in asked.into_iter().zip(violations) {
+                        let found = violations.into_iter();
+                        findings.extend(found.map(|violation| {
+                            Finding::new(constraint, &actions, Cause::Rule, violation)
+                        }));
                     }
-                };
-                findings.extend(violations.into_iter().map(|violation| Finding {
-                    kind: &constraint.kind,
-                    name: &constraint.name,
-                    actions: actions.clone(),
-                    violation,
-                }));
+                }
+                Err(error) => findings.extend(asked.into_iter().map(|(constraint, actions)| {
+                    let violation = Violation::of_error(&error.to_string());
+                    Finding::new(constraint, &actions, Cause::Evaluation, violation)
+                })),
             }
         }
         findings
     }
 }
 
-fn evaluate(
-    loaded: &Loaded,
-    constraint: &Constraint,
-    review: &regorus::Value,
-    inventory: &regorus::Value,
-    limit: Duration,
-) -> Vec<Violation> {
+impl Loaded {
+    /// The constraints that a review is for, with what follows; those of which that cannot be said are findings.
+    fn asked<'a>(
+        &'a self,
+        review: &Review,
+        point: Point,
+        findings: &mut Vec<Finding<'a>>,
+    ) -> Vec<(&'a Constraint, Vec<Action>)> {
+        let mut asked = Vec::new();
+        for constraint in self.constraints.values() {
+            let actions = constraint.actions_for(point);
+            if actions.is_empty() {
+                continue;
+            }
+            match constraint.matches.matches(review) {
+                Ok(false) => {}
+                Ok(true) => asked.push((constraint, actions)),
+                Err(error) => {
+                    let violation = Violation::of_error(&error.rejection());
+                    findings.push(Finding::new(constraint, &actions, Cause::Match, violation));
+                }
+            }
+        }
+        asked
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn new(
+        constraint: &'a Constraint,
+        actions: &[Action],
+        cause: Cause,
+        violation: Violation,
+    ) -> Self {
+        Self {
+            kind: &constraint.kind,
+            name: &constraint.name,
+            constraint,
+            cause,
+            actions: actions.to_vec(),
+            violation,
+        }
+    }
+}
+
+fn with_parameters(review: &regorus::Value, constraint: &Constraint) -> regorus::Value {
     let fields = [
         ("review", review.clone()),
         ("parameters", constraint.parameters.clone().into()),
     ];
     let fields = fields.map(|(name, value)| (regorus::Value::from(name), value));
-    let input = regorus::Value::from(BTreeMap::from(fields));
-    let found = loaded.program.violations(input, inventory.clone(), limit);
-    found.unwrap_or_else(|error| vec![Violation::of_error(&error.to_string())])
+    regorus::Value::from(BTreeMap::from(fields))
 }
