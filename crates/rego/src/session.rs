@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::builtins::shown::shown;
 use crate::constraint::{Constraint, Point};
+use crate::expansion::Generated;
 use crate::numbers;
 use crate::policies::{Cause, Finding, LoadError, Policies};
 use crate::review::Review;
@@ -148,6 +149,13 @@ impl Session {
         Ok(())
     }
 
+    /// Forgets every object of `data.inventory`. The policies stay.
+    pub fn forget_data(&mut self) {
+        self.inventory = json!({});
+        self.shown = OnceLock::new();
+        self.namespaces.clear();
+    }
+
     /// What all constraints say of a review, in gator's order. A review that has no Namespace finds it in the inventory.
     ///
     /// # Errors
@@ -188,6 +196,16 @@ impl<'a> Outcome<'a> {
             action: constraint.enforcement_action().to_owned(),
             scoped: scoped.into_iter().map(str::to_owned).collect(),
         })
+    }
+
+    /// The same as it is said of the object that another one was made of.
+    #[must_use]
+    pub fn implied_by(mut self, generated: &Generated) -> Self {
+        self.message = format!("[Implied by {}] {}", generated.template, self.message);
+        if !generated.action.is_empty() {
+            self.action.clone_from(&generated.action);
+        }
+        self
     }
 
     /// Whether `gator test` fails for it.

@@ -27,7 +27,8 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Option<(usize, Value)
                 .to_owned(),
         ));
     }
-    let mut options = serde_saphyr::granit_parser::options! { disallow_directives: dialect != Dialect::GoYaml3 };
+    let mut options =
+        serde_saphyr::granit_parser::options! { disallow_directives: dialect != Dialect::GoYaml3 };
     options.set_emit_comments(false);
     let mut composer = Composer {
         dialect,

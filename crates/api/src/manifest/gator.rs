@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::scalar::{self, Scalar};
 use super::{Dialect, Fault, compose, split};
 
 /// Why a text cannot be read.
@@ -104,6 +105,12 @@ pub fn stream(bytes: &[u8]) -> Result<Vec<Map<String, Value>>, YamlError> {
     Ok(objects)
 }
 
+/// Whether a scalar without quotes is a text, to go-yaml 3.
+#[must_use]
+pub fn is_text(plain: &str) -> bool {
+    matches!(scalar::plain(plain, Dialect::GoYaml3), Scalar::Text(_))
+}
+
 /// The JSON values that a text begins with and, unless they are all, what is wrong behind them and where they end.
 fn json_objects(text: &str) -> (Vec<Value>, Option<(YamlError, usize)>) {
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Value>();
@@ -168,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_suite_is_read_as_go_yaml_3_reads_it() {
-        let text = "a: yes\nb: [010, 0o10, 1_000, 1e3, 2020-01-01]\nc: !!binary aGk=\n1: one\n---\n: [";
+        let text =
+            "a: yes\nb: [010, 0o10, 1_000, 1e3, 2020-01-01]\nc: !!binary aGk=\n1: one\n---\n: [";
         let expected = json!({"a": "yes", "b": [8, 8, 1000, 1000, "2020-01-01T00:00:00Z"], "c": "hi", "1": "one"});
         assert_eq!(first(text), expected);
         assert_eq!(first(""), json!({}));
@@ -222,6 +230,9 @@ mod tests {
             [json!({"kind": "List", "items": [{"a": 1}]})]
         );
         let error = stream(b"a: 1\n---\n- b\n").unwrap_err();
-        assert_eq!((error.line, error.message.contains("not a list")), (3, true));
+        assert_eq!(
+            (error.line, error.message.contains("not a list")),
+            (3, true)
+        );
     }
 }

@@ -1,0 +1,122 @@
+//! Arguments of the verb about policies in Gatekeeper's format.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Subcommand, ValueHint};
+
+/// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files. No cluster is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Policy {
+    #[command(subcommand)]
+    pub(crate) what: PolicyWhat,
+}
+
+/// What is to be done with policies.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyWhat {
+    Verify(Verify),
+    Test(Test),
+}
+
+/// Run suites of tests (kind Suite of test.gatekeeper.sh), as `gator verify` does.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_VERIFY)]
+pub(crate) struct Verify {
+    /// A suite's file, a folder, or a folder with all below it (`folder/...`).
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<String>,
+    /// Run only what this regular expression finds in names: of tests or cases, or `TESTS//CASES`.
+    #[arg(
+        short,
+        long,
+        value_name = "REGEX",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) run: String,
+    /// Name also what passes and what is passed over.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) compatible: Compatible,
+}
+
+/// Judge all objects of files and of standard input by the policies among them, as `gator test` does.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_TEST)]
+pub(crate) struct Test {
+    /// A file or a folder with all below it (*.yaml, *.yml, *.json). May be repeated.
+    #[arg(short, long = "filename", value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// How to print the violations: json or yaml; lines of text otherwise.
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) output: String,
+    /// Print only violations that deny.
+    #[arg(long)]
+    pub(crate) deny_only: bool,
+    /// Taken as gator takes it.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Not supported: there are no statistics.
+    #[arg(long, hide = true)]
+    pub(crate) stats: bool,
+    /// Not supported: images are not pulled.
+    #[arg(short, long, hide = true, value_name = "IMAGE")]
+    pub(crate) image: Vec<String>,
+    /// Taken as gator takes it; it is for images.
+    #[arg(short = 'd', long, hide = true, value_name = "DIR")]
+    pub(crate) tempdir: Option<String>,
+    #[command(flatten)]
+    pub(crate) compatible: Compatible,
+}
+
+/// Options of gator that change nothing here, so that its command lines can be used as they are.
+#[derive(Debug, Args)]
+pub(crate) struct Compatible {
+    /// Not supported: there are no traces.
+    #[arg(short, long, alias = "include-trace", hide = true)]
+    pub(crate) trace: bool,
+    /// Taken as gator takes it. CEL is never evaluated: a template that has nothing else is an error.
+    #[arg(
+        long,
+        hide = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        action = ArgAction::Set
+    )]
+    pub(crate) enable_k8s_native_validation: Option<String>,
+    /// Taken as gator takes it. It is for CEL.
+    #[arg(long, hide = true, value_name = "POLICY")]
+    pub(crate) default_k8s_native_validation_failure_policy: Option<String>,
+}
+
+const AFTER_VERIFY: &str = "\
+Suites are files of the kind Suite in the group test.gatekeeper.sh; other files are passed over. Paths in a \
+suite are relative to its file. Each test loads a template and a constraint; each of its cases judges an \
+object, which may be an AdmissionReview, with an inventory, and asserts how many violations there are. \
+Only Rego is evaluated: a template that has CEL only is an error.
+
+Exit codes: 0 all passed, 1 anything else. What cannot be read is said on stderr, and nothing on stdout.
+
+Examples:
+  kubectl basphere policy verify policies/...
+  kubectl basphere policy verify tests/... --run '//^nginx-deployment$' -v";
+
+const AFTER_TEST: &str = "\
+Every object is judged, also templates and constraints, and every object is in data.inventory. Standard \
+input is read as well, unless it is a terminal. Violations are sorted by action, then by message.
+
+Exit codes: 0 nothing denies, 1 a violation denies or something could not be read, which is said on stderr \
+with nothing on stdout.
+
+Examples:
+  kubectl basphere policy test -f policies/ -f manifests/
+  helm template demo | kubectl basphere policy test -f policies/ -o json";
