@@ -30,8 +30,16 @@ enum Dialect {
     Kubectl,
     /// go-yaml 2's, as it is: of equal keys, the last one counts.
     GoYaml2,
-    /// go-yaml 3's: `yes` is a text, times are read, and no key stands twice.
+    /// go-yaml 3's: `yes` is a text, times are read, and no key stands twice. All of it can be said in JSON.
     GoYaml3,
+    /// The same for who asks for no JSON.
+    GoYaml3Untyped,
+}
+
+impl Dialect {
+    fn is_third(self) -> bool {
+        matches!(self, Self::GoYaml3 | Self::GoYaml3Untyped)
+    }
 }
 
 /// One object of a stream.

@@ -107,12 +107,13 @@ fn is_yaml(extension: &str) -> bool {
 /// The suite of a file; nothing where its first document is something else.
 fn read(path: &str) -> Result<Option<Suite>, String> {
     let bytes = files::read(path).map_err(|error| format!("reading file {path:?}: {error}"))?;
-    let document = gator::first_document(&bytes)
+    let glanced = gator::glance(&bytes)
         .map_err(|error| format!("invalid yaml: parsing yaml file {path:?}: yaml: {error}"))?;
-    let document = Value::Object(document);
-    if !Suite::is_suite(&document) {
+    if !Suite::is_suite(&Value::Object(glanced)) {
         return Ok(None);
     }
+    let document = gator::first_document(&bytes);
+    let document = Value::Object(document.map_err(|error| format!("invalid yaml: {error}"))?);
     let suite =
         Suite::read(&document).map_err(|error| format!("invalid yaml: {path:?}: {error}"))?;
     Ok(Some(suite))

@@ -28,7 +28,7 @@ pub(super) fn read(text: &str, dialect: Dialect) -> Result<Option<(usize, Value)
         ));
     }
     let mut options =
-        serde_saphyr::granit_parser::options! { disallow_directives: dialect != Dialect::GoYaml3 };
+        serde_saphyr::granit_parser::options! { disallow_directives: !dialect.is_third() };
     options.set_emit_comments(false);
     let mut composer = Composer {
         dialect,
@@ -97,7 +97,7 @@ impl<'a> Composer<'a> {
             Event::Alias(id) => return self.alias(id, depth, at),
             Event::Scalar(text, style, _, tag) => {
                 let value = resolve(&text, style, tag.as_deref(), self.dialect)
-                    .and_then(Scalar::into_value)
+                    .and_then(|scalar| self.value(scalar))
                     .map_err(|m| (at, m))?;
                 Node {
                     weight: NODE_WEIGHT + text.len(),
@@ -113,6 +113,16 @@ impl<'a> Composer<'a> {
             self.anchors.insert(id, node.clone());
         }
         Ok(node)
+    }
+
+    /// Where nobody asks for JSON, what it cannot say is no error.
+    fn value(&self, scalar: Scalar) -> Result<Value, String> {
+        match (scalar, self.dialect) {
+            (Scalar::Float(float), Dialect::GoYaml3Untyped) if !float.is_finite() => {
+                Ok(Value::Null)
+            }
+            (scalar, _) => scalar.into_value(),
+        }
     }
 
     fn alias(&mut self, id: usize, depth: usize, at: usize) -> Result<Node, Fault> {
@@ -208,6 +218,7 @@ impl<'a> Composer<'a> {
                     (Dialect::GoYaml3, Scalar::Text(_)) => scalar.into_key(),
                     (Dialect::GoYaml3, _) if depth == 0 => Ok(text.into_owned()),
                     (Dialect::GoYaml3, _) => Err(format!("the key {text} is no text; quote it")),
+                    (Dialect::GoYaml3Untyped, _) => Ok(text.into_owned()),
                     _ => scalar.into_key(),
                 };
                 key.map(Key::Text).map_err(|m| (at, m))
@@ -258,7 +269,7 @@ impl Entries {
             };
             for (key, value) in source {
                 let is_said = self.map.contains_key(&key) && !self.merged.contains(&key);
-                if is_said && self.dialect == Dialect::GoYaml3 {
+                if is_said && self.dialect.is_third() {
                     continue;
                 }
                 self.merged.insert(key.clone());

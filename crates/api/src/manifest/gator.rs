@@ -32,8 +32,21 @@ impl From<Fault> for YamlError {
 ///
 /// When it is no mapping, or no YAML.
 pub fn first_document(bytes: &[u8]) -> Result<Map<String, Value>, YamlError> {
-    let text = text(bytes)?;
-    let Some((line, value)) = compose::read(text, Dialect::GoYaml3)? else {
+    first(bytes, Dialect::GoYaml3)
+}
+
+/// The same of a file that may be something else: keys that are no texts and numbers that JSON does not have are no
+/// errors.
+///
+/// # Errors
+///
+/// When it is no mapping, or no YAML.
+pub fn glance(bytes: &[u8]) -> Result<Map<String, Value>, YamlError> {
+    first(bytes, Dialect::GoYaml3Untyped)
+}
+
+fn first(bytes: &[u8], dialect: Dialect) -> Result<Map<String, Value>, YamlError> {
+    let Some((line, value)) = compose::read(text(bytes)?, dialect)? else {
         return Ok(Map::new());
     };
     into_object(line, value)
@@ -167,9 +180,9 @@ fn without_mark(text: &str) -> &str {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{first_document, objects, stream};
+    use super::{first_document, glance, objects, stream};
 
-    fn first(text: &str) -> Value {
+    fn read_first(text: &str) -> Value {
         first_document(text.as_bytes()).unwrap().into()
     }
 
@@ -178,10 +191,10 @@ mod tests {
         let text =
             "a: yes\nb: [010, 0o10, 1_000, 1e3, 2020-01-01]\nc: !!binary aGk=\n1: one\n---\n: [";
         let expected = json!({"a": "yes", "b": [8, 8, 1000, 1000, "2020-01-01T00:00:00Z"], "c": "hi", "1": "one"});
-        assert_eq!(first(text), expected);
-        assert_eq!(first(""), json!({}));
+        assert_eq!(read_first(text), expected);
+        assert_eq!(read_first(""), json!({}));
         let merged = "base: &b {x: 1, y: 2}\nall: {x: 3, <<: *b}";
-        assert_eq!(first(merged)["all"], json!({"x": 3, "y": 2}));
+        assert_eq!(read_first(merged)["all"], json!({"x": 3, "y": 2}));
     }
 
     #[test]
@@ -196,6 +209,7 @@ mod tests {
             assert_eq!(error.line, line, "{text}: {error}");
             assert!(error.message.contains(part), "{text}: {error}");
         }
+        assert!(glance(b"a: {1: x}\nb: .inf").is_ok());
     }
 
     #[test]

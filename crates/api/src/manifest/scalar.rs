@@ -58,7 +58,7 @@ pub(super) fn float(value: f64) -> Result<Number, String> {
 /// Resolves a plain scalar without a tag.
 pub(super) fn plain(text: &str, dialect: Dialect) -> Scalar {
     // Only go-yaml 2 knows these words of YAML 1.1.
-    let is_old = dialect != Dialect::GoYaml3;
+    let is_old = !dialect.is_third();
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
         "true" | "True" | "TRUE" => Scalar::Bool(true),
@@ -76,8 +76,8 @@ pub(super) fn plain(text: &str, dialect: Dialect) -> Scalar {
 
 /// Of what has no type of its own, go-yaml 2 leaves a time as it was written.
 fn time(text: &str, dialect: Dialect) -> Option<Scalar> {
-    let is_read = dialect == Dialect::GoYaml3;
-    is_read
+    dialect
+        .is_third()
         .then(|| timestamp::to_json(text))
         .flatten()
         .map(Scalar::Time)
