@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use regorus::Value;
 
-use crate::builtins::shown::{json, ordered};
+use crate::builtins::shown::{is_float, json, ordered};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
@@ -102,9 +102,34 @@ fn read(result: &Value) -> Vec<Violation> {
 fn violation(found: &Value) -> Option<Violation> {
     let found = found.as_object().ok()?;
     let message = json(found.get(&Value::from("msg"))?);
-    let details = found.get(&Value::from("details")).map(json);
+    let details = found.get(&Value::from("details")).map(with_floats);
     Some(Violation {
         message,
         details: details.unwrap_or_else(|| serde_json::Map::new().into()),
     })
+}
+
+/// A value as JSON in which a float is one, also where it is whole: so results show it.
+fn with_floats(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| is_float(value));
+            let float = float.and_then(serde_json::Number::from_f64);
+            float.map_or_else(|| json(value), serde_json::Value::Number)
+        }
+        Value::Array(items) => items.iter().map(with_floats).collect(),
+        Value::Set(items) => ordered(items).into_iter().map(with_floats).collect(),
+        Value::Object(fields) => {
+            let mut shown = serde_json::Map::new();
+            for (key, value) in fields.iter_sorted() {
+                let key = match key {
+                    Value::String(text) => text.to_string(),
+                    other => json(other).to_string(),
+                };
+                shown.insert(key, with_floats(value));
+            }
+            shown.into()
+        }
+        other => json(other),
+    }
 }

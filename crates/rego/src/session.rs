@@ -104,13 +104,23 @@ impl Session {
         self.policies.add_template(document).map(drop)
     }
 
-    /// Takes a constraint of a template that was taken before.
+    /// Takes a constraint of a template that was taken before, and returns it with defaults: as an object it is reviewed
+    /// so by `gator test`, where it is one.
     ///
     /// # Errors
     ///
     /// When it is none.
-    pub fn add_constraint(&mut self, document: &Value) -> Result<(), LoadError> {
-        self.policies.add_constraint(document)
+    pub fn add_constraint(&mut self, document: &Value) -> Result<Value, LoadError> {
+        self.policies.add_constraint(document)?;
+        let kind = group_version_kind(document).2;
+        let name = metadata_text(document, "name");
+        let mut constraints = self.policies.constraints();
+        let taken = constraints.find(|it| it.kind == kind && it.name == name);
+        let mut object = taken.map_or_else(|| document.clone(), |it| it.document.clone());
+        if let Some(status) = document.get("status") {
+            object["status"] = status.clone();
+        }
+        Ok(object)
     }
 
     /// Takes an object into `data.inventory`, in the place of one of its kind, namespace and name. A Namespace is also

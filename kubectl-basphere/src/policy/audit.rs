@@ -38,14 +38,12 @@ pub(super) fn run(options: &Test, out: &mut dyn Write, talk: &mut dyn Write) -> 
             talk,
         );
     }
-    let prepared = prepare(&objects);
-    let judged = prepared.and_then(|(session, expander)| {
-        let text = judge(&objects, &session, &expander)?;
-        let shown = text
-            .iter()
-            .filter(|it| !options.deny_only || it.outcome.is_enforced());
-        let shown = results::text(&shown.collect::<Vec<_>>(), &options.output);
-        Ok((shown, text.iter().any(|it| it.outcome.is_enforced())))
+    let judged = prepare(objects).and_then(|prepared| {
+        let violations = judge(&prepared)?;
+        let is_shown = |it: &&Violation| !options.deny_only || it.outcome.is_enforced();
+        let shown: Vec<_> = violations.iter().filter(is_shown).collect();
+        let is_denied = violations.iter().any(|it| it.outcome.is_enforced());
+        Ok((results::text(&shown, &options.output), is_denied))
     });
     let (text, is_denied) = match judged {
         Ok(judged) => judged,
@@ -61,8 +59,15 @@ fn is_mutator(object: &Value) -> bool {
     text("apiVersion").starts_with("mutations.gatekeeper.sh/") && kinds.contains(&text("kind"))
 }
 
-/// All templates, then all constraints, then everything as data.
-fn prepare(objects: &[Value]) -> Result<(Session, Expander), String> {
+/// What is judged, and what judges it.
+struct Prepared {
+    objects: Vec<Value>,
+    session: Session,
+    expander: Expander,
+}
+
+/// All templates, then all constraints, then everything as data. A constraint has its defaults from then on.
+fn prepare(mut objects: Vec<Value>) -> Result<Prepared, String> {
     let mut session = Session::new(Policies::with_untyped_parameters());
     for object in objects
         .iter()
@@ -74,15 +79,15 @@ fn prepare(objects: &[Value]) -> Result<(Session, Expander), String> {
             .map_err(|error| format!("adding template {name:?}: {}", loading::refusal(&error)))?;
     }
     for object in objects
-        .iter()
+        .iter_mut()
         .filter(|object| Constraint::is_constraint(object))
     {
-        let name = loading::metadata(object, "name");
-        session
-            .add_constraint(object)
-            .map_err(|error| format!("adding constraint {name:?}: {}", loading::refusal(&error)))?;
+        *object = session.add_constraint(object).map_err(|error| {
+            let name = loading::metadata(object, "name");
+            format!("adding constraint {name:?}: {}", loading::refusal(&error))
+        })?;
     }
-    for object in objects {
+    for object in &objects {
         let kind = loading::kind(object);
         session
             .add_data(object)
@@ -97,15 +102,20 @@ fn prepare(objects: &[Value]) -> Result<(Session, Expander), String> {
             .add(object)
             .map_err(|error| format!("error creating expander: {error}"))?;
     }
-    Ok((session, expander))
+    Ok(Prepared {
+        objects,
+        session,
+        expander,
+    })
 }
 
 /// All violations, in the order in which they are shown.
-fn judge<'a>(
-    objects: &'a [Value],
-    session: &'a Session,
-    expander: &Expander,
-) -> Result<Vec<Violation<'a>>, String> {
+fn judge(prepared: &Prepared) -> Result<Vec<Violation<'_>>, String> {
+    let Prepared {
+        objects,
+        session,
+        expander,
+    } = prepared;
     let is_namespace = |object: &&Value| {
         let text = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
         text("kind") == "Namespace" && !text("apiVersion").contains('/')

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use super::go_json::general;
 
+/// From here on, whole numbers fit into no 64 bits.
+const LARGEST_INTEGER: f64 = 9_223_372_036_854_775_808.0;
+
 /// What is written.
 #[derive(Debug)]
 pub(super) enum Yaml<'a> {
@@ -77,9 +80,16 @@ impl<'a> Yaml<'a> {
                 Value::Null => bare("null"),
                 Value::Bool(value) => bare(if *value { "true" } else { "false" }),
                 Value::Number(number) => {
-                    let is_whole = matches!(self, Self::Whole(_)) && number.is_i64();
-                    let text = number.as_f64().filter(|_| !is_whole).map(general);
-                    Node::Scalar(Scalar::Bare(text.unwrap_or_else(|| number.to_string())))
+                    let float = number.as_f64().unwrap_or_default();
+                    let is_whole = matches!(self, Self::Whole(_))
+                        && float.fract() == 0.0
+                        && float.abs() < LARGEST_INTEGER;
+                    let text = if is_whole {
+                        float.to_string()
+                    } else {
+                        general(float)
+                    };
+                    Node::Scalar(Scalar::Bare(text))
                 }
                 Value::String(text) => Node::Scalar(Scalar::Text(text)),
                 Value::Array(items) => Node::List(items.iter().map(within).collect()),
