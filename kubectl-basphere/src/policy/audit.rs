@@ -16,7 +16,7 @@ use crate::exit::{Exit, unless_closed};
 use crate::run::print_warning;
 
 use super::results::{self, Violation};
-use super::{failed, loading, sources, warn_of_unsupported};
+use super::{failed, go_sort, loading, sources, warn_of_unsupported};
 
 /// Prints what is violated, and fails if any of it denies.
 pub(super) fn run(options: &Test, out: &mut dyn Write, talk: &mut dyn Write) -> Result<Exit> {
@@ -162,7 +162,9 @@ fn judge(prepared: &Prepared) -> Result<Vec<Violation<'_>>, String> {
                 .map(|outcome| Violation { outcome, object }),
         );
     }
-    violations.sort_by(|one, other| by_action_and_message(&one.outcome, &other.outcome));
+    go_sort::sort(&mut violations, |one: &Violation, other: &Violation| {
+        by_action_and_message(&one.outcome, &other.outcome).is_lt()
+    });
     Ok(violations)
 }
 

@@ -6,6 +6,7 @@
 mod audit;
 mod files;
 mod go_json;
+mod go_sort;
 mod go_yaml;
 mod loading;
 mod report;
