@@ -117,8 +117,8 @@ impl Session {
         let mut constraints = self.policies.constraints();
         let taken = constraints.find(|it| it.kind == kind && it.name == name);
         let mut object = taken.map_or_else(|| document.clone(), |it| it.document.clone());
-        if let Some(status) = document.get("status") {
-            object["status"] = status.clone();
+        if let (Some(fields), Some(status)) = (object.as_object_mut(), document.get("status")) {
+            fields.insert("status".to_owned(), status.clone());
         }
         Ok(object)
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
+use super::Output;
+
 /// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files. No cluster is asked.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
@@ -16,6 +18,8 @@ pub(crate) struct Policy {
 pub(crate) enum PolicyWhat {
     Verify(Verify),
     Test(Test),
+    List(List),
+    Bench(Bench),
 }
 
 /// Run suites of tests (kind Suite of test.gatekeeper.sh), as `gator verify` does.
@@ -76,6 +80,42 @@ pub(crate) struct Test {
     pub(crate) compatible: Compatible,
 }
 
+/// List the policies of files: each constraint with its action and what it is asked about.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_LIST)]
+pub(crate) struct List {
+    /// A file, or a folder with all below it. Objects that are no policies are passed over.
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// Measure how fast the objects of files are judged by the policies among them.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_BENCH)]
+pub(crate) struct Bench {
+    /// A file or a folder with all below it (*.yaml, *.yml, *.json). May be repeated.
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "FILE",
+        required = true,
+        value_hint = ValueHint::AnyPath
+    )]
+    pub(crate) files: Vec<PathBuf>,
+    /// How often each object is judged.
+    #[arg(short = 'i', long, value_name = "COUNT", default_value_t = 1000)]
+    pub(crate) iterations: u32,
+    /// How often before anything is measured.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub(crate) warmup: u32,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
 /// Options of gator that change nothing here, so that its command lines can be used as they are.
 #[derive(Debug, Args)]
 pub(crate) struct Compatible {
@@ -120,3 +160,26 @@ with nothing on stdout.
 Examples:
   kubectl basphere policy test -f policies/ -f manifests/
   helm template demo | kubectl basphere policy test -f policies/ -o json";
+
+const AFTER_LIST: &str = "\
+Templates without a constraint are listed with a dash. What cannot be used (a broken template, one that has \
+CEL only, a constraint without its template) is said on stderr.
+
+With -o yaml or json: a list, each item with kind, constraint (or null), action (or null), kinds (of the \
+objects that it is asked about; * for all), file
+
+Exit codes: 0 listed, 1 something cannot be used, 2 wrong usage.
+
+Examples:
+  kubectl basphere policy list policies/";
+
+const AFTER_BENCH: &str = "\
+Objects that are neither templates nor constraints are judged by one thread, from the document to the \
+verdict; all objects are in data.inventory. Names in -o json are those of `gator bench --engine rego -o \
+json`, and in addition processorTime, reviewsPerProcessorSecond and peakMemoryBytes (null where the system \
+does not tell).
+
+Exit codes: 0 measured, 1 error, 2 wrong usage.
+
+Examples:
+  kubectl basphere policy bench -f policies/ -f pods.yaml";

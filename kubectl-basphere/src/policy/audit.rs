@@ -60,14 +60,14 @@ fn is_mutator(object: &Value) -> bool {
 }
 
 /// What is judged, and what judges it.
-struct Prepared {
+pub(super) struct Prepared {
     objects: Vec<Value>,
-    session: Session,
+    pub(super) session: Session,
     expander: Expander,
 }
 
 /// All templates, then all constraints, then everything as data. A constraint has its defaults from then on.
-fn prepare(mut objects: Vec<Value>) -> Result<Prepared, String> {
+pub(super) fn prepare(mut objects: Vec<Value>) -> Result<Prepared, String> {
     let mut session = Session::new(Policies::with_untyped_parameters());
     for object in objects
         .iter()

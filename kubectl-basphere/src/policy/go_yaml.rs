@@ -1,17 +1,20 @@
 //! YAML as go-yaml 3 writes it: what stands where, which texts are quoted and how, and in which order keys are.
 
-use std::cmp::Ordering;
+mod keys;
+mod looks;
 
-use basphere_api::manifest::gator::is_text;
 use serde_json::Value;
 
 use super::go_json::general;
+
+use keys::by_key;
+use looks::{Looks, Style, escape, is_bare};
 
 /// From here on, whole numbers fit into no 64 bits.
 const LARGEST_INTEGER: f64 = 9_223_372_036_854_775_808.0;
 
 /// What is written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Yaml<'a> {
     /// A value whose numbers are all floats.
     Floats(&'a Value),
@@ -61,65 +64,48 @@ enum Scalar<'a> {
 
 impl<'a> Yaml<'a> {
     fn node(&self) -> Node<'a> {
-        let bare = |text: &str| Node::Scalar(Scalar::Bare(text.to_owned()));
-        let within: fn(&'a Value) -> Yaml<'a> = match self {
-            Self::Whole(_) => Yaml::Whole,
-            _ => Yaml::Floats,
-        };
         match self {
-            Self::Null | Self::Floats(Value::Null) | Self::Whole(Value::Null) => bare("null"),
+            Self::Null => bare("null"),
             Self::Text(text) => Node::Scalar(Scalar::Text(text)),
             Self::Texts(texts) => Node::List(texts.iter().map(|text| Yaml::Text(text)).collect()),
-            Self::Fields(fields) => Node::Mapping(
-                fields
-                    .iter()
-                    .map(|(name, value)| (*name, value.clone_shallow()))
-                    .collect(),
-            ),
-            Self::Floats(value) | Self::Whole(value) => match value {
-                Value::Null => bare("null"),
-                Value::Bool(value) => bare(if *value { "true" } else { "false" }),
-                Value::Number(number) => {
-                    let float = number.as_f64().unwrap_or_default();
-                    let is_whole = matches!(self, Self::Whole(_))
-                        && float.fract() == 0.0
-                        && float.abs() < LARGEST_INTEGER;
-                    let text = if is_whole {
-                        float.to_string()
-                    } else {
-                        general(float)
-                    };
-                    Node::Scalar(Scalar::Bare(text))
-                }
-                Value::String(text) => Node::Scalar(Scalar::Text(text)),
-                Value::Array(items) => Node::List(items.iter().map(within).collect()),
-                Value::Object(fields) => {
-                    let mut fields: Vec<(&str, Yaml)> = fields
-                        .iter()
-                        .map(|(name, value)| (name.as_str(), within(value)))
-                        .collect();
-                    fields.sort_by(|(one, _), (other, _)| by_key(one, other));
-                    Node::Mapping(fields)
-                }
-            },
+            Self::Fields(fields) => Node::Mapping(fields.clone()),
+            Self::Floats(value) => of_value(value, Yaml::Floats, false),
+            Self::Whole(value) => of_value(value, Yaml::Whole, true),
         }
     }
+}
 
-    fn clone_shallow(&self) -> Self {
-        match self {
-            Self::Floats(value) => Self::Floats(value),
-            Self::Whole(value) => Self::Whole(value),
-            Self::Fields(fields) => Self::Fields(
-                fields
-                    .iter()
-                    .map(|(name, value)| (*name, value.clone_shallow()))
-                    .collect(),
-            ),
-            Self::Texts(texts) => Self::Texts(texts),
-            Self::Text(text) => Self::Text(text),
-            Self::Null => Self::Null,
+fn of_value<'a>(
+    value: &'a Value,
+    within: fn(&'a Value) -> Yaml<'a>,
+    has_integers: bool,
+) -> Node<'a> {
+    match value {
+        Value::Null => bare("null"),
+        Value::Bool(value) => bare(if *value { "true" } else { "false" }),
+        Value::Number(number) => {
+            let float = number.as_f64().unwrap_or_default();
+            let is_whole = float.fract() == 0.0 && float.abs() < LARGEST_INTEGER;
+            match has_integers && is_whole {
+                true => bare(&float.to_string()),
+                false => bare(&general(float)),
+            }
+        }
+        Value::String(text) => Node::Scalar(Scalar::Text(text)),
+        Value::Array(items) => Node::List(items.iter().map(within).collect()),
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let mut fields: Vec<(&str, Yaml)> = fields
+                .map(|(name, value)| (name.as_str(), within(value)))
+                .collect();
+            fields.sort_by(|(one, _), (other, _)| by_key(one, other));
+            Node::Mapping(fields)
         }
     }
+}
+
+fn bare<'a>(text: &str) -> Node<'a> {
+    Node::Scalar(Scalar::Bare(text.to_owned()))
 }
 
 struct Writer {
@@ -283,224 +269,4 @@ impl Writer {
             self.out.push('\n');
         }
     }
-}
-
-/// Whether a text means itself when it stands there without quotes.
-fn is_bare(text: &str) -> bool {
-    const OLD_BOOLEANS: [&str; 16] = [
-        "y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off",
-        "OFF",
-    ];
-    is_text(text) && text != "<<" && !OLD_BOOLEANS.contains(&text) && !is_base_60(text)
-}
-
-/// Whether YAML 1.1 took a text for a number to the base of 60: `12:30`.
-fn is_base_60(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-    let is_counted = |text: &str| {
-        text.bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'_')
-    };
-    let mut parts = whole.split(':');
-    let first = parts.next().unwrap_or_default();
-    let is_digit = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_sixtieth = |part: &str| match part.len() {
-        1 => is_digit(part),
-        2 => is_digit(part) && part < "60",
-        _ => false,
-    };
-    let rest: Vec<&str> = parts.collect();
-    first.starts_with(|first: char| first.is_ascii_digit())
-        && is_counted(first)
-        && !rest.is_empty()
-        && rest.iter().all(|part| is_sixtieth(part))
-        && is_counted(fraction)
-}
-
-#[derive(Clone, Copy)]
-enum Style {
-    Plain,
-    Single,
-    Double,
-    Literal,
-}
-
-/// What a text looks like to libyaml.
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a question of its own"
-)]
-struct Looks {
-    /// Whether it may stand without quotes within braces.
-    in_flow: bool,
-    /// The same outside of them.
-    in_block: bool,
-    is_single_allowed: bool,
-    is_block_allowed: bool,
-    has_breaks: bool,
-}
-
-impl Looks {
-    fn of(text: &str) -> Self {
-        let mut looks = Self {
-            in_flow: !text.is_empty(),
-            in_block: true,
-            is_single_allowed: true,
-            is_block_allowed: !text.is_empty(),
-            has_breaks: text.contains(is_break),
-        };
-        let mut before = ' ';
-        let mut characters = text.chars().enumerate().peekable();
-        while let Some((index, character)) = characters.next() {
-            let is_end = characters
-                .peek()
-                .is_none_or(|(_, next)| is_blank(*next) || is_break(*next));
-            let (flow, block) = indicates(index, character, before, is_end);
-            looks.in_flow &= !flow;
-            looks.in_block &= !block;
-            if !is_printable(character) {
-                looks.quoted();
-                looks.is_block_allowed &= character == '\t';
-            }
-            match (before, character) {
-                (' ', next) if index > 0 && is_break(next) => {
-                    looks.quoted();
-                    looks.is_block_allowed = false;
-                }
-                (last, ' ') if index > 0 && is_break(last) => looks.quoted(),
-                _ => {}
-            }
-            before = character;
-        }
-        let is_space =
-            |character: Option<char>| character.is_some_and(|it| it == ' ' || is_break(it));
-        if text.starts_with("---") || text.starts_with("...") {
-            (looks.in_flow, looks.in_block) = (false, false);
-        }
-        if is_space(text.chars().next()) || is_space(text.chars().next_back()) || looks.has_breaks {
-            (looks.in_flow, looks.in_block) = (false, false);
-        }
-        looks.is_block_allowed &= !text.ends_with(' ');
-        looks
-    }
-
-    /// Nothing but double quotes, or a block, will do.
-    fn quoted(&mut self) {
-        (self.in_flow, self.in_block, self.is_single_allowed) = (false, false, false);
-    }
-
-    fn style(&self, is_bare: bool, is_plain_allowed: bool) -> Style {
-        match () {
-            () if self.has_breaks => Style::Literal,
-            () if !is_bare => Style::Double,
-            () if is_plain_allowed => Style::Plain,
-            () if self.is_single_allowed => Style::Single,
-            () => Style::Double,
-        }
-    }
-}
-
-/// Whether a character has a meaning to YAML where it stands: within braces, and outside of them.
-fn indicates(index: usize, character: char, before: char, is_end: bool) -> (bool, bool) {
-    match character {
-        '#' | ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
-        | '@' | '`'
-            if index == 0 =>
-        {
-            (true, true)
-        }
-        '?' if index == 0 => (true, is_end),
-        '-' if index == 0 => (is_end, is_end),
-        ':' => (true, is_end),
-        ',' | '?' | '[' | ']' | '{' | '}' => (true, false),
-        '#' if is_blank(before) || is_break(before) => (true, true),
-        _ => (false, false),
-    }
-}
-
-fn is_blank(character: char) -> bool {
-    matches!(character, ' ' | '\t')
-}
-
-fn is_break(character: char) -> bool {
-    matches!(character, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-/// What is shown as it is. libyaml knows nothing beyond 16 bits.
-fn is_printable(character: char) -> bool {
-    matches!(character, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
-        && character != '\u{feff}'
-}
-
-fn escape(character: char) -> Option<String> {
-    let code = u32::from(character);
-    let short = match character {
-        '\0' => '0',
-        '\u{7}' => 'a',
-        '\u{8}' => 'b',
-        '\t' => 't',
-        '\n' => 'n',
-        '\u{b}' => 'v',
-        '\u{c}' => 'f',
-        '\r' => 'r',
-        '\u{1b}' => 'e',
-        '"' => '"',
-        '\\' => '\\',
-        '\u{85}' => 'N',
-        '\u{2028}' => 'L',
-        '\u{2029}' => 'P',
-        other if is_printable(other) => return None,
-        _ if code <= 0xff => return Some(format!("\\x{code:02X}")),
-        _ if code <= 0xffff => return Some(format!("\\u{code:04X}")),
-        _ => return Some(format!("\\U{code:08X}")),
-    };
-    Some(format!("\\{short}"))
-}
-
-/// The order of keys: letters behind everything else, and numbers within by their value.
-fn by_key(one: &str, other: &str) -> Ordering {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut is_in_number = false;
-    for (index, (left, right)) in one.iter().zip(&other).enumerate() {
-        if left == right {
-            is_in_number = left.is_numeric();
-            continue;
-        }
-        return match (left.is_alphabetic(), right.is_alphabetic()) {
-            (true, true) => left.cmp(right),
-            (true, false) if is_in_number => Ordering::Less,
-            (true, false) => Ordering::Greater,
-            (false, true) if is_in_number => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => {
-                let numbers =
-                    [&one, &other].map(|text| number(text, index, *left == '0' || *right == '0'));
-                let [left_number, right_number] = numbers;
-                left_number.cmp(&right_number).then(left.cmp(right))
-            }
-        };
-    }
-    one.len().cmp(&other.len())
-}
-
-/// The number that goes on at a place, and where it ends. What stands before counts where a zero is compared.
-fn number(text: &[char], at: usize, is_zero: bool) -> (i64, usize) {
-    let digits = |text: &[char]| text.iter().take_while(|it| it.is_ascii_digit()).count();
-    let (before, after) = text.split_at(at.min(text.len()));
-    let is_led = is_zero
-        && before
-            .iter()
-            .rev()
-            .take_while(|it| it.is_ascii_digit())
-            .any(|it| *it != '0');
-    let count = digits(after);
-    let value = after
-        .iter()
-        .take(count)
-        .fold(i64::from(is_led), |value, digit| {
-            let digit = digit.to_digit(10).map_or(0, i64::from);
-            value.wrapping_mul(10).wrapping_add(digit)
-        });
-    (value, count)
 }

@@ -4,10 +4,12 @@
 //! may look at it. What a policy means is said by `basphere_rego`.
 
 mod audit;
+mod bench;
 mod files;
 mod go_json;
 mod go_sort;
 mod go_yaml;
+mod list;
 mod loading;
 mod report;
 mod results;
@@ -35,6 +37,8 @@ pub(crate) fn run(options: &Policy, out: &mut dyn Write, talk: &mut dyn Write) -
     match &options.what {
         PolicyWhat::Verify(options) => verify::run(options, out, talk),
         PolicyWhat::Test(options) => audit::run(options, out, talk),
+        PolicyWhat::List(options) => list::run(options, out, talk),
+        PolicyWhat::Bench(options) => bench::run(options, out, talk),
     }
 }
 

@@ -46,13 +46,22 @@ pub(super) fn read(names: &[PathBuf], talk: &mut dyn Write) -> Result<Vec<Value>
 }
 
 fn read_named(name: &Path, sources: &mut Vec<Source>) -> Result<(), String> {
+    for path in files(name)? {
+        let objects = file(&path)?;
+        sources.push(Source {
+            file: Some(path),
+            objects,
+        });
+    }
+    Ok(())
+}
+
+/// A file, or the files of a folder with all below it.
+pub(super) fn files(name: &Path) -> Result<Vec<String>, String> {
     let shown = name.display().to_string();
     let metadata = fs::metadata(name).map_err(|error| {
-        format!(
-            "stat on path {}: stat {shown}: {}",
-            quoted(&shown),
-            files::reason(&error)
-        )
+        let reason = files::reason(&error);
+        format!("stat on path {}: stat {shown}: {reason}", quoted(&shown))
     })?;
     if !metadata.is_dir() && !is_taken(&shown) {
         return Err(format!(
@@ -62,28 +71,22 @@ fn read_named(name: &Path, sources: &mut Vec<Source>) -> Result<(), String> {
     }
     let mut paths = Vec::new();
     walk(&clean(&shown), &mut paths).map_err(|error| {
+        let reason = files::reason(&error);
         format!(
-            "normalizing filenames: filename {}: walking: {}",
-            quoted(&shown),
-            files::reason(&error)
+            "normalizing filenames: filename {}: walking: {reason}",
+            quoted(&shown)
         )
     })?;
-    for path in paths {
-        let bytes = fs::read(&path).map_err(|error| {
-            format!(
-                "opening file {}: open {path}: {}",
-                quoted(&path),
-                files::reason(&error)
-            )
-        })?;
-        let objects =
-            objects(&bytes).map_err(|error| format!("reading file {}: {error}", quoted(&path)))?;
-        sources.push(Source {
-            file: Some(path),
-            objects,
-        });
-    }
-    Ok(())
+    Ok(paths)
+}
+
+/// The objects of a file.
+pub(super) fn file(path: &str) -> Result<Vec<Value>, String> {
+    let bytes = fs::read(path).map_err(|error| {
+        let reason = files::reason(&error);
+        format!("opening file {}: open {path}: {reason}", quoted(path))
+    })?;
+    objects(&bytes).map_err(|error| format!("reading file {}: {error}", quoted(path)))
 }
 
 /// A folder as what is below it is named, without a slash at its end.
