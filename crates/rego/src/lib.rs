@@ -7,6 +7,7 @@ mod builtins;
 pub mod constraint;
 mod decode;
 pub mod expansion;
+pub mod explain;
 mod machine;
 pub mod matching;
 mod names;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::constraint::{Action, Constraint, ConstraintError, Point};
+use crate::explain::{self, Explained};
 use crate::numbers;
 use crate::program::{CompileError, Program, Violation};
 use crate::review::Review;
@@ -66,6 +67,28 @@ pub struct Finding<'a> {
     pub actions: Vec<Action>,
     /// What it says.
     pub violation: Violation,
+}
+
+/// Why a constraint says what it says of a review.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// The constraint's template.
+    pub template: &'a Template,
+    /// The constraint.
+    pub constraint: &'a Constraint,
+    /// What became of it.
+    pub matched: Matched,
+}
+
+/// Whether a constraint is asked about a review.
+#[derive(Debug)]
+pub enum Matched {
+    /// It is asked: its rules, or why they cannot be evaluated.
+    Asked(Result<Vec<Explained>, String>),
+    /// It is not. With the criterion that is not met, where there is a single one to be named.
+    NotAsked(Option<&'static str>),
+    /// It cannot be said, which counts as a violation with this message.
+    Undecided(String),
 }
 
 #[derive(Debug)]
@@ -168,6 +191,40 @@ impl Policies {
         self.templates.values().map(|loaded| &loaded.template)
     }
 
+    /// Why the constraints that are enforced at a point say what they say of a review, by template and name. It costs
+    /// far more than [`Policies::review`].
+    #[must_use]
+    pub fn explain(
+        &self,
+        review: &Review,
+        point: Point,
+        inventory: &regorus::Value,
+        limit: Duration,
+    ) -> Vec<Explanation<'_>> {
+        let shown = regorus::Value::from(review.input());
+        let mut explanations = Vec::new();
+        for loaded in self.templates.values() {
+            let constraints = loaded.constraints.values();
+            for constraint in constraints.filter(|it| !it.actions_for(point).is_empty()) {
+                let matched = match constraint.matches.matches(review) {
+                    Ok(true) => Matched::Asked(loaded.explain(
+                        &with_parameters(&shown, constraint),
+                        inventory,
+                        limit,
+                    )),
+                    Ok(false) => Matched::NotAsked(constraint.matches.unmet(review)),
+                    Err(error) => Matched::Undecided(error.rejection()),
+                };
+                explanations.push(Explanation {
+                    template: &loaded.template,
+                    constraint,
+                    matched,
+                });
+            }
+        }
+        explanations
+    }
+
     /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a
     /// violation that says so; as in Gatekeeper, a kind's constraints are evaluated together, so that all that match
     /// fail where one does.
@@ -215,6 +272,17 @@ impl Policies {
 }
 
 impl Loaded {
+    fn explain(
+        &self,
+        input: &regorus::Value,
+        inventory: &regorus::Value,
+        limit: Duration,
+    ) -> Result<Vec<Explained>, String> {
+        let program = Program::compile(&self.template.source).map_err(|error| error.to_string())?;
+        let explained = explain::explain(program, input, inventory, limit);
+        explained.map_err(|error| error.to_string())
+    }
+
     /// The constraints that a review is for, with what follows; those of which that cannot be said are findings.
     fn asked<'a>(
         &'a self,

@@ -61,6 +61,10 @@ impl Program {
         Ok(Self { plan })
     }
 
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
     /// What the rules say of an input, each violation once.
     ///
     /// # Errors
@@ -86,7 +90,7 @@ fn failed(index: usize, error: SourceError) -> CompileError {
 }
 
 /// What is in the set that `violation` is; what has no message says nothing.
-fn read(result: &Value) -> Vec<Violation> {
+pub(crate) fn read(result: &Value) -> Vec<Violation> {
     let Ok(set) = result.as_set() else {
         return Vec::new();
     };

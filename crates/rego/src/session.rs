@@ -13,7 +13,7 @@ use crate::builtins::shown::shown;
 use crate::constraint::{Constraint, Point};
 use crate::expansion::Generated;
 use crate::numbers;
-use crate::policies::{Cause, Finding, LoadError, Policies};
+use crate::policies::{Cause, Explanation, Finding, LoadError, Policies};
 use crate::review::Review;
 use crate::template::{TARGET, group_version_kind};
 
@@ -185,6 +185,26 @@ impl Session {
             (&one.kind, &one.name).cmp(&(&other.kind, &other.name))
         });
         Ok(outcomes)
+    }
+
+    /// Why the constraints say what they say of a review.
+    #[must_use]
+    pub fn explain(&self, review: &mut Review) -> Vec<Explanation<'_>> {
+        self.find_namespace(review);
+        let inventory = self.inventory();
+        self.policies
+            .explain(review, Point::Gator, inventory, LIMIT)
+    }
+
+    fn find_namespace(&self, review: &mut Review) {
+        if review.namespace.is_none() {
+            let known = self.namespaces.get(review.namespace_name());
+            review.namespace = known.cloned();
+        }
+    }
+
+    fn inventory(&self) -> &regorus::Value {
+        self.shown.get_or_init(|| self.inventory.clone().into())
     }
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct Bench {
     )]
     pub(crate) files: Vec<PathBuf>,
     /// How often each object is judged.
-    #[arg(short = 'i', long, value_name = "COUNT", default_value_t = 1000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub(crate) iterations: u32,
     /// How often before anything is measured.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
