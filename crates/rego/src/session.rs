@@ -172,11 +172,8 @@ impl Session {
     ///
     /// When a rule's message is no text.
     pub fn review(&self, review: &mut Review) -> Result<Vec<Outcome<'_>>, MessageError> {
-        if review.namespace.is_none() {
-            let known = self.namespaces.get(review.namespace_name());
-            review.namespace = known.cloned();
-        }
-        let inventory = self.shown.get_or_init(|| self.inventory.clone().into());
+        self.find_namespace(review);
+        let inventory = self.inventory();
         let findings = self.policies.review(review, Point::Gator, inventory, LIMIT);
         let outcomes = findings.into_iter().map(Outcome::read);
         let mut outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;

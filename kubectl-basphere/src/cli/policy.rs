@@ -18,6 +18,7 @@ pub(crate) struct Policy {
 pub(crate) enum PolicyWhat {
     Verify(Verify),
     Test(Test),
+    Explain(Explain),
     List(List),
     Bench(Bench),
 }
@@ -78,6 +79,27 @@ pub(crate) struct Test {
     pub(crate) tempdir: Option<String>,
     #[command(flatten)]
     pub(crate) compatible: Compatible,
+}
+
+/// Explain what the policies of files say of the objects of files: which rule, by which values, how far.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_EXPLAIN)]
+pub(crate) struct Explain {
+    /// A file or a folder with all below it (*.yaml, *.yml, *.json). May be repeated.
+    #[arg(
+        short,
+        long = "filename",
+        value_name = "FILE",
+        required = true,
+        value_hint = ValueHint::AnyPath
+    )]
+    pub(crate) files: Vec<PathBuf>,
+    /// Name also the constraints that do not match an object, and why.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
 }
 
 /// List the policies of files: each constraint with its action and what it is asked about.
@@ -160,6 +182,23 @@ with nothing on stdout.
 Examples:
   kubectl basphere policy test -f policies/ -f manifests/
   helm template demo | kubectl basphere policy test -f policies/ -o json";
+
+const AFTER_EXPLAIN: &str = "\
+Objects that are neither templates nor constraints are explained, one constraint after another. Each rule that \
+tells violations is looked at by itself: it holds, or stops at the first line that holds for nothing. Lines are \
+those of the template's `rego`; values are those of the references that begin with input, up to their first \
+variable. The coverage counts the lines of these rules that any object came to.
+
+With -o yaml or json:
+  objects: each with object, constraints: each with constraint (kind/name), action, verdict (violated, holds, \
+not matched), reason (or null), rules: each with line, violations (message, details), stoppedAt (line, text; \
+or null), values (path, value)
+  coverage: each with template, lines, reached, missed (line, text)
+
+Exit codes: 0 explained, 1 error, 2 wrong usage.
+
+Examples:
+  kubectl basphere policy explain -f policies/ -f pod.yaml";
 
 const AFTER_LIST: &str = "\
 Templates without a constraint are listed with a dash. What cannot be used (a broken template, one that has \

@@ -190,10 +190,11 @@ fn table(rows: &[Row]) -> String {
             row.file.clone(),
         ]);
     }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 3));
+    }
     let lines = table.to_string();
     // The table fills its last column, which nobody needs.
-    lines
-        .lines()
-        .map(|line| format!("{}\n", line.trim_end()))
-        .collect()
+    let lines = lines.lines().map(|line| format!("{}\n", line.trim_end()));
+    lines.collect()
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod bench;
+mod explain;
 mod files;
 mod go_json;
 mod go_sort;
@@ -15,6 +16,7 @@ mod report;
 mod results;
 mod sources;
 mod suites;
+mod values;
 mod verify;
 
 use std::ffi::OsString;
@@ -37,6 +39,7 @@ pub(crate) fn run(options: &Policy, out: &mut dyn Write, talk: &mut dyn Write) -
     match &options.what {
         PolicyWhat::Verify(options) => verify::run(options, out, talk),
         PolicyWhat::Test(options) => audit::run(options, out, talk),
+        PolicyWhat::Explain(options) => explain::run(options, out, talk),
         PolicyWhat::List(options) => list::run(options, out, talk),
         PolicyWhat::Bench(options) => bench::run(options, out, talk),
     }
