@@ -1,10 +1,11 @@
 //! A template's Rego, compiled once, and evaluated as often as there are reviews.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use regorus::Value;
 
-use crate::builtins::shown::{is_float, json, ordered};
+use crate::builtins::shown::{compare, is_float, json, ordered};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
@@ -89,28 +90,29 @@ fn failed(index: usize, error: SourceError) -> CompileError {
     CompileError { module, error }
 }
 
-/// What is in the set that `violation` is; what has no message says nothing.
+/// What is in the set that `violation` is; what has no message says nothing. It is sorted as Gatekeeper's own rule around
+/// it sorts it: by details, of which everybody has some, then by message.
 pub(crate) fn read(result: &Value) -> Vec<Violation> {
     let Ok(set) = result.as_set() else {
         return Vec::new();
     };
-    let mut violations: Vec<Violation> = Vec::new();
-    for violation in ordered(set).into_iter().filter_map(violation) {
-        if !violations.contains(&violation) {
-            violations.push(violation);
-        }
-    }
-    violations
+    let mut found: Vec<(Value, &Value)> = set.iter().filter_map(details_and_message).collect();
+    found.sort_by(|one, other| compare(&one.0, &other.0).then_with(|| compare(one.1, other.1)));
+    found.dedup();
+    let found = found.into_iter();
+    let violations = found.map(|(details, message)| Violation {
+        message: json(message),
+        details: with_floats(&details),
+    });
+    violations.collect()
 }
 
-fn violation(found: &Value) -> Option<Violation> {
+fn details_and_message(found: &Value) -> Option<(Value, &Value)> {
     let found = found.as_object().ok()?;
-    let message = json(found.get(&Value::from("msg"))?);
-    let details = found.get(&Value::from("details")).map(with_floats);
-    Some(Violation {
-        message,
-        details: details.unwrap_or_else(|| serde_json::Map::new().into()),
-    })
+    let message = found.get(&Value::from("msg"))?;
+    let details = found.get(&Value::from("details")).cloned();
+    let details = details.unwrap_or_else(|| Value::from(BTreeMap::<Value, Value>::new()));
+    Some((details, message))
 }
 
 /// A value as JSON in which a float is one, also where it is whole: so results show it.
