@@ -226,8 +226,8 @@ impl Policies {
     }
 
     /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a
-    /// violation that says so; as in Gatekeeper, a kind's constraints are evaluated together, so that all that match
-    /// fail where one does.
+    /// violation that says so. In Gatekeeper a kind's constraints are evaluated together, so that all that match fail
+    /// where one does: so it is at gator's point, whose results are compared; at others each one fails for itself.
     #[must_use]
     pub fn review(
         &self,
@@ -250,21 +250,20 @@ impl Policies {
             let review = input.get_or_insert_with(|| regorus::Value::from(review.input()));
             let evaluated = asked.iter().map(|(constraint, _)| {
                 let input = with_parameters(review, constraint);
-                loaded.program.violations(input, inventory.clone(), limit)
+                let found = loaded.program.violations(input, inventory.clone(), limit);
+                found.map_err(|error| error.to_string())
             });
-            match evaluated.collect::<Result<Vec<_>, _>>() {
-                Ok(violations) => {
-                    for ((constraint, actions), violations) in asked.into_iter().zip(violations) {
-                        let found = violations.into_iter();
-                        findings.extend(found.map(|violation| {
-                            Finding::new(constraint, &actions, Cause::Rule, violation)
-                        }));
-                    }
-                }
-                Err(error) => findings.extend(asked.into_iter().map(|(constraint, actions)| {
-                    let violation = Violation::of_error(&error.to_string());
-                    Finding::new(constraint, &actions, Cause::Evaluation, violation)
-                })),
+            let evaluated: Vec<_> = evaluated.collect();
+            let failed = evaluated.iter().find_map(|found| found.as_ref().err());
+            let failed = failed.filter(|_| point == Point::Gator).cloned();
+            for ((constraint, actions), found) in asked.into_iter().zip(evaluated) {
+                let found = failed.clone().map_or(found, Err);
+                let (cause, violations) = match found {
+                    Ok(violations) => (Cause::Rule, violations),
+                    Err(error) => (Cause::Evaluation, vec![Violation::of_error(&error)]),
+                };
+                let violations = violations.into_iter();
+                findings.extend(violations.map(|it| Finding::new(constraint, &actions, cause, it)));
             }
         }
         findings
