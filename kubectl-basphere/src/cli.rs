@@ -1,6 +1,7 @@
 //! The command line.
 
 mod ipam;
+mod policy;
 mod quota;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub(crate) use ipam::{
     Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
     SiteOptions,
 };
+pub(crate) use policy::{Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify};
 pub(crate) use quota::{Quota, QuotaWhat};
 
 /// Clusters of this site, made and checked from the command line.
@@ -63,6 +65,7 @@ pub(crate) enum Verb {
     Review(Review),
     Quota(Quota),
     Ipam(Ipam),
+    Policy(Policy),
     Import(Import),
     Export(Export),
     /// Print the version.

@@ -16,6 +16,16 @@ pub(crate) enum Exit {
     Denied,
 }
 
+impl Exit {
+    /// The same, but 1 instead of 2 for those who know no other code for what is wrong.
+    pub(crate) fn or_error_if(self, has_one_code: bool) -> Self {
+        match self {
+            Self::Usage if has_one_code => Self::Error,
+            other => other,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

@@ -10,6 +10,7 @@ mod import;
 mod input;
 mod ipam;
 mod offline;
+mod policy;
 mod quota;
 mod review;
 mod run;

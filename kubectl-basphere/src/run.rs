@@ -9,13 +9,13 @@ use clap::Parser;
 
 use crate::cli::{Cli, Color, Export, ExportWhat, Import, ImportWhat, Verb};
 use crate::exit::{Exit, unless_closed};
-use crate::{export, import, ipam, quota, review};
+use crate::{export, import, ipam, policy, quota, review};
 
 /// Does what the arguments say.
 pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return print_usage(&error),
+        Err(error) => return print_usage(&error).or_error_if(policy::has_gators_codes(&arguments)),
     };
     let color = match cli.global.color {
         _ if cli.global.no_color => ColorChoice::Never,
@@ -29,6 +29,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
         Verb::Review(options) => review::run(options, &cli.global, &mut out, &mut talk),
         Verb::Quota(options) => quota::run(options, &cli.global, &mut out, &mut talk),
         Verb::Ipam(options) => ipam::run(options, &cli.global, &mut out, &mut talk),
+        // Policies' messages are theirs: nothing is taken out of them, whoever reads them.
+        Verb::Policy(options) => policy::run(options, &mut io::stdout().lock(), &mut talk),
         Verb::Import(Import {
             what: ImportWhat::Ipam(options),
         }) => import::run(options, &cli.global, &mut out, &mut talk),

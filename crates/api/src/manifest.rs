@@ -10,8 +10,10 @@
 //! YAML 1.2 no longer has (U+0085, U+2028, U+2029), fractions as keys, and text that is not UTF-8.
 
 mod compose;
+pub mod gator;
 mod json;
 mod scalar;
+mod timestamp;
 
 use serde_json::{Map, Value};
 
@@ -20,6 +22,25 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// The deepest nesting that is read; the same as that of the webhook's JSON.
 const MAX_DEPTH: usize = 120;
+
+/// Whose YAML it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialect {
+    /// go-yaml 2's, where kubectl's users are protected from what it silently does.
+    Kubectl,
+    /// go-yaml 2's, as it is: of equal keys, the last one counts.
+    GoYaml2,
+    /// go-yaml 3's: `yes` is a text, times are read, and no key stands twice. All of it can be said in JSON.
+    GoYaml3,
+    /// The same for who asks for no JSON.
+    GoYaml3Untyped,
+}
+
+impl Dialect {
+    fn is_third(self) -> bool {
+        matches!(self, Self::GoYaml3 | Self::GoYaml3Untyped)
+    }
+}
 
 /// One object of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,9 +162,9 @@ fn read_chunk(text: &str) -> Result<Vec<(usize, Value)>, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // Whatever begins with a brace may be JSON objects one after another, or a YAML flow mapping.
     let Some(inside) = text.trim_start().strip_prefix('{') else {
-        return Ok(compose::read(text)?.into_iter().collect());
+        return Ok(compose::read(text, Dialect::Kubectl)?.into_iter().collect());
     };
-    json::read(text).or_else(|json_fault| match compose::read(text) {
+    json::read(text).or_else(|json_fault| match compose::read(text, Dialect::Kubectl) {
         Ok(found) => Ok(found.into_iter().collect()),
         Err(_) if inside.trim_start().starts_with('"') => Err(json_fault),
         Err(yaml_fault) => Err(yaml_fault),

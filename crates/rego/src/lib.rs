@@ -6,6 +6,8 @@
 mod builtins;
 pub mod constraint;
 mod decode;
+pub mod expansion;
+pub mod explain;
 mod machine;
 pub mod matching;
 mod names;
@@ -16,6 +18,8 @@ pub mod policies;
 pub mod program;
 pub mod review;
 pub mod schema;
+pub mod session;
+pub mod suite;
 pub mod syntax;
 pub mod template;
 
@@ -25,4 +29,5 @@ pub use matching::Match;
 pub use numbers::as_untyped_json;
 pub use policies::{Policies, no_inventory};
 pub use review::{Review, Source};
+pub use session::{Outcome, Session};
 pub use template::Template;

@@ -140,6 +140,16 @@ impl Match {
             .is_none_or(|criteria| criteria.has_kind(group, kind))
     }
 
+    /// The first criterion that keeps a review's object from being matched, by its name in `spec.match`; nothing where
+    /// all hold, or where it cannot be decided. It is for people: what counts is what [`Match::matches`] says.
+    #[must_use]
+    pub fn unmet(&self, review: &Review) -> Option<&'static str> {
+        let criteria = self.0.as_ref()?;
+        let object = Object::read(review.object().or(review.old_object())?, "object").ok()?;
+        let namespace = review.namespace.as_ref().map(Namespace::new);
+        criteria.unmet(&object, namespace.as_ref(), review.source)
+    }
+
     /// Whether the constraint is asked about a review.
     ///
     /// # Errors
@@ -188,6 +198,32 @@ impl Criteria {
             && self.namespace_selector_holds(object, namespace)?
             && self.has_name(object)
             && self.source.holds(source)?)
+    }
+
+    fn unmet(
+        &self,
+        object: &Object,
+        namespace: Option<&Namespace>,
+        source: Option<Source>,
+    ) -> Option<&'static str> {
+        let has_labels = |labels: &Selector| labels.holds(object.labels());
+        let criteria = [
+            ("kinds", self.has_kind(object.group, object.kind)),
+            ("scope", self.scope.holds(object, namespace)),
+            (
+                "namespaces or excludedNamespaces",
+                self.is_in_namespaces(object, namespace),
+            ),
+            ("labelSelector", self.labels.as_ref().is_none_or(has_labels)),
+            (
+                "namespaceSelector",
+                self.namespace_selector_holds(object, namespace).ok()?,
+            ),
+            ("name", self.has_name(object)),
+            ("source", self.source.holds(source).ok()?),
+        ];
+        let mut unmet = criteria.into_iter().filter(|(_, holds)| !holds);
+        unmet.next().map(|(name, _)| name)
     }
 
     fn has_kind(&self, group: &str, kind: &str) -> bool {

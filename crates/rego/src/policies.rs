@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::constraint::{Action, Constraint, ConstraintError, Point};
+use crate::explain::{self, Explained};
+use crate::numbers;
 use crate::program::{CompileError, Program, Violation};
 use crate::review::Review;
 use crate::template::{Template, TemplateError};
@@ -39,17 +41,54 @@ pub enum LoadError {
     NoTemplate(String),
 }
 
+/// Where a violation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A rule found it.
+    Rule,
+    /// It could not be decided whether the constraint is asked at all.
+    Match,
+    /// The rules contradict each other, or came to no end.
+    Evaluation,
+}
+
 /// What one constraint says of a review.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Finding<'a> {
     /// The constraint's kind.
     pub kind: &'a str,
     /// Its name.
     pub name: &'a str,
+    /// All of it.
+    pub constraint: &'a Constraint,
+    /// Where the violation comes from.
+    pub cause: Cause,
     /// What follows.
     pub actions: Vec<Action>,
     /// What it says.
     pub violation: Violation,
+}
+
+/// Why a constraint says what it says of a review.
+#[derive(Debug)]
+pub struct Explanation<'a> {
+    /// The constraint's template.
+    pub template: &'a Template,
+    /// The constraint.
+    pub constraint: &'a Constraint,
+    /// What became of it.
+    pub matched: Matched,
+}
+
+/// Whether a constraint is asked about a review.
+#[derive(Debug)]
+pub enum Matched {
+    /// It is asked: its rules, or why they cannot be evaluated.
+    Asked(Result<Vec<Explained>, String>),
+    /// It is not. With the criterion that is not met, where there is a single one to be named.
+    NotAsked(Option<&'static str>),
+    /// It cannot be said, which counts as a violation with this message.
+    Undecided(String),
 }
 
 #[derive(Debug)]
@@ -63,9 +102,20 @@ struct Loaded {
 #[derive(Debug, Default)]
 pub struct Policies {
     templates: BTreeMap<String, Loaded>,
+    has_untyped_parameters: bool,
 }
 
 impl Policies {
+    /// Policies whose parameters are numbers as reviews have them, floats from a million on: those of `gator test`,
+    /// which reads constraints into plain maps.
+    #[must_use]
+    pub fn with_untyped_parameters() -> Self {
+        Self {
+            has_untyped_parameters: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a ConstraintTemplate, in the place of one of its name. Constraints of the one before are kept as far as
     /// they hold by its schema, and returned otherwise.
     ///
@@ -109,7 +159,10 @@ impl Policies {
         let name = Constraint::template_name(document)?;
         let loaded = self.templates.get_mut(&name);
         let loaded = loaded.ok_or(LoadError::NoTemplate(name))?;
-        let constraint = Constraint::read(document, &loaded.template)?;
+        let mut constraint = Constraint::read(document, &loaded.template)?;
+        if self.has_untyped_parameters {
+            numbers::as_untyped_json(&mut constraint.parameters);
+        }
         loaded
             .constraints
             .insert(constraint.name.clone(), constraint);
@@ -138,8 +191,43 @@ impl Policies {
         self.templates.values().map(|loaded| &loaded.template)
     }
 
+    /// Why the constraints that are enforced at a point say what they say of a review, by template and name. It costs
+    /// far more than [`Policies::review`].
+    #[must_use]
+    pub fn explain(
+        &self,
+        review: &Review,
+        point: Point,
+        inventory: &regorus::Value,
+        limit: Duration,
+    ) -> Vec<Explanation<'_>> {
+        let shown = regorus::Value::from(review.input());
+        let mut explanations = Vec::new();
+        for loaded in self.templates.values() {
+            let constraints = loaded.constraints.values();
+            for constraint in constraints.filter(|it| !it.actions_for(point).is_empty()) {
+                let matched = match constraint.matches.matches(review) {
+                    Ok(true) => Matched::Asked(loaded.explain(
+                        &with_parameters(&shown, constraint),
+                        inventory,
+                        limit,
+                    )),
+                    Ok(false) => Matched::NotAsked(constraint.matches.unmet(review)),
+                    Err(error) => Matched::Undecided(error.rejection()),
+                };
+                explanations.push(Explanation {
+                    template: &loaded.template,
+                    constraint,
+                    matched,
+                });
+            }
+        }
+        explanations
+    }
+
     /// What all constraints that are enforced at a point say of a review. A match or an evaluation that fails is a
-    /// violation that says so.
+    /// violation that says so. In Gatekeeper a kind's constraints are evaluated together, so that all that match fail
+    /// where one does: so it is at gator's point, whose results are compared; at others each one fails for itself.
     #[must_use]
     pub fn review(
         &self,
@@ -154,46 +242,95 @@ impl Policies {
             if point == Point::Webhook && !loaded.template.matches_operation(review.operation()) {
                 continue;
             }
-            for constraint in loaded.constraints.values() {
-                let actions = constraint.actions_for(point);
-                if actions.is_empty() {
-                    continue;
-                }
-                let violations = match constraint.matches.matches(review) {
-                    Ok(false) => continue,
-                    Err(error) => vec![Violation::of_error(&error.rejection())],
-                    Ok(true) => {
-                        // Made once, since it costs more than most policies.
-                        let review =
-                            input.get_or_insert_with(|| regorus::Value::from(review.input()));
-                        evaluate(loaded, constraint, review, inventory, limit)
-                    }
+            let asked = loaded.asked(review, point, &mut findings);
+            if asked.is_empty() {
+                continue;
+            }
+            // Made once, since it costs more than most policies.
+            let review = input.get_or_insert_with(|| regorus::Value::from(review.input()));
+            let evaluated = asked.iter().map(|(constraint, _)| {
+                let input = with_parameters(review, constraint);
+                let found = loaded.program.violations(input, inventory.clone(), limit);
+                found.map_err(|error| error.to_string())
+            });
+            let evaluated: Vec<_> = evaluated.collect();
+            let failed = evaluated.iter().find_map(|found| found.as_ref().err());
+            let failed = failed.filter(|_| point == Point::Gator).cloned();
+            for ((constraint, actions), found) in asked.into_iter().zip(evaluated) {
+                let found = failed.clone().map_or(found, Err);
+                let (cause, violations) = match found {
+                    Ok(violations) => (Cause::Rule, violations),
+                    Err(error) => (Cause::Evaluation, vec![Violation::of_error(&error)]),
                 };
-                findings.extend(violations.into_iter().map(|violation| Finding {
-                    kind: &constraint.kind,
-                    name: &constraint.name,
-                    actions: actions.clone(),
-                    violation,
-                }));
+                let violations = violations.into_iter();
+                findings.extend(violations.map(|it| Finding::new(constraint, &actions, cause, it)));
             }
         }
         findings
     }
 }
 
-fn evaluate(
-    loaded: &Loaded,
-    constraint: &Constraint,
-    review: &regorus::Value,
-    inventory: &regorus::Value,
-    limit: Duration,
-) -> Vec<Violation> {
+impl Loaded {
+    fn explain(
+        &self,
+        input: &regorus::Value,
+        inventory: &regorus::Value,
+        limit: Duration,
+    ) -> Result<Vec<Explained>, String> {
+        let program = Program::compile(&self.template.source).map_err(|error| error.to_string())?;
+        let explained = explain::explain(program, input, inventory, limit);
+        explained.map_err(|error| error.to_string())
+    }
+
+    /// The constraints that a review is for, with what follows; those of which that cannot be said are findings.
+    fn asked<'a>(
+        &'a self,
+        review: &Review,
+        point: Point,
+        findings: &mut Vec<Finding<'a>>,
+    ) -> Vec<(&'a Constraint, Vec<Action>)> {
+        let mut asked = Vec::new();
+        for constraint in self.constraints.values() {
+            let actions = constraint.actions_for(point);
+            if actions.is_empty() {
+                continue;
+            }
+            match constraint.matches.matches(review) {
+                Ok(false) => {}
+                Ok(true) => asked.push((constraint, actions)),
+                Err(error) => {
+                    let violation = Violation::of_error(&error.rejection());
+                    findings.push(Finding::new(constraint, &actions, Cause::Match, violation));
+                }
+            }
+        }
+        asked
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn new(
+        constraint: &'a Constraint,
+        actions: &[Action],
+        cause: Cause,
+        violation: Violation,
+    ) -> Self {
+        Self {
+            kind: &constraint.kind,
+            name: &constraint.name,
+            constraint,
+            cause,
+            actions: actions.to_vec(),
+            violation,
+        }
+    }
+}
+
+fn with_parameters(review: &regorus::Value, constraint: &Constraint) -> regorus::Value {
     let fields = [
         ("review", review.clone()),
         ("parameters", constraint.parameters.clone().into()),
     ];
     let fields = fields.map(|(name, value)| (regorus::Value::from(name), value));
-    let input = regorus::Value::from(BTreeMap::from(fields));
-    let found = loaded.program.violations(input, inventory.clone(), limit);
-    found.unwrap_or_else(|error| vec![Violation::of_error(&error.to_string())])
+    regorus::Value::from(BTreeMap::from(fields))
 }

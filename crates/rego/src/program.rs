@@ -1,10 +1,11 @@
 //! A template's Rego, compiled once, and evaluated as often as there are reviews.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use regorus::Value;
 
-use crate::builtins::shown::{json, ordered};
+use crate::builtins::shown::{compare, is_float, json, ordered};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
@@ -61,6 +62,10 @@ impl Program {
         Ok(Self { plan })
     }
 
+    pub(crate) fn into_plan(self) -> Plan {
+        self.plan
+    }
+
     /// What the rules say of an input, each violation once.
     ///
     /// # Errors
@@ -85,26 +90,52 @@ fn failed(index: usize, error: SourceError) -> CompileError {
     CompileError { module, error }
 }
 
-/// What is in the set that `violation` is; what has no message says nothing.
-fn read(result: &Value) -> Vec<Violation> {
+/// What is in the set that `violation` is; what has no message says nothing. It is sorted as Gatekeeper's own rule around
+/// it sorts it: by details, of which everybody has some, then by message.
+pub(crate) fn read(result: &Value) -> Vec<Violation> {
     let Ok(set) = result.as_set() else {
         return Vec::new();
     };
-    let mut violations: Vec<Violation> = Vec::new();
-    for violation in ordered(set).into_iter().filter_map(violation) {
-        if !violations.contains(&violation) {
-            violations.push(violation);
-        }
-    }
-    violations
+    let mut found: Vec<(Value, &Value)> = set.iter().filter_map(details_and_message).collect();
+    found.sort_by(|one, other| compare(&one.0, &other.0).then_with(|| compare(one.1, other.1)));
+    found.dedup();
+    let found = found.into_iter();
+    let violations = found.map(|(details, message)| Violation {
+        message: json(message),
+        details: with_floats(&details),
+    });
+    violations.collect()
 }
 
-fn violation(found: &Value) -> Option<Violation> {
+fn details_and_message(found: &Value) -> Option<(Value, &Value)> {
     let found = found.as_object().ok()?;
-    let message = json(found.get(&Value::from("msg"))?);
-    let details = found.get(&Value::from("details")).map(json);
-    Some(Violation {
-        message,
-        details: details.unwrap_or_else(|| serde_json::Map::new().into()),
-    })
+    let message = found.get(&Value::from("msg"))?;
+    let details = found.get(&Value::from("details")).cloned();
+    let details = details.unwrap_or_else(|| Value::from(BTreeMap::<Value, Value>::new()));
+    Some((details, message))
+}
+
+/// A value as JSON in which a float is one, also where it is whole: so results show it.
+fn with_floats(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| is_float(value));
+            let float = float.and_then(serde_json::Number::from_f64);
+            float.map_or_else(|| json(value), serde_json::Value::Number)
+        }
+        Value::Array(items) => items.iter().map(with_floats).collect(),
+        Value::Set(items) => ordered(items).into_iter().map(with_floats).collect(),
+        Value::Object(fields) => {
+            let mut shown = serde_json::Map::new();
+            for (key, value) in fields.iter_sorted() {
+                let key = match key {
+                    Value::String(text) => text.to_string(),
+                    other => json(other).to_string(),
+                };
+                shown.insert(key, with_floats(value));
+            }
+            shown.into()
+        }
+        other => json(other),
+    }
 }

@@ -20,7 +20,7 @@ fn verbs_flags_and_values_are_completed() {
     assert_eq!(
         complete(&[""]),
         [
-            "review", "quota", "ipam", "import", "export", "version", "help", ":4"
+            "review", "quota", "ipam", "policy", "import", "export", "version", "help", ":4"
         ]
     );
     assert_eq!(complete(&["rev"]), ["review", ":4"]);

@@ -15,6 +15,7 @@ mod ipam;
 mod live;
 mod mixed;
 mod page;
+mod policy;
 mod program;
 mod quota;
 mod review;

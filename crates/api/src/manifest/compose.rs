@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag};
 
 use super::scalar::{self, Scalar};
-use super::{Fault, MAX_DEPTH};
+use super::{Dialect, Fault, MAX_DEPTH};
 
 /// How much aliases may add to a document, in bytes of text and of structure. A file of ten lines
 /// can otherwise expand to gigabytes.
@@ -16,8 +16,9 @@ const MAX_EXPANSION: usize = 4 * 1024 * 1024;
 /// What a value weighs besides its text.
 const NODE_WEIGHT: usize = 32;
 
-/// Reads the only document of a text, with the line on which it begins; `None` when there is none.
-pub(super) fn read(text: &str) -> Result<Option<(usize, Value)>, Fault> {
+/// Reads the only document of a text, with the line on which it begins; `None` when there is none. What follows a first
+/// document is an error to kubectl's users, and gator never looks at it.
+pub(super) fn read(text: &str, dialect: Dialect) -> Result<Option<(usize, Value)>, Fault> {
     if let Some(at) = text.find(['\u{85}', '\u{2028}', '\u{2029}']) {
         let line = super::newlines(text.as_bytes().get(..at).unwrap_or_default()) + 1;
         return Err((
@@ -26,9 +27,11 @@ pub(super) fn read(text: &str) -> Result<Option<(usize, Value)>, Fault> {
                 .to_owned(),
         ));
     }
-    let mut options = serde_saphyr::granit_parser::options! { disallow_directives: true };
+    let mut options =
+        serde_saphyr::granit_parser::options! { disallow_directives: !dialect.is_third() };
     options.set_emit_comments(false);
     let mut composer = Composer {
+        dialect,
         events: Parser::new_from_str_with_options(text, options),
         anchors: HashMap::new(),
         expanded: 0,
@@ -36,6 +39,7 @@ pub(super) fn read(text: &str) -> Result<Option<(usize, Value)>, Fault> {
     let mut found = None;
     while let Some((event, span)) = composer.next()? {
         match event {
+            Event::DocumentEnd if dialect != Dialect::Kubectl => break,
             Event::StreamStart | Event::DocumentEnd => {}
             Event::StreamEnd => break,
             Event::DocumentStart(..) if found.is_some() => {
@@ -66,6 +70,7 @@ struct Node {
 }
 
 struct Composer<'a> {
+    dialect: Dialect,
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Node>,
     expanded: usize,
@@ -91,8 +96,8 @@ impl<'a> Composer<'a> {
         let node = match event {
             Event::Alias(id) => return self.alias(id, depth, at),
             Event::Scalar(text, style, _, tag) => {
-                let value = resolve(&text, style, tag.as_deref())
-                    .and_then(Scalar::into_value)
+                let value = resolve(&text, style, tag.as_deref(), self.dialect)
+                    .and_then(|scalar| self.value(scalar))
                     .map_err(|m| (at, m))?;
                 Node {
                     weight: NODE_WEIGHT + text.len(),
@@ -108,6 +113,16 @@ impl<'a> Composer<'a> {
             self.anchors.insert(id, node.clone());
         }
         Ok(node)
+    }
+
+    /// Where nobody asks for JSON, what it cannot say is no error.
+    fn value(&self, scalar: Scalar) -> Result<Value, String> {
+        match (scalar, self.dialect) {
+            (Scalar::Float(float), Dialect::GoYaml3Untyped) if !float.is_finite() => {
+                Ok(Value::Null)
+            }
+            (scalar, _) => scalar.into_value(),
+        }
     }
 
     fn alias(&mut self, id: usize, depth: usize, at: usize) -> Result<Node, Fault> {
@@ -149,6 +164,7 @@ impl<'a> Composer<'a> {
         let mut entries = Entries {
             map: Map::new(),
             merged: HashSet::new(),
+            dialect: self.dialect,
         };
         let (mut weight, mut height) = (NODE_WEIGHT, 0);
         while let Some((event, span)) = self.next()? {
@@ -156,7 +172,7 @@ impl<'a> Composer<'a> {
                 break;
             }
             let at = line(&span);
-            let key = self.key(event, at)?;
+            let key = self.key(event, depth, at)?;
             let Some((event, span)) = self.next()? else {
                 break;
             };
@@ -178,13 +194,14 @@ impl<'a> Composer<'a> {
         })
     }
 
-    fn key(&mut self, event: Event<'a>, at: usize) -> Result<Key, Fault> {
+    fn key(&mut self, event: Event<'a>, depth: usize, at: usize) -> Result<Key, Fault> {
         match event {
             Event::Scalar(text, style, _, None) if text == "<<" && style == ScalarStyle::Plain => {
                 Ok(Key::Merge)
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let scalar = resolve(&text, style, tag.as_deref()).map_err(|m| (at, m))?;
+                let scalar = resolve(&text, style, tag.as_deref(), self.dialect);
+                let scalar = scalar.map_err(|m| (at, m))?;
                 if anchor > 0 {
                     let value = scalar.clone().into_value().map_err(|m| (at, m))?;
                     self.anchors.insert(
@@ -196,7 +213,15 @@ impl<'a> Composer<'a> {
                         },
                     );
                 }
-                scalar.into_key().map(Key::Text).map_err(|m| (at, m))
+                let key = match (self.dialect, &scalar) {
+                    // Only the keys of the document itself are asked for as texts.
+                    (Dialect::GoYaml3, Scalar::Text(_)) => scalar.into_key(),
+                    (Dialect::GoYaml3, _) if depth == 0 => Ok(text.into_owned()),
+                    (Dialect::GoYaml3, _) => Err(format!("the key {text} is no text; quote it")),
+                    (Dialect::GoYaml3Untyped, _) => Ok(text.into_owned()),
+                    _ => scalar.into_key(),
+                };
+                key.map(Key::Text).map_err(|m| (at, m))
             }
             Event::Alias(id) => match self.alias(id, 0, at)?.value {
                 Value::String(text) => Ok(Key::Text(text)),
@@ -217,11 +242,13 @@ struct Entries {
     map: Map<String, Value>,
     /// The keys that came by `<<`, which may be written over.
     merged: HashSet<String>,
+    dialect: Dialect,
 }
 
 impl Entries {
     fn insert(&mut self, key: String, value: Value) -> Result<(), String> {
-        if self.map.contains_key(&key) && !self.merged.remove(&key) {
+        let is_twice = self.map.contains_key(&key) && !self.merged.remove(&key);
+        if is_twice && self.dialect != Dialect::GoYaml2 {
             return Err(format!("the key {key:?} stands here twice"));
         }
         self.map.insert(key, value);
@@ -229,7 +256,8 @@ impl Entries {
     }
 
     /// Merges as go-yaml 2 does: in the order of the lines, so that `<<` also writes over what
-    /// stands above it; of several mappings in a list the first one wins.
+    /// stands above it; of several mappings in a list the first one wins. go-yaml 3 never writes over what stands
+    /// there.
     fn merge(&mut self, value: Value) -> Result<(), String> {
         let sources = match value {
             Value::Array(items) => items,
@@ -240,6 +268,10 @@ impl Entries {
                 return Err("<< needs a mapping or a list of mappings".to_owned());
             };
             for (key, value) in source {
+                let is_said = self.map.contains_key(&key) && !self.merged.contains(&key);
+                if is_said && self.dialect.is_third() {
+                    continue;
+                }
                 self.merged.insert(key.clone());
                 self.map.insert(key, value);
             }
@@ -248,15 +280,20 @@ impl Entries {
     }
 }
 
-fn resolve(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Result<Scalar, String> {
+fn resolve(
+    text: &str,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    dialect: Dialect,
+) -> Result<Scalar, String> {
     match tag {
         Some(tag) => {
             let core = tag
                 .suffix_in_namespace("tag:yaml.org,2002:")
                 .unwrap_or(Cow::Borrowed(""));
-            scalar::tagged(&core, text)
+            scalar::tagged(&core, text, dialect)
         }
-        None if style == ScalarStyle::Plain => Ok(scalar::plain(text)),
+        None if style == ScalarStyle::Plain => Ok(scalar::plain(text, dialect)),
         None => Ok(Scalar::Text(text.to_owned())),
     }
 }

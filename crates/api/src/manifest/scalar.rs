@@ -1,8 +1,10 @@
-//! What a YAML scalar means to kubectl (sigs.k8s.io/yaml over go-yaml 2).
+//! What a YAML scalar means to kubectl (sigs.k8s.io/yaml over go-yaml 2), and to go-yaml 3.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Number, Value};
+
+use super::{Dialect, timestamp};
 
 /// A scalar, resolved. Fractions are kept apart from integers, since keys need the difference.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +14,8 @@ pub(super) enum Scalar {
     Int(i128),
     Float(f64),
     Text(String),
+    /// A point in time, as JSON has it.
+    Time(String),
 }
 
 impl Scalar {
@@ -25,14 +29,14 @@ impl Scalar {
                 Err(_) => float(value as f64)?.into(),
             },
             Self::Float(value) => float(value)?.into(),
-            Self::Text(text) => Value::String(text),
+            Self::Text(text) | Self::Time(text) => Value::String(text),
         })
     }
 
     /// The scalar as a mapping's key.
     pub(super) fn into_key(self) -> Result<String, String> {
         match self {
-            Self::Text(text) => Ok(text),
+            Self::Text(text) | Self::Time(text) => Ok(text),
             Self::Bool(value) => Ok(value.to_string()),
             Self::Int(value) if i64::try_from(value).is_ok() => Ok(value.to_string()),
             Self::Int(_) | Self::Float(_) => {
@@ -52,30 +56,42 @@ pub(super) fn float(value: f64) -> Result<Number, String> {
 }
 
 /// Resolves a plain scalar without a tag.
-pub(super) fn plain(text: &str) -> Scalar {
+pub(super) fn plain(text: &str, dialect: Dialect) -> Scalar {
+    // Only go-yaml 2 knows these words of YAML 1.1.
+    let is_old = !dialect.is_third();
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Scalar::Null,
-        "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            Scalar::Bool(true)
-        }
-        "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            Scalar::Bool(false)
-        }
+        "true" | "True" | "TRUE" => Scalar::Bool(true),
+        "false" | "False" | "FALSE" => Scalar::Bool(false),
+        "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" if is_old => Scalar::Bool(true),
+        "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" if is_old => Scalar::Bool(false),
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Scalar::Float(f64::NEG_INFINITY),
-        _ => number(text).unwrap_or_else(|| Scalar::Text(text.to_owned())),
+        _ => time(text, dialect)
+            .or_else(|| number(text))
+            .unwrap_or_else(|| Scalar::Text(text.to_owned())),
     }
 }
 
+/// Of what has no type of its own, go-yaml 2 leaves a time as it was written.
+fn time(text: &str, dialect: Dialect) -> Option<Scalar> {
+    dialect
+        .is_third()
+        .then(|| timestamp::to_json(text))
+        .flatten()
+        .map(Scalar::Time)
+}
+
 /// Resolves a scalar with one of YAML's own tags, whatever its quotes.
-pub(super) fn tagged(tag: &str, text: &str) -> Result<Scalar, String> {
-    let resolved = plain(text);
+pub(super) fn tagged(tag: &str, text: &str, dialect: Dialect) -> Result<Scalar, String> {
+    let resolved = plain(text, dialect);
     match (tag, resolved) {
         ("int", value @ Scalar::Int(_))
         | ("float", value @ (Scalar::Int(_) | Scalar::Float(_)))
         | ("bool", value @ Scalar::Bool(_))
-        | ("null", value @ Scalar::Null) => Ok(value),
+        | ("null", value @ Scalar::Null)
+        | ("timestamp", value @ Scalar::Time(_)) => Ok(value),
         ("int" | "float" | "bool" | "null", _) => Err(format!("{text:?} is no !!{tag}")),
         ("binary", _) => {
             let decoded = STANDARD

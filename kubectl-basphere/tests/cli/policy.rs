@@ -1,0 +1,138 @@
+//! Policies on files. What gator says as well is compared in `tests/gator`.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::page::commands_of;
+use crate::program::run;
+
+#[test]
+fn the_page_about_policies_shows_what_is_printed() {
+    assert_eq!(commands_of("policies.md"), 4);
+}
+
+#[test]
+fn what_is_not_supported_is_said() {
+    let ran = run(&["policy", "test", "--image", "example.com/policies"]);
+    let said = "pulling image: images are not supported\n";
+    assert_eq!(
+        (ran.code, ran.out.as_str(), ran.err.as_str()),
+        (Some(1), "", said)
+    );
+}
+
+/// A file of the tests that are shared with gator.
+fn shared(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/gator");
+    folder.join(name).display().to_string()
+}
+
+#[test]
+fn a_list_names_what_can_be_used_and_what_cannot() {
+    let (refused, file) = (
+        shared("suites/refused"),
+        shared("suites/refused/constraint.yaml"),
+    );
+    let ran = run(&["policy", "list", "-o", "json", &refused]);
+    assert_eq!(ran.code, Some(1));
+    let listed: Value = serde_json::from_str(&ran.out).unwrap();
+    let expected = json!([{
+        "kind": "Labels", "constraint": "need-labels", "action": "deny", "kinds": ["Pod"], "file": file,
+    }]);
+    assert_eq!(listed, expected);
+    for part in [
+        "cel.yaml: template labels: template \"labels\" has CEL only",
+        "broken.yaml: template labels: invalid ConstraintTemplate: rego:2:27",
+        "other.yaml: constraint other: missing ConstraintTemplate: template \"other\" not found",
+    ] {
+        assert!(ran.err.contains(part), "{part}: {}", ran.err);
+    }
+
+    let template = shared("objects/labels/1-template.yaml");
+    let ran = run(&["policy", "list", &template]);
+    let expected = format!(
+        "KIND     CONSTRAINT   ACTION   MATCHES   FILE\nLabels   -            -        -         {template}\n"
+    );
+    assert_eq!((ran.code, ran.out), (Some(0), expected));
+}
+
+#[test]
+fn an_explanation_names_the_line_that_a_rule_stops_at() {
+    let files = [
+        "objects/labels/1-template.yaml",
+        "objects/labels/2-constraint.yml",
+        "objects/labels/more/pods.yaml",
+    ];
+    let files = files.map(shared);
+    let files: Vec<&str> = files.iter().flat_map(|file| ["-f", file]).collect();
+    let ran = run(&[&["policy", "explain", "-o", "json"], &files[..]].concat());
+    let explained: Value = serde_json::from_str(&ran.out).unwrap();
+    let verdict = |index: usize| {
+        let constraint = &explained["objects"][index]["constraints"][0];
+        (
+            explained["objects"][index]["object"].clone(),
+            constraint["verdict"].clone(),
+            constraint["rules"][0]["stoppedAt"].clone(),
+        )
+    };
+    assert_eq!(
+        verdict(0),
+        (json!("Pod default/web"), json!("violated"), json!(null))
+    );
+    let at = json!({"line": 5, "text": "not input.review.object.metadata.labels[label]"});
+    assert_eq!(verdict(2), (json!("Pod fine"), json!("holds"), at));
+    let coverage = json!([{"template": "labels", "lines": 4, "reached": 4, "missed": []}]);
+    assert_eq!(explained["coverage"], coverage);
+
+    let service = shared("suites/labels/service.yaml");
+    let ran = run(&[&["policy", "explain", "--all", "-f", &service], &files[..4]].concat());
+    assert!(
+        ran.out
+            .contains("  Labels/need-labels (deny): not matched: kinds\n"),
+        "{}",
+        ran.out
+    );
+}
+
+#[test]
+fn a_measurement_has_the_names_of_gators() {
+    let ran = run(&[
+        "policy",
+        "bench",
+        "-f",
+        &shared("objects/labels"),
+        "--iterations",
+        "3",
+        "--warmup",
+        "1",
+        "-o",
+        "json",
+    ]);
+    let measured: Value = serde_json::from_str(&ran.out).unwrap();
+    let counts = [
+        "templateCount",
+        "constraintCount",
+        "objectCount",
+        "iterations",
+        "totalReviews",
+        "violationCount",
+    ];
+    assert_eq!(
+        counts.map(|name| measured[0][name].as_u64().unwrap()),
+        [1, 1, 6, 3, 18, 21]
+    );
+    for name in ["min", "max", "mean", "p50", "p95", "p99"] {
+        assert!(
+            measured[0]["latencies"][name].is_string(),
+            "{name}: {}",
+            ran.out
+        );
+    }
+
+    let ran = run(&["policy", "bench", "-f", &shared("objects/pods.yaml")]);
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (Some(1), "error: there is no constraint\n")
+    );
+}
