@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use basphere_core::Site;
-use basphere_core::images::{MOST_BYTES, Reference, Rules, Verdict, decode, names_in};
+use basphere_core::images::{MOST_BYTES, Malformed, Reference, Rules, Verdict, decode, names_in};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -51,8 +51,9 @@ pub fn references(body: &[u8]) {
     }
     let repository = rules().judge_repository(text);
     if repository == Verdict::Allowed {
-        let image = format!("{text}/pause:3.9");
-        assert_eq!(rules().judge(&image), Verdict::Allowed, "{image:?}");
+        let image = rules().judge(&format!("{text}/pause:3.9"));
+        let is_long = image == Verdict::Malformed(Malformed::TooLong);
+        assert!(is_long || image == Verdict::Allowed, "{text:?}: {image:?}");
     }
 }
 

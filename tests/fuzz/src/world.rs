@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use basphere_core::ipam::Pools;
-use basphere_core::site::ImageRules;
 use basphere_core::quota::{Account, Ledger, Observed, observe};
+use basphere_core::site::ImageRules;
 use basphere_core::{
     Decision, Inventory, Kind, Lookup, NamespaceFacts, Request, Site, SiteSpec, Snapshot, Subject,
     Timestamp, decide,

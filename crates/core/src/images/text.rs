@@ -11,8 +11,6 @@ use super::sighting::{MOST, Says, Sightings, What, says};
 
 /// No key that says something is longer.
 const LONGEST_KEY: usize = 256;
-/// No reference is longer.
-const LONGEST_VALUE: usize = 1024;
 
 /// Reads the text of a file, of a variable or of a here-document.
 pub(super) fn scan(name: &str, content: &str, place: &str, depth: usize, seen: &mut Sightings) {
@@ -87,41 +85,40 @@ fn script(content: &str, place: &str, depth: usize, seen: &mut Sightings) {
 /// Looks for keys with values on a line of a text of which nothing else is known: `sandbox_image = "…"`,
 /// `--pod-infra-container-image=…`, `"image":"…"`.
 pub(super) fn pairs(line: &str) -> Vec<What> {
+    const WORDS: [&str; 3] = ["mage", "MAGE", "egistry"];
     let mut found = Vec::new();
-    let mut known = BTreeSet::new();
     let trimmed = line.trim_start();
-    if !line.contains("mage") || trimmed.starts_with('#') || trimmed.starts_with("//") {
+    let is_comment = trimmed.starts_with('#') || trimmed.starts_with("//");
+    if is_comment || !WORDS.iter().any(|word| line.contains(word)) {
         return found;
     }
+    let mut known = BTreeSet::new();
+    // A value is not looked at again for keys of its own: of many in a row, each would be as long as the line.
+    let mut read = 0;
     for (at, _) in line.match_indices([':', '=']) {
         let (before, after) = line.split_at(at);
-        let before = before.trim_end();
-        let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
-        let is_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-        let start = before.rfind(|c| !is_key(c)).map_or(0, |end| {
-            end.saturating_add(
-                before
-                    .get(end..)
-                    .and_then(|rest| rest.chars().next())
-                    .map_or(1, char::len_utf8),
-            )
-        });
-        let key = before.get(start..).unwrap_or_default();
-        if key.len() > LONGEST_KEY {
-            continue;
-        }
-        let Some(says @ (Says::Image | Says::Repository)) = says(key) else {
+        let key = key_before(before);
+        let says = if at < read || key.len() > LONGEST_KEY {
+            None
+        } else {
+            says(key)
+        };
+        let Some(says @ (Says::Image | Says::Repository)) = says else {
             continue;
         };
-        let value = after.get(1..).unwrap_or_default().trim_start();
-        let value = value.trim_start_matches(['"', '\'', '\\']);
+        let written = after.get(1..).unwrap_or_default().trim_start();
+        let written = written.trim_start_matches(['"', '\'', '\\']);
         let is_end = |c: char| c.is_whitespace() || "\"'\\,;}])|#&".contains(c);
-        let value: String = value
+        let value: String = written
             .chars()
-            .take(LONGEST_VALUE)
-            .take_while(|c| !is_end(*c))
+            .take_while(|c| !is_end(*c) && !is_pattern(*c))
             .collect();
-        if is_plain(&value) && known.insert(value.clone()) {
+        let rest = written.get(value.len()..).unwrap_or_default();
+        read = line.len().saturating_sub(rest.len());
+        // Of a pattern, nothing can be told.
+        let is_plain =
+            !rest.starts_with(is_pattern) && value.contains(|c: char| c.is_ascii_alphanumeric());
+        if is_plain && known.insert(value.clone()) {
             found.push(says.what(&value));
             // That there are more is told of one more.
             if found.len() > MOST {
@@ -132,10 +129,16 @@ pub(super) fn pairs(line: &str) -> Vec<What> {
     found
 }
 
-/// Whether a value may be a name at all: of a pattern, nothing can be told.
-fn is_plain(value: &str) -> bool {
-    value.contains(|c: char| c.is_ascii_alphanumeric())
-        && !value.contains(['*', '(', '<', '[', '^'])
+/// The key that ends where a value is given to it, without its quotes.
+fn key_before(before: &str) -> &str {
+    let before = before.trim_end();
+    let before = before.strip_suffix(['"', '\'']).unwrap_or(before);
+    let is_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    before.rsplit(|c| !is_key(c)).next().unwrap_or_default()
+}
+
+const fn is_pattern(c: char) -> bool {
+    matches!(c, '*' | '(' | '<' | '[' | '^')
 }
 
 /// A Go template as what it may become: lines of nothing but a template are none, and what a template puts in

@@ -109,9 +109,7 @@ pub(crate) fn said_of(config: &Value) -> Vec<(String, String, String, String)> {
 }
 
 /// Codes, paths and values.
-pub(crate) fn short<'a>(
-    said: &'a [(String, String, String, String)],
-) -> Vec<(&'a str, &'a str, &'a str)> {
+pub(crate) fn short(said: &[(String, String, String, String)]) -> Vec<(&str, &str, &str)> {
     let short = said.iter();
     short
         .map(|(code, path, value, _)| (code.as_str(), path.as_str(), value.as_str()))

@@ -88,7 +88,7 @@ fn config_maps_of_other_namespaces_pass() {
 fn the_stored_and_controllers_and_deletion_pass() {
     let object = config_map(&json!({"cni.yaml": MANIFEST}));
     let mut old = World::new();
-    old.apply_all(&[object.clone()]);
+    old.apply_all(std::slice::from_ref(&object));
     let mut world = harbor();
     world.stored = old.stored;
     let mut changed = object.clone();

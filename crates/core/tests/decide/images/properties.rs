@@ -140,9 +140,6 @@ fn long_texts_take_no_longer_than_they_are() {
             let found = names_in(name, &text);
             let took = start.elapsed();
             assert!(found.len() <= 512);
-            if took.as_millis() > 150 {
-                eprintln!("SLOW {piece:?} {name:?} {took:?}");
-            }
             assert!(took.as_secs() < 5, "{piece:?} as {name:?}: {took:?}");
         }
     }
