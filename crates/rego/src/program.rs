@@ -53,10 +53,9 @@ impl Program {
     /// Where OPA would refuse them.
     pub fn compile(source: &Source) -> Result<Self, CompileError> {
         let sources = std::iter::once(&source.rego).chain(&source.libs);
-        let modules = sources.enumerate().map(|(index, module)| {
-            syntax::read(module, source.version).map_err(|error| failed(index, error))
-        });
-        let modules = modules.collect::<Result<Vec<_>, _>>()?;
+        let sources: Vec<&str> = sources.map(String::as_str).collect();
+        let modules = syntax::read_all(&sources, source.version)
+            .map_err(|(index, error)| failed(index, error))?;
         let plan = plan::build(&modules).map_err(|(index, error)| failed(index, error))?;
         Ok(Self { plan })
     }

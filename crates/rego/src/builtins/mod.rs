@@ -37,19 +37,28 @@ impl Builtin {
     }
 }
 
-/// What depends on when or where it is called: verdicts may not.
-const BANNED: [&str; 6] = [
-    "http.send",
-    "net.lookup_ip_addr",
-    "opa.runtime",
-    "rand.intn",
-    "time.now_ns",
-    "uuid.rfc4122",
+/// What depends on when or where it is called, which a verdict may not.
+const BANNED: [(&str, &str); 6] = [
+    ("http.send", "what another server answers"),
+    ("net.lookup_ip_addr", "what a name server answers"),
+    ("opa.runtime", "where it runs"),
+    ("rand.intn", "chance"),
+    ("time.now_ns", "when it is asked for"),
+    ("uuid.rfc4122", "chance"),
 ];
 
-/// Whether a function exists and may not be used.
-pub(crate) fn is_banned(name: &str) -> bool {
-    BANNED.contains(&name)
+fn is_banned(name: &str) -> bool {
+    BANNED.iter().any(|(banned, _)| *banned == name)
+}
+
+/// Why a function that OPA has cannot be used here; nothing where OPA has none of this name either.
+pub(crate) fn why_not(name: &str) -> Option<String> {
+    if let Some((_, on)) = BANNED.iter().find(|(banned, _)| *banned == name) {
+        return Some(format!(
+            "it is banned, since a verdict would depend on {on}"
+        ));
+    }
+    None
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static Builtin> {

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 use regorus::Value;
 
+use super::shown::shown;
 use super::sprintf::sprintf;
 use super::{find, operators};
 
@@ -65,6 +66,7 @@ pub(super) const ALL: [Own; 16] = [
         }
         _ => None,
     }),
+    ("internal.template_string", 1, template),
     ("net.cidr_intersects", 2, |it| {
         let [one, other] = it else {
             return None;
@@ -83,8 +85,27 @@ pub(super) const ALL: [Own; 16] = [
         }
         _ => None,
     }),
-    ("print", 1, |_| Some(Value::from(true))),
 ];
+
+/// The text of a template string, of its parts: an expression is the set of its values, of which there is one at most.
+fn template(values: &[Value]) -> Option<Value> {
+    let [Value::Array(parts)] = values else {
+        return None;
+    };
+    let mut text = String::new();
+    for part in parts.iter() {
+        let part = match part {
+            Value::Set(values) => values.iter().next(),
+            part => Some(part),
+        };
+        match part {
+            None => text.push_str("<undefined>"),
+            Some(Value::String(part)) => text.push_str(part),
+            Some(part) => text.push_str(&shown(part)),
+        }
+    }
+    Some(Value::from(text))
+}
 
 fn of_all(
     values: &[Value],

@@ -137,6 +137,11 @@ fn closures(
             *body = order(taken, &mut inside, visible, names)?;
             Ok(())
         }
+        What::Not(body) => {
+            let taken = std::mem::take(body);
+            *body = order(taken, &mut safe.clone(), visible, names)?;
+            Ok(())
+        }
     }
 }
 
@@ -157,6 +162,7 @@ fn direct(statement: &Statement, slots: &mut Slots) {
                 .for_each(|term| variables(term, slots));
         }
         What::Every { domain, .. } => variables(domain, slots),
+        What::Not(_) => {}
     }
 }
 
@@ -183,6 +189,7 @@ fn inner_of_statement(statement: &Statement, slots: &mut Slots) {
             inner_of_term(domain, slots);
             inner_of_body(body, slots);
         }
+        What::Not(body) => inner_of_body(body, slots),
     }
 }
 
@@ -271,7 +278,7 @@ fn outputs(statement: &Statement, safe: &Slots) -> Slots {
                     .for_each(|term| variables(term, &mut bound));
             }
         }
-        What::Every { .. } => {}
+        What::Every { .. } | What::Not(_) => {}
     }
     bound.retain(|slot| !safe.contains(slot));
     bound
@@ -367,7 +374,7 @@ fn is_looked_up(statement: &Statement) -> bool {
         What::Unify(left, right) | What::Equal(left, right) => {
             (is_place(left) && is_simple(right)) || (is_simple(left) && is_place(right))
         }
-        What::SomeIn { .. } | What::Every { .. } => false,
+        What::SomeIn { .. } | What::Every { .. } | What::Not(_) => false,
     };
-    is_asked && !statement.is_negated && statement.with.is_empty()
+    is_asked && !statement.is_negated && statement.with.is_empty() && statement.calls.is_empty()
 }

@@ -1,7 +1,14 @@
 //! What is refused, where, and that nothing that is written makes it panic.
 
-use super::read;
+use super::read_all;
+use super::tree::Module;
+use crate::syntax::SourceError;
 use crate::template::Version;
+
+fn read(source: &str, version: Version) -> Result<Module, SourceError> {
+    let modules = read_all(&[source], version).map_err(|(_, error)| error)?;
+    Ok(modules.into_iter().next().expect("one module"))
+}
 
 fn refused(body: &str) -> String {
     let source = format!("package a\np {{\n{body}\n}}");
@@ -29,7 +36,17 @@ fn what_is_no_rego_is_refused_with_its_place() {
         ("x := 1\nx := 2", "4:1: var x assigned above"),
         ("y == x\nx := 2", "4:1: var x referenced above"),
         ("not some x", "3:5: illegal negation, found `some`"),
-        ("x := $`a`", "3:6: template strings are not supported"),
+        ("x := $`a", "3:6: non-terminated string"),
+        (
+            "x := $\"{y = 1}\"",
+            "3:9: unexpected unification ('=') in template-string expression",
+        ),
+        (
+            "x := $\"{1 2}\"",
+            "3:11: expected } to end template string expression, found `2`",
+        ),
+        ("some y; x := 1", "3:1: declared var y unused"),
+        ("x := [1 | some y]", "3:11: declared var y unused"),
         ("x := 1 ^ 2", "3:8: illegal character '^'"),
         ("x := \"a\".b", "3:6: illegal ref (head cannot be a scalar)"),
     ] {

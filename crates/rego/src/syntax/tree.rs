@@ -12,6 +12,8 @@ pub struct Place {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
+    /// Where the package is named.
+    pub(crate) at: Place,
     /// Without `data`.
     pub(crate) package: Vec<String>,
     pub(crate) imports: Vec<Import>,
@@ -20,6 +22,7 @@ pub(crate) struct Module {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Import {
+    pub(crate) at: Place,
     pub(crate) path: Vec<String>,
     pub(crate) alias: Option<String>,
 }
@@ -108,6 +111,8 @@ pub(crate) enum What {
         domain: Term,
         body: Body,
     },
+    /// `not { … }`: what is looked up in it is looked up inside of the `not`.
+    Not(Body),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +141,16 @@ impl Term {
             self,
             Self::ArrayOf(..) | Self::SetOf(..) | Self::ObjectOf(..)
         )
+    }
+
+    /// Whether it is a reference that begins with this name.
+    pub(crate) fn is_below(&self, name: &str) -> bool {
+        matches!(self, Self::Ref(head, _) if matches!(&**head, Self::Variable(head) if head == name))
+    }
+
+    /// Whether it is a reference of which every part is written out as a text.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self, Self::Ref(_, path) if path.iter().all(|part| matches!(part, Self::Text(_))))
     }
 
     /// Whether it is a value that is written out.
@@ -167,3 +182,5 @@ pub(crate) const OPERATORS: [(&str, &str); 13] = [
 pub(crate) const MEMBER: [&str; 2] = ["internal", "member_2"];
 /// `key, value in collection`.
 pub(crate) const MEMBER_WITH_KEY: [&str; 2] = ["internal", "member_3"];
+/// A template string, of its parts: an expression is the set of its values.
+pub(crate) const TEMPLATE: [&str; 2] = ["internal", "template_string"];

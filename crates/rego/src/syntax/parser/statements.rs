@@ -33,6 +33,15 @@ impl Parser<'_> {
         if is_negated {
             self.skip();
         }
+        if is_negated && self.has_not_bodies && self.is_mark("{") {
+            self.skip();
+            let what = What::Not(self.body("}")?);
+            let with = self.modifiers()?;
+            return Ok(Statement {
+                with,
+                ..Statement::new(at, what)
+            });
+        }
         let is_some = self.is_word("some") && !is_name;
         let is_every = self.is_keyword("every") && !is_name;
         if is_negated && (is_some || is_every) {
@@ -46,6 +55,13 @@ impl Parser<'_> {
             self.expression()?
         };
         let with = self.modifiers()?;
+        if is_negated && self.has_not_bodies {
+            let what = What::Not(vec![Statement::new(at, what)]);
+            return Ok(Statement {
+                with,
+                ..Statement::new(at, what)
+            });
+        }
         Ok(Statement {
             at,
             is_negated,
@@ -65,6 +81,35 @@ impl Parser<'_> {
             return Ok(What::Unify(left, self.infix(true)?));
         }
         Ok(What::Term(left))
+    }
+
+    /// An expression within a template string: the set of its values, or a value that is written out.
+    pub(super) fn templated(&mut self) -> Result<Term, SourceError> {
+        let statement = self.statement()?;
+        let refused = |what| {
+            let message = format!("unexpected {what} in template-string expression");
+            Err(SourceError::new(statement.at, message))
+        };
+        if statement.is_negated {
+            return refused("negation ('not')");
+        }
+        let term = match statement.what {
+            What::Term(term) => term,
+            What::Unify(..) | What::Equal(..) => return refused("unification ('=')"),
+            What::Assign(..) => return refused("assignment (':=')"),
+            What::Every { .. } => return refused("'every'"),
+            What::Some(_) | What::SomeIn { .. } => return refused("'some'"),
+            What::Not(_) => return refused("negation ('not')"),
+        };
+        if term.is_scalar() && statement.with.is_empty() {
+            return Ok(term);
+        }
+        let variable = Term::Variable(self.made());
+        let assigned = Statement {
+            what: What::Assign(variable.clone(), term),
+            ..statement
+        };
+        Ok(Term::SetOf(Box::new(variable), vec![assigned]))
     }
 
     fn modifiers(&mut self) -> Result<Vec<(Term, Term)>, SourceError> {

@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::syntax::SourceError;
 use crate::syntax::lexer::Kind;
-use crate::syntax::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, Term};
+use crate::syntax::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, TEMPLATE, Term};
 
 /// Operators by how tightly they bind, the loosest first.
 const LEVELS: [&[&str]; 5] = [
@@ -86,6 +86,7 @@ impl Parser<'_> {
                 self.skip();
                 Term::Text(text)
             }
+            (Kind::Template { text, is_last }, _) => self.template(text, is_last)?,
             (Kind::Number, _) => self.number("")?,
             (Kind::Mark, "[") => self.array()?,
             (Kind::Mark, "{") => self.set_or_object()?,
@@ -95,13 +96,31 @@ impl Parser<'_> {
                 self.expect(")")?;
                 inner
             }
-            (Kind::Word, word) if !self.peek_is(1, ".") || self.peek_at(1).is_after_space => {
-                self.scalar_or_variable(word)?
-            }
+            (Kind::Word, word) if !self.is_name_of_reference() => self.scalar_or_variable(word)?,
             (Kind::Word, _) => Term::Variable(self.any_word()?),
             _ => return Err(self.error("expected a term")),
         };
         self.finished(head, at)
+    }
+
+    /// A template string, of which the first part is next.
+    fn template(&mut self, text: String, is_last: bool) -> Result<Term, SourceError> {
+        let mut parts = Vec::new();
+        let (mut text, mut is_last) = (text, is_last);
+        loop {
+            self.skip();
+            if !text.is_empty() {
+                parts.push(Term::Text(text));
+            }
+            if is_last {
+                return Ok(called(&TEMPLATE, vec![Term::Array(parts)]));
+            }
+            parts.push(self.templated()?);
+            (text, is_last) = match self.peek().kind.clone() {
+                Kind::Template { text, is_last } => (text, is_last),
+                _ => return Err(self.error("expected } to end template string expression")),
+            };
+        }
     }
 
     fn scalar_or_variable(&mut self, word: &str) -> Result<Term, SourceError> {
