@@ -1,5 +1,9 @@
 //! A template's Rego, compiled once, and evaluated as often as there are reviews.
 
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may fail loudly")]
+mod tests;
+
 use std::time::{Duration, Instant};
 
 use regorus::Value;

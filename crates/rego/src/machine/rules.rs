@@ -170,7 +170,7 @@ impl Machine<'_> {
         comprehension: &Comprehension,
         frame: &mut Frame,
     ) -> Result<Value, EvaluationError> {
-        let Comprehension { of, body } = comprehension;
+        let Comprehension { of, body, .. } = comprehension;
         match of {
             Collected::Array(term) => {
                 let mut items = Vec::new();

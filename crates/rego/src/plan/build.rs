@@ -6,7 +6,7 @@ use regorus::Value;
 
 use super::fixed::constant;
 use super::index::{Index, LIB};
-use super::order::{order, unsafe_variables, variables, within};
+use super::order::{direct, order, unsafe_variables, variables, within};
 use super::{
     Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, recursion,
 };
@@ -110,6 +110,9 @@ fn check_names(modules: &[Module]) -> Result<(), BuildError> {
     Ok(())
 }
 
+/// What names of variables have in them that nobody wrote.
+const MADE: [&str; 3] = ["__template_", "__call_", "__term_"];
+
 pub(super) struct Builder<'a> {
     pub(super) number: usize,
     pub(super) module: &'a Module,
@@ -169,6 +172,25 @@ impl Builder<'_> {
             body,
             otherwise: otherwise.transpose()?,
         })
+    }
+
+    /// Has the variables of a template string's expressions bound outside of them.
+    fn bind_outside(&self, parts: &mut Term) {
+        let Term::Array(parts) = parts else {
+            return;
+        };
+        let made = |slot: &usize| {
+            let mut names = self.slots.iter();
+            names.any(|(name, own)| own == slot && MADE.iter().any(|made| name.contains(made)))
+        };
+        for part in parts {
+            if let Term::Comprehension(part) = part {
+                part.body
+                    .iter()
+                    .for_each(|statement| direct(statement, &mut part.free));
+                part.free.retain(|slot| !made(slot));
+            }
+        }
     }
 
     fn names(&self) -> impl Fn(usize) -> String + use<> {
@@ -272,7 +294,12 @@ impl Builder<'_> {
             tree::Term::Variable(name) => Term::Variable(self.slot(name)),
             tree::Term::Ref(head, path) => return self.reference(head, path, at),
             tree::Term::Call(function, arguments) => {
-                let arguments = self.terms(arguments, at)?;
+                let mut arguments = self.terms(arguments, at)?;
+                if function == &tree::TEMPLATE {
+                    arguments
+                        .iter_mut()
+                        .for_each(|parts| self.bind_outside(parts));
+                }
                 let function = self.function(function, arguments.len(), at)?;
                 Term::Call(function, arguments)
             }
@@ -307,5 +334,9 @@ impl Builder<'_> {
 }
 
 fn comprehension(of: Collected, body: Vec<Statement>) -> Term {
-    Term::Comprehension(Box::new(Comprehension { of, body }))
+    Term::Comprehension(Box::new(Comprehension {
+        of,
+        body,
+        free: Slots::new(),
+    }))
 }

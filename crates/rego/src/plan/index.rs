@@ -85,7 +85,7 @@ impl Index {
                 continue;
             };
             let Some(own) = written.get(&node) else {
-                waiting.extend(here.children.values());
+                waiting.extend(here.children.values().rev());
                 continue;
             };
             let own = own.iter().filter_map(|one| {

@@ -177,6 +177,8 @@ impl Function {
 pub(crate) struct Comprehension {
     pub(crate) of: Collected,
     pub(crate) body: Vec<Statement>,
+    /// Of an expression in a template string, its variables: they have to be bound outside, so that it has one value.
+    pub(crate) free: Slots,
 }
 
 #[derive(Debug)]

@@ -83,7 +83,7 @@ pub(super) fn within(
             within(value, safe, visible, names)
         }),
         Term::Comprehension(comprehension) => {
-            let Comprehension { of, body } = &mut **comprehension;
+            let Comprehension { of, body, .. } = &mut **comprehension;
             let mut safe = safe.clone();
             let at = body
                 .first()
@@ -146,7 +146,7 @@ fn closures(
 }
 
 /// The variables of a statement that are not only in its comprehensions.
-fn direct(statement: &Statement, slots: &mut Slots) {
+pub(super) fn direct(statement: &Statement, slots: &mut Slots) {
     for (_, value) in &statement.with {
         variables(value, slots);
     }
@@ -226,7 +226,8 @@ fn inner_of_term(term: &Term, slots: &mut Slots) {
 /// The variables of a term, without those in its comprehensions.
 pub(super) fn variables(term: &Term, slots: &mut Slots) {
     match term {
-        Term::Constant(_) | Term::Comprehension(_) => {}
+        Term::Constant(_) => {}
+        Term::Comprehension(comprehension) => slots.extend(&comprehension.free),
         Term::Variable(slot) => {
             slots.insert(*slot);
         }

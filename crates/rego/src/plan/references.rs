@@ -106,6 +106,12 @@ impl Builder<'_> {
             };
             return Err(SourceError::new(at, message));
         };
+        if matches!(function, Function::Builtin(_))
+            && builtins::is_deprecated(&name, self.module.version)
+        {
+            let message = format!("deprecated built-in function calls in expression: {name}");
+            return Err(SourceError::new(at, message));
+        }
         let arity = function.arity();
         if given == arity || given == arity + 1 {
             return Ok(function);

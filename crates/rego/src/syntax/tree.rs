@@ -1,6 +1,8 @@
 //! A Rego module as it was written, in the terms that OPA's compiler has for it: operators are calls, and a statement is
 //! a term, a unification, an assignment or a declaration.
 
+use crate::template::Version;
+
 /// A place in a source; both begin at 1, columns count bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
@@ -12,6 +14,8 @@ pub struct Place {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
+    /// The language that it is written in.
+    pub(crate) version: Version,
     /// Where the package is named.
     pub(crate) at: Place,
     /// Without `data`.

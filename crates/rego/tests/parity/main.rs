@@ -8,5 +8,6 @@
 )]
 
 mod generated;
+mod modules;
 mod oracle;
 mod probes;

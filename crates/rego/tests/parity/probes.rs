@@ -274,7 +274,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("types are not inferred", "x := upper(1)"),
     ("types are not inferred", "x := startswith(1, \"a\")"),
     ("types are not inferred", "not startswith(1, \"a\"); x := 1"),
-    ("there is no such builtin yet", "x := crypto.sha256(\"a\")"),
     (
         "banned: a verdict may not depend on when it is asked for",
         "x := http.send({})",

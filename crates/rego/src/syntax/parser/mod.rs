@@ -27,6 +27,8 @@ pub(crate) struct Parser<'a> {
     next: usize,
     version: Version,
     future: BTreeSet<&'static str>,
+    /// Whether template strings may be used: not where the new version is only imported.
+    has_templates: bool,
     /// Whether what is negated is looked up inside of the negation.
     has_not_bodies: bool,
     /// The number of the last variable that was made.
@@ -46,6 +48,7 @@ pub(crate) fn parse(source: &str, version: Version) -> Result<Module, SourceErro
         next: 0,
         version,
         future: BTreeSet::new(),
+        has_templates: version == Version::V1,
         has_not_bodies: false,
         last: 0,
         depth: 0,
@@ -74,6 +77,7 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(Module {
+            version: self.version,
             at,
             package,
             imports,

@@ -17,7 +17,7 @@ impl Parser<'_> {
         if is_default {
             return self.default_rule(at, head, rules);
         }
-        let has_if = self.is_keyword("if");
+        let has_if = self.is_keyword("if") && !self.is_name_of_reference();
         let is_bracketed = head.arguments.is_none() && head.path.len() == 1;
         if is_bracketed
             && !has_if
@@ -135,7 +135,7 @@ impl Parser<'_> {
             key: None,
             value: None,
         };
-        if self.is_keyword("contains") {
+        if self.is_keyword("contains") && !self.is_name_of_reference() {
             if head.arguments.is_some() {
                 let message =
                     "the contains keyword can only be used with multi-value rule definitions";

@@ -114,7 +114,7 @@ impl Parser<'_> {
 
     fn modifiers(&mut self) -> Result<Vec<(Term, Term)>, SourceError> {
         let mut all = Vec::new();
-        while self.is_word("with") {
+        while self.is_word("with") && !self.is_name_of_reference() {
             self.skip();
             let target = self.term()?;
             if !matches!(target, Term::Ref(..) | Term::Variable(_)) {

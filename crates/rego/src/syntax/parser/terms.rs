@@ -30,7 +30,7 @@ impl Parser<'_> {
                 let begun = parser.next;
                 parser.skip();
                 match parser.level(0) {
-                    Ok(value) if parser.is_keyword("in") => {
+                    Ok(value) if parser.is_keyword("in") && !parser.is_name_of_reference() => {
                         parser.skip();
                         let domain = parser.level(0)?;
                         left = called(&MEMBER_WITH_KEY, vec![left, value, domain]);
@@ -38,7 +38,7 @@ impl Parser<'_> {
                     _ => parser.next = begun,
                 }
             }
-            while parser.is_keyword("in") {
+            while parser.is_keyword("in") && !parser.is_name_of_reference() {
                 parser.skip();
                 let domain = parser.level(0)?;
                 left = called(&MEMBER, vec![left, domain]);
@@ -105,6 +105,10 @@ impl Parser<'_> {
 
     /// A template string, of which the first part is next.
     fn template(&mut self, text: String, is_last: bool) -> Result<Term, SourceError> {
+        if !self.has_templates {
+            let message = "template strings are not supported by this version of Rego";
+            return Err(SourceError::new(self.place(), message));
+        }
         let mut parts = Vec::new();
         let (mut text, mut is_last) = (text, is_last);
         loop {

@@ -1,0 +1,389 @@
+//! Whole modules of what one body does not show: names that are references, what `with` replaces, packages, and what is
+//! refused when it is loaded.
+
+use basphere_rego::template::Version;
+use serde_json::json;
+
+use crate::oracle::{Answer, Question, difference, ours};
+
+/// Of the library that each module can import.
+const LIB: &str = "package lib.tools.more\nimport future.keywords\n\
+    one := 1\n\
+    two[x] { x := input.review.list[_] }\n\
+    add(a, b) := c { c := a + b }\n\
+    deep.er[x] := y if some x, y in input.review.object\n\
+    default maybe := false\n\
+    maybe if input.review.missing";
+const LIB_V1: &str = "package lib.tools.more\n\
+    one := 1\n\
+    two contains x if { x := input.review.list[_] }\n\
+    add(a, b) := c if { c := a + b }\n\
+    deep.er[x] := y if some x, y in input.review.object\n\
+    default maybe := false\n\
+    maybe if input.review.missing";
+
+/// Rules beside a violation that says `x`, and its body; of both versions.
+const BOTH: &[(&str, &str)] = &[
+    ("a.b.c := 1", "x := a.b.c"),
+    ("a.b.c := 1\na.b.d := 2", "x := a"),
+    ("a.b.c := 1\na.b.d := 2", "x := a.b[_]"),
+    ("a.b.c := 1\na.b.d := 2", "x := [k | a.b[k]]"),
+    ("a.b.c := 1\na.b.d := 2 if input.review.missing", "x := a.b"),
+    ("a.b.c := 1 if input.review.missing", "x := a"),
+    ("a.b contains 1\na.b contains 2", "x := a.b"),
+    (
+        "a.b contains y if some y in input.review.list",
+        "a.b[2]; x := 1",
+    ),
+    ("a[k] := y if some k, y in input.review.object", "x := a"),
+    ("a[k] := y if some k, y in input.review.object", "x := a.b"),
+    (
+        "a[k] contains y if { some y in input.review.list; k := y % 2 }",
+        "x := a",
+    ),
+    (
+        "a[k] contains y if { some y in input.review.list; k := y % 2 }",
+        "x := a[1]",
+    ),
+    (
+        "a[k][y] := z if { some k, y in input.review.object; z := 9 }",
+        "x := a",
+    ),
+    (
+        "a[k][y] := z if { some k, y in input.review.object; z := 9 }",
+        "x := a.b[_]",
+    ),
+    (
+        "a[k].b := y if some k, y in input.review.object",
+        "x := a[_].b",
+    ),
+    (
+        "a.b[k] := y if some k, y in input.review.object\na.b.c := 3",
+        "x := a",
+    ),
+    (
+        "a.b[k] := y if some k, y in input.review.object\na.b.a := 3",
+        "x := a",
+    ),
+    (
+        "a.b[k] := y if some k, y in input.review.object\na.b.a := 3",
+        "x := a.b.b",
+    ),
+    (
+        "a.b[k] := 1 if some k in input.review.list\na.b[k] := 2 if some k in [4]",
+        "x := a",
+    ),
+    ("a.f(y) := y + 1", "x := a.f(2)"),
+    ("a.f(y) := y + 1\na.g := 2", "x := a"),
+    ("a.b := 1 if input.review.missing else := 2", "x := a.b"),
+    (
+        "default a.b := 7\na.b := 1 if input.review.missing",
+        "x := a.b",
+    ),
+    (
+        "default f(_) := 7\nf(y) := 1 if y == 2",
+        "x := [f(2), f(3)]",
+    ),
+    (
+        "default p := [y | y := 1]\np := 2 if input.review.missing",
+        "x := p",
+    ),
+    ("p := 1\np.q := 2", "x := 1"),
+    ("p.q := 1\np.q.r := 2", "x := 1"),
+    ("p[1] := 1\np := 2", "x := 1"),
+    ("p[k] := 1 if k := \"a\"\np.f(y) := 2", "x := 1"),
+    ("if.x := 1\nx.if := 2\nnot_.default := 3", "x := if.x"),
+    ("", "x := input.review.if"),
+    (
+        "a.if := 1\na.not := 2\na.default := 3",
+        "x := [a.if, a.not, a.default]",
+    ),
+    ("a[1] := 5\na[\"x-y\"] := 6", "x := a"),
+    ("a[1] := 5", "x := a[1]"),
+    ("p := input.review.one", "x := p with input.review.one as 9"),
+    ("f(y) := y + 1", "x := f(1) with f as 7"),
+    ("f(y) := y + 1\ng(y) := y * 10", "x := f(1) with f as g"),
+    ("f(y) := y + 1\ng(y) := f(y) * 10", "x := f(1) with f as g"),
+    (
+        "f(y) := y + 1\ng(y) := 3\np := f(1)",
+        "x := [p, p] with f as g",
+    ),
+    (
+        "f(y) := y + 1\ng(y) := 3\np := f(1)",
+        "y := p with f as g; x := [y, p]",
+    ),
+    ("p := count(input.review.list)", "x := p with count as 42"),
+    (
+        "p := count(input.review.list)\ng(y) := 8",
+        "x := p with count as g",
+    ),
+    (
+        "p := count(input.review.list)\ng(y) := count(y) * 2",
+        "x := p with count as g",
+    ),
+    ("p := count(input.review.list)", "x := p with count as sum"),
+    (
+        "p := json.marshal([1])\ng(y) := \"s\"",
+        "x := p with json.marshal as g",
+    ),
+    ("g(y, z) := 8", "x := count([1]) with count as g"),
+    ("", "x := 1 with walk as 1"),
+    ("", "x := 1 with nothing as 1"),
+    ("p := 1", "x := p with p as 2"),
+    ("", "x := count with input.a as 1"),
+    ("p if not q\nq if p", "x := 1"),
+    ("f(y) := z if z := f(y)", "x := 1"),
+    ("p if { count(data.lib) > 0 }", "x := 1; p"),
+    ("p contains y if { y := 1; not p[2] }", "x := 1"),
+    ("a[k] := 1 if { k := \"a\"; a.b }", "x := 1"),
+    ("p contains p", "x := 1"),
+    ("p := tools.more.one", "x := p"),
+    ("", "x := tools.more"),
+    ("", "x := data.lib.tools.more.two"),
+    ("", "x := data.lib"),
+    ("", "x := data.lib.tools[y].one"),
+    ("", "x := [k | data.lib.tools.more[k]]"),
+    ("", "x := data.lib[\"tools\"][\"more\"][\"one\"]"),
+    ("", "x := data.lib.tools.more.deep.er.a"),
+    ("", "x := data.lib.tools.more.nothing"),
+    ("", "x := data.lib.nothing"),
+    ("", "not data.lib.nothing; x := 1"),
+    ("", "x := tools.more.add(1, 2)"),
+    (
+        "",
+        "x := tools.more.add(1, 2) with data.lib.tools.more.add as 5",
+    ),
+    (
+        "g(y, z) := y * 10",
+        "x := data.lib.tools.more.add(1, 2) with data.lib.tools.more.add as g",
+    ),
+    (
+        "",
+        "x := data.lib.tools.more.one with data.lib.tools.more.one as 5",
+    ),
+    (
+        "",
+        "x := data.lib.tools.more with data.lib.tools.more.one as 5",
+    ),
+    (
+        "",
+        "x := data.lib.tools with data.lib.tools as {\"more\": 5}",
+    ),
+    (
+        "",
+        "x := data.lib.tools.more.one with data.lib.tools as {\"more\": {\"one\": 6}}",
+    ),
+    (
+        "",
+        "x := data.lib.other.y with data.lib.other as {\"y\": 6}",
+    ),
+    ("", "x := data.lib[k] with data.lib.other as {\"y\": 6}"),
+    (
+        "",
+        "x := data.lib.tools.more.two with data.lib.tools.more.two as [6]",
+    ),
+    (
+        "",
+        "x := data.lib.tools.more.two.a with data.lib.tools.more.two.a as 1",
+    ),
+    (
+        "",
+        "x := data.inventory.a.b with data.inventory.a as {\"b\": 1}",
+    ),
+    ("", "x := data.inventory with data.inventory as {\"b\": 1}"),
+    (
+        "p := tools.more.one",
+        "x := p with data.lib.tools.more.one as 5",
+    ),
+    ("p := 1 if tools.more.maybe", "x := 3; not p"),
+    ("", "some y; x := 1"),
+    ("", "some y in input.review.list; x := 1"),
+    ("", "every y in input.review.list { 1 == 1 }; x := 1"),
+    ("", "every k, y in input.review.list { k + 1 == y }; x := 1"),
+    ("", "x := {k: v | some k, v in input.review.object}"),
+    ("", "some [y, z] in [[1, 2], [3, 4]]; x := y + z"),
+    ("", "some {\"a\": x} in [{\"a\": 1}, {\"a\": 2, \"b\": 3}]"),
+    ("", "print(input.review.missing); x := 1"),
+    ("", "x := print(1)"),
+    ("", "print(y); x := 1"),
+    ("", "x := data"),
+    ("", "x := data[y]"),
+    ("", "x := data.foo.violation"),
+    ("", "x := time.parse_duration_ns(\"1d2h3m1.5s\")"),
+    ("", "x := time.parse_duration_ns(\"-1w\")"),
+    (
+        "",
+        "x := [crypto.md5(\"a\"), crypto.sha1(\"a\"), crypto.sha256(\"a\")]",
+    ),
+    (
+        "",
+        "x := [crypto.hmac.md5(\"a\", \"k\"), crypto.hmac.sha1(\"a\", \"k\"), crypto.hmac.sha256(\"a\", \"k\")]",
+    ),
+    ("", "x := crypto.hmac.sha512(\"a\", \"k\")"),
+    (
+        "",
+        "x := io.jwt.decode(\"eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.AAEC\")",
+    ),
+    (
+        "",
+        "x := net.cidr_merge({\"10.0.0.0/25\", \"10.0.0.128/25\", \"11.1.1.1\"})",
+    ),
+    (
+        "",
+        "x := net.cidr_contains_matches([\"10.0.0.0/8\"], {\"a\": \"10.1.1.1\", \"b\": \"11.0.0.0/8\"})",
+    ),
+    ("", "x := net.cidr_expand(\"10.0.0.0/30\")"),
+    (
+        "",
+        "x := json.match_schema({\"a\": 1}, {\"type\": \"object\"})",
+    ),
+    (
+        "",
+        "x := json.match_schema({\"a\": 1}, {\"type\": \"array\"})[0]",
+    ),
+    ("", "x := numbers.range_step(0, 10, 3)"),
+    ("", "x := numbers.range(5, 2)"),
+    ("", "x := intersection({{1, 2}, {2}})"),
+    ("", "x := object.subset({\"a\": {\"b\": 1}}, {\"a\": {}})"),
+    ("", "x := regex.replace(\"abc\", \"b\", \"x\")"),
+    (
+        "",
+        "x := regex.find_all_string_submatch_n(\"a(.)\", \"abac\", -1)",
+    ),
+    (
+        "",
+        "x := regex.template_match(\"a{.*}\", \"abc\", \"{\", \"}\")",
+    ),
+    ("", "x := semver.is_valid(\"1.2\")"),
+    ("", "x := units.parse(\"100m\")"),
+    ("", "x := time.parse_rfc3339_ns(\"2024-01-02T03:04:05Z\")"),
+    ("", "x := time.date(1704164645000000000)"),
+    ("", "x := time.add_date(1704164645000000000, 0, 1, 1)"),
+    ("", "x := yaml.unmarshal(\"a: [1, b]\")"),
+    ("", "x := yaml.marshal({\"a\": [1, \"b\"]})"),
+    ("", "x := urlquery.encode_object({\"a\": [\"b\", \"c\"]})"),
+    (
+        "",
+        "x := graph.reachable({\"a\": [\"b\"], \"b\": []}, [\"a\"])",
+    ),
+    ("", "x := strings.replace_n({\"a\": \"b\"}, \"aca\")"),
+    (
+        "",
+        "x := uuid.parse(\"00000000-0000-1000-8000-000000000000\").version",
+    ),
+    ("", "x := hex.decode(\"6162\")"),
+    ("", "x := base64url.encode_no_pad(\"a?\")"),
+    ("", "x := bits.lsh(1, 3)"),
+    ("", "x := walk(1)"),
+    ("", "walk(input.review.object, [[\"a\"], x])"),
+    ("", "azure.policy.fn.empty(1); x := 1"),
+    ("", "test.sleep(\"1ns\"); x := 1"),
+];
+
+/// Of version 1 only.
+const V1: &[(&str, &str)] = &[
+    ("", "x := any([true])"),
+    ("", "x := re_match(\"a\", \"b\")"),
+    (
+        "",
+        "x := $\"{input.review.one} {input.review.missing} {\"a\"}\\t\\{\"",
+    ),
+    ("", "x := $`{input.review.list} \\n {{1, 2}} {null}`"),
+    ("", "some i; x := $\"{input.review.list[i]}\""),
+    ("", "some i; y := input.review.list[i]; x := $\"{y} {i}\""),
+    ("", "x := $\"{input.review.list[_]}\""),
+    ("", "x := $\"{y}\""),
+    ("", "x := $\"{y = 1}\""),
+    (
+        "f(y) := y + 1",
+        "x := $\"{f(1)} {f(input.review.missing)} {$\"{1.50}\"}\"",
+    ),
+    ("", "x := $\"{[y | y := input.review.list[_]]}\""),
+    ("", "x := [$\"<{y}>\" | some y in input.review.list]"),
+    ("", "not $\"{input.review.missing}\" == \"a\"; x := 1"),
+    (
+        "import future.keywords.not\np if not input.review.missing + 1 == 2",
+        "p; x := 1",
+    ),
+    (
+        "import future.keywords.not\np if not { y := 1; y == input.review.one }",
+        "not p; x := 1",
+    ),
+    (
+        "import future.keywords.not\np if { not { y := input.review.list[_]; y > 3 } }",
+        "p; x := 1",
+    ),
+    (
+        "import future.keywords.not\nq := input.review.one\np if not { q == 1 } with input.review.one as 2",
+        "p; x := 1",
+    ),
+    (
+        "import future.keywords.not\nf(y) := true",
+        "not f(input.review.missing); x := 1",
+    ),
+    ("import future.keywords.not", "not x == 1; x := 2"),
+    ("import future.keywords.and", "x := 1"),
+    ("import rego.v1", "x := 1"),
+];
+
+fn question(version: Version, rules: &str, body: &str) -> Question {
+    let (imports, rules): (Vec<&str>, Vec<&str>) =
+        rules.lines().partition(|line| line.starts_with("import"));
+    let key = "{\"msg\": \"m\", \"details\": {\"x\": x}}";
+    let (future, head, lib) = match version {
+        Version::V0 => ("import future.keywords", format!("violation[{key}]"), LIB),
+        Version::V1 => ("", format!("violation contains {key} if"), LIB_V1),
+    };
+    let review = json!({
+        "one": 1, "list": [1, 2, 3], "object": {"a": "b", "b": 2}, "if": {"in": 4},
+    });
+    Question {
+        version,
+        libs: vec![lib.to_owned()],
+        ..Question::v0(
+            &format!(
+                "package foo\n{future}\nimport data.lib.tools\n{}\n{}\n{head} {{ {body} }}",
+                imports.join("\n"),
+                rules.join("\n")
+            ),
+            review,
+        )
+    }
+}
+
+/// What we refuse and OPA does not: a verdict may not depend on it.
+const BANNED: &[&str] = &[
+    "x := time.now_ns()",
+    "x := http.send({\"url\": \"\", \"method\": \"get\"})",
+    "x := opa.runtime()",
+    "x := rand.intn(\"a\", 2)",
+    "x := uuid.rfc4122(\"a\")",
+    "x := net.lookup_ip_addr(\"localhost\")",
+];
+
+#[test]
+fn each_module_says_the_same() {
+    let both = BOTH.iter().flat_map(|(rules, body)| {
+        [Version::V0, Version::V1].map(|version| question(version, rules, body))
+    });
+    let new = V1
+        .iter()
+        .map(|(rules, body)| question(Version::V1, rules, body));
+    let differences = both.chain(new).filter_map(|question| difference(&question));
+    let differences: Vec<String> = differences.collect();
+    assert!(
+        differences.is_empty(),
+        "{}:\n{}",
+        differences.len(),
+        differences.join("\n")
+    );
+}
+
+#[test]
+fn what_no_verdict_may_depend_on_is_refused() {
+    for body in BANNED {
+        let answer = ours(&question(Version::V0, "", body));
+        let is_told = matches!(&answer, Answer::Refused(why) if why.contains("it is banned"));
+        assert!(is_told, "{body}: {answer:?}");
+    }
+}
