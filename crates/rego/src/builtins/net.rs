@@ -100,11 +100,13 @@ fn merge(values: &[Value]) -> Option<Value> {
             .collect::<Option<_>>()?,
         _ => return None,
     };
-    let merged = IpNet::aggregate(&networks).into_iter();
-    let merged: BTreeSet<Value> = merged
-        .map(|network| Value::from(network.to_string()))
-        .collect();
-    Some(Value::from(merged))
+    let merged = IpNet::aggregate(&networks).into_iter().map(|merged| {
+        let mut of = networks.iter().filter(|network| merged.contains(*network));
+        // What is not merged with anything stays as it is.
+        let alone = of.next().filter(|_| of.next().is_none());
+        Value::from(alone.unwrap_or(&merged).to_string())
+    });
+    Some(Value::from(merged.collect::<BTreeSet<Value>>()))
 }
 
 /// An address of version 4 stands for the network that its class has.
@@ -117,7 +119,7 @@ fn network_or_address(value: &Value) -> Option<IpNet> {
                 [..192, ..] => 16,
                 _ => 24,
             };
-            Some(IpNet::V4(Ipv4Net::new(address, length).ok()?.trunc()))
+            Some(IpNet::V4(Ipv4Net::new(address, length).ok()?))
         }
         Ok(IpAddr::V6(_)) => None,
         Err(_) => network(value),

@@ -111,7 +111,7 @@ fn check_names(modules: &[Module]) -> Result<(), BuildError> {
 }
 
 /// What names of variables have in them that nobody wrote.
-const MADE: [&str; 3] = ["__template_", "__call_", "__term_"];
+const MADE: [&str; 3] = [tree::TEMPLATE_VARIABLE, "__call_", "__term_"];
 
 pub(super) struct Builder<'a> {
     pub(super) number: usize,
@@ -174,23 +174,19 @@ impl Builder<'_> {
         })
     }
 
-    /// Has the variables of a template string's expressions bound outside of them.
-    fn bind_outside(&self, parts: &mut Term) {
-        let Term::Array(parts) = parts else {
-            return;
-        };
-        let made = |slot: &usize| {
-            let mut names = self.slots.iter();
-            names.any(|(name, own)| own == slot && MADE.iter().any(|made| name.contains(made)))
-        };
-        for part in parts {
-            if let Term::Comprehension(part) = part {
-                part.body
-                    .iter()
-                    .for_each(|statement| direct(statement, &mut part.free));
-                part.free.retain(|slot| !made(slot));
+    /// The variables of an expression in a template string, which is the set of its values: those that are written.
+    fn free(&self, item: &tree::Term, body: &[Statement]) -> Slots {
+        let mut slots = Slots::new();
+        if matches!(item, tree::Term::Variable(name) if name.contains(tree::TEMPLATE_VARIABLE)) {
+            body.iter()
+                .for_each(|statement| direct(statement, &mut slots));
+        }
+        for (name, slot) in &self.slots {
+            if MADE.iter().any(|made| name.contains(made)) {
+                slots.remove(slot);
             }
         }
+        slots
     }
 
     fn names(&self) -> impl Fn(usize) -> String + use<> {
@@ -294,12 +290,7 @@ impl Builder<'_> {
             tree::Term::Variable(name) => Term::Variable(self.slot(name)),
             tree::Term::Ref(head, path) => return self.reference(head, path, at),
             tree::Term::Call(function, arguments) => {
-                let mut arguments = self.terms(arguments, at)?;
-                if function == &tree::TEMPLATE {
-                    arguments
-                        .iter_mut()
-                        .for_each(|parts| self.bind_outside(parts));
-                }
+                let arguments = self.terms(arguments, at)?;
                 let function = self.function(function, arguments.len(), at)?;
                 Term::Call(function, arguments)
             }
@@ -317,7 +308,9 @@ impl Builder<'_> {
             }
             tree::Term::SetOf(item, body) => {
                 let body = self.body(body)?;
-                comprehension(Collected::Set(self.term(item, at)?), body)
+                let free = self.free(item, &body);
+                let of = Collected::Set(self.term(item, at)?);
+                Term::Comprehension(Box::new(Comprehension { of, body, free }))
             }
             tree::Term::ObjectOf(field, body) => {
                 let body = self.body(body)?;

@@ -189,11 +189,13 @@ impl Builder<'_> {
         }
         const UNKNOWN: &str =
             "with keyword target must reference existing input, data, or a function";
-        let tree::Term::Ref(head, path) = target else {
-            return error(UNKNOWN);
-        };
-        let tree::Term::Variable(name) = &**head else {
-            return error(UNKNOWN);
+        let (name, path) = match target {
+            tree::Term::Variable(name) => (name, [].as_slice()),
+            tree::Term::Ref(head, path) => match &**head {
+                tree::Term::Variable(name) => (name, path.as_slice()),
+                _ => return error(UNKNOWN),
+            },
+            _ => return error(UNKNOWN),
         };
         let texts = |path: &[tree::Term]| -> Option<Vec<String>> {
             let texts = path.iter().map(|part| match part {

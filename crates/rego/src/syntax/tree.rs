@@ -186,5 +186,7 @@ pub(crate) const OPERATORS: [(&str, &str); 13] = [
 pub(crate) const MEMBER: [&str; 2] = ["internal", "member_2"];
 /// `key, value in collection`.
 pub(crate) const MEMBER_WITH_KEY: [&str; 2] = ["internal", "member_3"];
+/// How variables begin that stand for an expression in a template string.
+pub(crate) const TEMPLATE_VARIABLE: &str = "__template_";
 /// A template string, of its parts: an expression is the set of its values.
 pub(crate) const TEMPLATE: [&str; 2] = ["internal", "template_string"];

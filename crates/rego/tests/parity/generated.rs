@@ -98,7 +98,34 @@ impl Writer {
         let value = self.plain_of(&["a"]);
         let known = self.rule("known", "[v]", "v");
         let alone = self.rule("alone", " = v", "v");
-        format!("package lib.helpers\n{helper} v := {value} }}\n{known}{alone}")
+        let deep = self.deep("deep.er");
+        let future = match self.version {
+            Version::V0 => "import future.keywords\n",
+            Version::V1 => "",
+        };
+        format!("package lib.helpers\n{future}{helper} v := {value} }}\n{known}{alone}{deep}")
+    }
+
+    /// Rules whose names are references, also such as contradict each other.
+    fn deep(&mut self, name: &str) -> String {
+        let mut text = String::new();
+        for _ in 0..=self.chance.below(2) {
+            self.bound.clear();
+            let collection = self.chance.one(COLLECTIONS);
+            let head = match self.chance.below(6) {
+                0 => format!("{name}.one := v"),
+                1 => format!("{name}.a := v"),
+                2 | 3 => format!("{name}[k] := v"),
+                4 => format!("{name}[k].two := v"),
+                _ => format!("{name}[k] contains v"),
+            };
+            self.bound.extend(["k".to_owned(), "v".to_owned()]);
+            let statement = self.flat();
+            text.push_str(&format!(
+                "{head} if {{ some k, v in input.review.{collection}; {statement} }}\n"
+            ));
+        }
+        text
     }
 
     /// A term of these variables.
@@ -110,7 +137,10 @@ impl Writer {
     fn module(&mut self) -> String {
         let mut text = String::from("package foo\n");
         if self.version == Version::V0 {
-            text.push_str("import future.keywords.in\nimport future.keywords.every\n");
+            text.push_str("import future.keywords\n");
+        }
+        if self.chance.below(4) == 0 {
+            text.push_str("import future.keywords.not\n");
         }
         text.push_str(match self.chance.below(2) {
             0 => "import data.lib.helpers\n",
@@ -122,11 +152,13 @@ impl Writer {
         text.push_str(&self.rule("p", " = v", "v"));
         text.push_str(&self.rule("q", "[v]", "v"));
         text.push_str(&self.rule("r", "[k] = v", "v"));
+        text.push_str(&self.deep("d"));
         if self.chance.below(2) == 0 {
             text.push_str(&self.rule("f", "(a) = v", "v"));
         } else {
             text.push_str(&format!("{} v := a }}\n", self.head("f", "(a) = v")));
         }
+        text.push_str(&format!("{} v := [a] }}\n", self.head("mock", "(a) = v")));
         for _ in 0..=self.chance.below(2) {
             self.bound.clear();
             let body = self.body(3);
@@ -201,7 +233,7 @@ impl Writer {
     }
 
     fn statement(&mut self) -> String {
-        match self.chance.below(18) {
+        match self.chance.below(23) {
             0 | 1 => {
                 let term = self.term(2);
                 let name = self.fresh();
@@ -258,6 +290,37 @@ impl Writer {
                     self.chance.one(&["p", "q", "f(2)"])
                 )
             }
+            18 => format!("not {{ {}; {} }}", self.flat(), self.condition()),
+            19 => {
+                let (term, other) = (self.plain(1), self.term(1));
+                let target = self.chance.one(&["f", "count", "helpers.helper"]);
+                let by = self.chance.one(&["mock", "7", "input.review.two"]);
+                format!("{term} == {other} with {target} as {by}")
+            }
+            20 => {
+                let target = self.chance.one(&[
+                    "p",
+                    "data.lib.helpers.alone",
+                    "data.lib.helpers",
+                    "data.lib.other",
+                    "data.inventory.a",
+                ]);
+                let (term, value) = (self.term(1), self.plain(0));
+                let name = self.fresh();
+                format!("{name} := {term} with {target} as {value}")
+            }
+            21 => {
+                let name = self.fresh();
+                let of =
+                    self.chance
+                        .one(&["d", "helpers", "d.one", "helpers.deep.er", "helpers.deep"]);
+                format!("{of}[{name}]")
+            }
+            22 if self.version == Version::V1 => {
+                let (one, two) = (self.term(1), self.plain(0));
+                let name = self.fresh();
+                format!("{name} := $\"{{{one}}}/{{{two}}}\"")
+            }
             15 => format!(
                 "{} in input.review.{}",
                 self.term(1),
@@ -286,7 +349,15 @@ impl Writer {
     }
 
     fn term(&mut self, depth: usize) -> String {
-        match self.chance.below(13) {
+        match self.chance.below(18) {
+            13 => "d".to_owned(),
+            14 => format!("d[{}]", self.plain(0)),
+            15 => format!(
+                "d.{}",
+                self.chance.one(&["one", "a", "one.two", "a.two", "b"])
+            ),
+            16 => "helpers.deep".to_owned(),
+            17 => format!("helpers[{}]", self.plain(0)),
             10 => format!("helpers.helper({})", self.plain(depth.min(1))),
             11 => "helpers.known".to_owned(),
             12 => "helpers.alone".to_owned(),

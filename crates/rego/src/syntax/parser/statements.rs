@@ -28,6 +28,7 @@ impl Parser<'_> {
 
     pub(super) fn statement(&mut self) -> Result<Statement, SourceError> {
         let at = self.place();
+        self.begun = self.next;
         let is_name = self.is_name_of_reference();
         let is_negated = self.is_word("not") && !is_name;
         if is_negated {
@@ -101,8 +102,11 @@ impl Parser<'_> {
             What::Some(_) | What::SomeIn { .. } => return refused("'some'"),
             What::Not(_) => return refused("negation ('not')"),
         };
-        if term.is_scalar() && statement.with.is_empty() {
-            return Ok(term);
+        match term {
+            // It is shown as it was written.
+            Term::Number(text) if statement.with.is_empty() => return Ok(Term::Text(text)),
+            term if term.is_scalar() && statement.with.is_empty() => return Ok(term),
+            _ => {}
         }
         let variable = Term::Variable(self.made());
         let assigned = Statement {

@@ -96,7 +96,9 @@ impl Parser<'_> {
                 self.expect(")")?;
                 inner
             }
-            (Kind::Word, word) if !self.is_name_of_reference() => self.scalar_or_variable(word)?,
+            (Kind::Word, word) if self.begun != self.next || !self.is_name_of_reference() => {
+                self.scalar_or_variable(word)?
+            }
             (Kind::Word, _) => Term::Variable(self.any_word()?),
             _ => return Err(self.error("expected a term")),
         };
