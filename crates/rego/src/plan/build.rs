@@ -6,7 +6,7 @@ use regorus::Value;
 
 use super::fixed::constant;
 use super::index::{Index, LIB};
-use super::order::{direct, order, unsafe_variables, variables, within};
+use super::order::{direct, looked_up_first, order, unsafe_variables, variables, within};
 use super::{
     Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, recursion,
 };
@@ -135,7 +135,7 @@ impl Builder<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut safe = Slots::new();
         arguments.iter().for_each(|term| variables(term, &mut safe));
-        let body = self.body(&rule.body)?;
+        let body = looked_up_first(self.body(&rule.body)?);
         let path = head.path.get(skipped..).unwrap_or_default();
         let mut path = self.terms(path, at)?;
         let key = head.key.as_ref();

@@ -4,6 +4,13 @@
 use super::{Collected, Comprehension, Root, Slots, Statement, Term, What};
 use crate::syntax::{Place, SourceError};
 
+/// Puts first what OPA's index of rules looks at before it evaluates a rule's body, whose errors are then not found out.
+pub(super) fn looked_up_first(body: Vec<Statement>) -> Vec<Statement> {
+    let (mut body, others): (Vec<_>, Vec<_>) = body.into_iter().partition(is_looked_up);
+    body.extend(others);
+    body
+}
+
 /// Brings a body into order, and all bodies in it.
 pub(super) fn order(
     body: Vec<Statement>,
@@ -14,9 +21,7 @@ pub(super) fn order(
     let mut visible = outer.clone();
     body.iter()
         .for_each(|statement| direct(statement, &mut visible));
-    // OPA's index of rules looks at these before it evaluates a body, whose errors are then not found out.
-    let (mut waiting, others): (Vec<_>, Vec<_>) = body.into_iter().partition(is_looked_up);
-    waiting.extend(others);
+    let mut waiting = body;
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let mut left = Vec::new();
@@ -363,10 +368,13 @@ fn of_pattern(pattern: &Term, bound: &mut Slots) {
     }
 }
 
-/// Whether a statement only asks for something in the input, at a place that is known, or compares it to a constant.
+/// Whether a statement only asks for something in the input, or in data that no rule defines, at a place that is known,
+/// or compares it to a constant.
 fn is_looked_up(statement: &Statement) -> bool {
+    let is_known = |path: &[Term]| path.iter().all(|part| matches!(part, Term::Constant(_)));
     let is_place = |term: &Term| match term {
-        Term::Ref(Root::Input, path) => path.iter().all(|part| matches!(part, Term::Constant(_))),
+        Term::Ref(Root::Input | Root::Inventory, path) => is_known(path),
+        Term::Ref(Root::Node(_), path) => !path.is_empty() && is_known(path),
         _ => false,
     };
     let is_simple = |term: &Term| matches!(term, Term::Constant(_) | Term::Variable(_));

@@ -72,7 +72,8 @@ impl Expander {
         let plain = Statement::new(statement.at, What::Term(Term::Null));
         for (target, value) in &mut statement.with {
             // What replaces something else than the input may be the name of a function.
-            let is_name = value.is_path() && !target.is_below("input");
+            let is_input = target.is_below("input") || value.is_below("input");
+            let is_name = value.is_path() && !is_input;
             if !is_name {
                 let term = std::mem::replace(value, Term::Null);
                 *value = self.operand(term, &plain, out);
