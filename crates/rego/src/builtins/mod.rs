@@ -34,7 +34,13 @@ type Own = (&'static str, usize, fn(&[Value]) -> Option<Value>);
 /// A function of values; undefined where it returns nothing.
 #[derive(Debug)]
 pub(crate) struct Builtin {
+    pub(crate) name: &'static str,
     pub(crate) arity: usize,
+    /// The types of its arguments between commas, as letters: `n` null, `b` boolean, `#` number, `s` string, `A` array,
+    /// `O` object, `S` set, `*` whatever; behind a colon those of the items.
+    pub(crate) arguments: &'static str,
+    /// The type of what it returns.
+    pub(crate) result: &'static str,
     implementation: Implementation,
 }
 
@@ -133,7 +139,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
         let known = signatures::ALL
             .iter()
             .filter(|(name, _, _)| is_usable(name));
-        let known = known.filter_map(|(name, arguments, _)| {
+        let known = known.filter_map(|(name, arguments, result)| {
             let arity = match arguments.is_empty() {
                 true => 0,
                 false => arguments.split(',').count(),
@@ -147,7 +153,10 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
                 None => Implementation::Regorus(*BUILTINS.get(name)?),
             };
             let builtin = Builtin {
+                name,
                 arity,
+                arguments,
+                result,
                 implementation,
             };
             Some((*name, builtin))
@@ -166,12 +175,8 @@ const OURS: [&[Own]; 5] = [
 ];
 
 /// A function of regorus' by its name, also where ours is called in its place.
-fn theirs(name: &str) -> Option<Builtin> {
-    let function = BUILTINS.get(name)?;
-    Some(Builtin {
-        arity: usize::from(function.1),
-        implementation: Implementation::Regorus(*function),
-    })
+fn theirs(name: &str, arguments: &[Value]) -> Option<Value> {
+    regorus(*BUILTINS.get(name)?, arguments).ok()?
 }
 
 /// A function of regorus panicked, as `strings.count("a", "")` once did.

@@ -38,7 +38,7 @@ fn expand(values: &[Value]) -> Option<Value> {
     1_usize
         .checked_shl(bits)
         .filter(|count| *count <= MOST_ADDRESSES)?;
-    theirs("net.cidr_expand")?.call(values).ok()?
+    theirs("net.cidr_expand", values)
 }
 
 /// Every pair of which the one contains the other: by index, key or the item of a set, or the text itself.

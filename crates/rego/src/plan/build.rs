@@ -8,7 +8,8 @@ use super::fixed::constant;
 use super::index::{Index, LIB};
 use super::order::{direct, looked_up_first, order, unsafe_variables, variables, within};
 use super::{
-    Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, recursion,
+    Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, check,
+    recursion,
 };
 use crate::syntax::SourceError;
 use crate::syntax::tree::{self, Module, Place};
@@ -65,7 +66,8 @@ pub(crate) fn build(modules: &[Module]) -> Result<Plan, BuildError> {
         nodes,
         entry,
     };
-    recursion::check(&plan)?;
+    let order = recursion::check(&plan)?;
+    check::check(&plan, &order)?;
     Ok(plan)
 }
 
@@ -164,6 +166,7 @@ impl Builder<'_> {
         let otherwise = rule.otherwise.as_ref();
         let otherwise = otherwise.map(|rule| self.definition(rule, skipped).map(Box::new));
         Ok(Definition {
+            module: self.number,
             slots,
             arguments,
             path,
@@ -232,6 +235,9 @@ impl Builder<'_> {
     fn statement(&mut self, statement: &tree::Statement) -> Result<Statement, SourceError> {
         let at = statement.at;
         let what = match &statement.what {
+            tree::What::Term(tree::Term::Call(function, arguments)) => {
+                What::Term(self.call(function, arguments, true, at)?)
+            }
             tree::What::Term(term) => What::Term(self.term(term, at)?),
             tree::What::Equal(left, right) => {
                 What::Equal(self.term(left, at)?, self.term(right, at)?)
@@ -274,6 +280,19 @@ impl Builder<'_> {
         })
     }
 
+    /// A call, which as a statement may have one argument more than the function: what it returns.
+    fn call(
+        &mut self,
+        function: &[String],
+        arguments: &[tree::Term],
+        is_statement: bool,
+        at: Place,
+    ) -> Result<Term, SourceError> {
+        let arguments = self.terms(arguments, at)?;
+        let function = self.function(function, arguments.len(), is_statement, at)?;
+        Ok(Term::Call(function, arguments))
+    }
+
     pub(super) fn terms(
         &mut self,
         terms: &[tree::Term],
@@ -290,9 +309,7 @@ impl Builder<'_> {
             tree::Term::Variable(name) => Term::Variable(self.slot(name)),
             tree::Term::Ref(head, path) => return self.reference(head, path, at),
             tree::Term::Call(function, arguments) => {
-                let arguments = self.terms(arguments, at)?;
-                let function = self.function(function, arguments.len(), at)?;
-                Term::Call(function, arguments)
+                return self.call(function, arguments, false, at);
             }
             tree::Term::Array(items) => Term::Array(self.terms(items, at)?),
             tree::Term::Set(items) => Term::Set(self.terms(items, at)?),

@@ -2,11 +2,13 @@
 //! each body stand in an order in which each finds its variables bound, as OPA's compiler puts them.
 
 mod build;
+mod check;
 mod fixed;
 mod index;
 mod order;
 mod recursion;
 mod references;
+mod types;
 
 pub(crate) use build::build;
 
@@ -64,6 +66,8 @@ pub(crate) enum Kind {
 
 #[derive(Debug)]
 pub(crate) struct Definition {
+    /// The number of its module.
+    pub(crate) module: usize,
     /// The size of its frame.
     pub(crate) slots: usize,
     pub(crate) arguments: Vec<Term>,
@@ -186,6 +190,11 @@ pub(crate) enum Collected {
     Array(Term),
     Set(Term),
     Object(Term, Term),
+}
+
+/// Whether a value consists of others.
+fn is_composite(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
 }
 
 pub(crate) type Slots = BTreeSet<usize>;

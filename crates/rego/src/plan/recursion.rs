@@ -14,8 +14,11 @@ enum State {
     Done,
 }
 
-/// Looks for rules that need themselves.
-pub(super) fn check(plan: &Plan) -> Result<(), BuildError> {
+/// All rules, each after those that it needs.
+///
+/// # Errors
+/// Where one needs itself.
+pub(super) fn check(plan: &Plan) -> Result<Vec<usize>, BuildError> {
     let needed: Vec<Vec<usize>> = plan
         .rules
         .iter()
@@ -29,6 +32,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), BuildError> {
             search.found.into_iter().collect()
         })
         .collect();
+    let mut order = Vec::with_capacity(plan.rules.len());
     let mut states = vec![State::New; plan.rules.len()];
     for start in 0..plan.rules.len() {
         let mut path = vec![(start, 0)];
@@ -50,6 +54,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), BuildError> {
             set(rule, State::Open);
             let Some(needed) = needed else {
                 set(rule, State::Done);
+                order.push(rule);
                 path.pop();
                 continue;
             };
@@ -60,7 +65,7 @@ pub(super) fn check(plan: &Plan) -> Result<(), BuildError> {
             }
         }
     }
-    Ok(())
+    Ok(order)
 }
 
 fn recursive(plan: &Plan, path: &[(usize, usize)], needed: usize) -> BuildError {

@@ -96,6 +96,7 @@ impl Builder<'_> {
         &self,
         path: &[String],
         given: usize,
+        is_statement: bool,
         at: Place,
     ) -> Result<Function, SourceError> {
         let name = path.join(".");
@@ -113,7 +114,7 @@ impl Builder<'_> {
             return Err(SourceError::new(at, message));
         }
         let arity = function.arity();
-        if given == arity || given == arity + 1 {
+        if given == arity || (is_statement && given == arity + 1) {
             return Ok(function);
         }
         let message =

@@ -121,8 +121,8 @@ fn what_a_template_may_not_refer_to_is_told() {
             "rego:3:27: disallowed ref data: only data.inventory and data.lib can be referred to",
         ),
         (
-            "p = 1",
-            "p with p as 2",
+            "",
+            "x := 1 with p as 2",
             "rego:3:27: with keyword target must reference existing input, data, or a function",
         ),
         (

@@ -279,6 +279,81 @@ const BOTH: &[(&str, &str)] = &[
     ("", "test.sleep(\"1ns\"); x := 1"),
 ];
 
+/// Of version 0 only: types of rules and functions.
+const V0: &[(&str, &str)] = &[
+    ("f(y) { startswith(y,\"a\") }", "f(1); x := 1"),
+    (
+        "f(y) { startswith(y,\"a\") }\nf(y) { y == 1 }",
+        "f(1); x := 1",
+    ),
+    (
+        "f(y) = 1 { [z | startswith(y,\"a\"); z := 1] }",
+        "f(1); x := 1",
+    ),
+    ("f([y]) = y", "f(1); x := 1"),
+    ("f(\"a\") = 1", "f(1); x := 1"),
+    ("", "x := f(1) with f as 2"),
+    ("p[y] = z { z := input.review[y] }", "p[1]; x := 1"),
+    ("p[\"a\"] = 1", "x := p.b"),
+    ("p[\"a\"] = 1\np[\"b\"] = \"x\"", "x := p.b + 1"),
+    (
+        "p = 1 { true }\np = \"a\" { false }",
+        "x := p + 1; startswith(p,\"a\")",
+    ),
+    ("p { true }", "x := p + 1"),
+    ("default p = \"a\"\np = 1 { true}", "x := p + 1"),
+];
+
+/// Beside these rules, in both versions: types.
+const RULES: &str = "import future.keywords\n\
+    p if true\n\
+    q := 1\n\
+    s contains y if y := input.review.list[_]\n\
+    f(a) := 1\n\
+    g(a) := b if b := count(a)\n\
+    r[k] := 1 if k := \"a\"";
+const TYPES: &[&str] = &[
+    "1 == \"a\"; x := 1",
+    "not 1 == \"a\"; x := 1",
+    "1 = \"a\"; x:=1",
+    "[1,2] = [y]; x:=1",
+    "y := {\"a\":1}; x := y.b",
+    "y := 1; x := y.b",
+    "y:=\"abc\"; x:=y[0]",
+    "p == \"a\"; x:=1",
+    "q == \"a\"; x:=1",
+    "s == {1}; x := 1",
+    "upper(q, x)",
+    "x := count(1)",
+    "y := [1]; x := concat(\",\", y)",
+    "y := [z | z := 1]; x := concat(\",\", y)",
+    "some y in 1; x:=1",
+    "every y in 1 {y == 1}; x:=1",
+    "1 != \"a\"; x:=1",
+    "1 < \"a\"; x := 1",
+    "1 in [2]; x:=1",
+    "x := q.foo",
+    "x := f(1, 2)",
+    "f(1,2,3); x:=1",
+    "x := q + 1",
+    "walk(1,[a,x])",
+    "x := to_number([1])",
+    "x := any([true])",
+    "x := s[\"a\"]",
+    "x := {1,2}[\"a\"]",
+    "x := [1,2][\"a\"]",
+    "x := {\"a\":1}.b",
+    "x := input.review.one.foo",
+    "x := r.a.b",
+    "y = 1; y = \"a\"; x:=1",
+    "y := input.review.one; y = 1; startswith(y,\"a\"); x := 1",
+    "x := f(1); startswith(x, \"a\")",
+    "startswith(g(\"a\"),\"b\"); x:=1",
+    "x := count(\"abc\") + \"a\"",
+    "x := -\"a\"",
+    "object.get(input, 1, 2) == \"a\"; x:=1",
+];
+
 /// Of version 1 only.
 const V1: &[(&str, &str)] = &[
     ("", "x := any([true])"),
@@ -368,7 +443,14 @@ fn each_module_says_the_same() {
     let new = V1
         .iter()
         .map(|(rules, body)| question(Version::V1, rules, body));
-    let differences = both.chain(new).filter_map(|question| difference(&question));
+    let old = V0
+        .iter()
+        .map(|(rules, body)| question(Version::V0, rules, body));
+    let types = TYPES
+        .iter()
+        .flat_map(|body| [Version::V0, Version::V1].map(|version| question(version, RULES, body)));
+    let all = both.chain(new).chain(old).chain(types);
+    let differences = all.filter_map(|question| difference(&question));
     let differences: Vec<String> = differences.collect();
     assert!(
         differences.is_empty(),
