@@ -67,11 +67,11 @@ fn decode(token: &Value, depth: usize) -> Option<Value> {
         return None;
     }
     let payload = text(payload)?;
-    if let Some(kind) = fields.get(&Value::from("cty")) {
-        if kind.as_string().ok()?.as_ref() == "JWT" {
-            let inner = payload.as_string().ok()?;
-            return decode(&Value::from(inner.trim_matches(['"', '\''])), depth + 1);
-        }
+    if let Some(kind) = fields.get(&Value::from("cty"))
+        && kind.as_string().ok()?.as_ref() == "JWT"
+    {
+        let inner = payload.as_string().ok()?;
+        return decode(&Value::from(inner.trim_matches(['"', '\''])), depth + 1);
     }
     let signature = Value::from(hex(&bytes(signature)?));
     Some(Value::from(vec![header, object(&payload)?, signature]))

@@ -5,6 +5,7 @@ mod build;
 mod check;
 mod fixed;
 mod index;
+mod infer;
 mod order;
 mod recursion;
 mod references;
