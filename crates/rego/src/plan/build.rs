@@ -137,7 +137,8 @@ impl Builder<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let mut safe = Slots::new();
         arguments.iter().for_each(|term| variables(term, &mut safe));
-        let body = looked_up_first(self.body(&rule.body)?);
+        let body = self.body(&rule.body)?;
+        let body = looked_up_first(body, &mut self.count);
         let path = head.path.get(skipped..).unwrap_or_default();
         let mut path = self.terms(path, at)?;
         let key = head.key.as_ref();

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::build::BuildError;
+use super::recursion::One;
 use super::types::Type;
 use super::{Collected, Comprehension, Definition, Function, Plan, Statement, Term, What};
 use crate::syntax::{Place, SourceError};
@@ -25,32 +26,26 @@ pub(super) struct Checker<'p> {
     pub(super) comprehensions: HashMap<*const Comprehension, Type>,
 }
 
-/// Checks all rules, each after those that it needs.
-pub(super) fn check(plan: &Plan, order: &[usize]) -> Result<(), BuildError> {
+/// Checks all definitions, each after those that it needs.
+pub(super) fn check(plan: &Plan, order: &[One]) -> Result<(), BuildError> {
     let mut checker = Checker {
         plan,
         rules: vec![None; plan.rules.len()],
         variables: Vec::new(),
         comprehensions: HashMap::new(),
     };
-    for index in order {
-        let Some(rule) = plan.rules.get(*index) else {
-            continue;
-        };
-        let mut found: Option<Known> = None;
-        let mut definitions: Vec<&Definition> =
-            rule.definitions.iter().chain(&rule.default).collect();
-        while let Some(definition) = definitions.pop() {
-            let error = |error| (definition.module, error);
-            let known = checker.definition(definition).map_err(error)?;
-            found = Some(match found {
-                None => known,
-                Some(found) => found.or(known),
-            });
-            definitions.extend(definition.otherwise.as_deref());
-        }
-        if let Some(place) = checker.rules.get_mut(*index) {
-            *place = found;
+    for one in order {
+        let mut next = Some(one.definition);
+        while let Some(definition) = next {
+            let known = checker.definition(definition);
+            let known = known.map_err(|error| (definition.module, error))?;
+            if let Some(place) = checker.rules.get_mut(one.rule) {
+                *place = Some(match place.take() {
+                    None => known,
+                    Some(found) => found.or(known),
+                });
+            }
+            next = definition.otherwise.as_deref();
         }
     }
     Ok(())
@@ -79,6 +74,11 @@ impl Checker<'_> {
             Some(key) => Type::Set(Box::new(self.known(key))),
             None => self.known(&definition.value),
         };
+        let is_written = |key: &Term| matches!(key, Term::Constant(_));
+        if definition.path.first().is_some_and(is_written) {
+            // What is known of such an object depends on what else is in it.
+            result = Type::Any;
+        }
         for key in definition.path.iter().rev() {
             result = Type::object(Vec::new(), Some((self.known(key), result)));
         }

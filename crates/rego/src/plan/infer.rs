@@ -36,16 +36,19 @@ impl Checker<'_> {
 
     /// The type of what a path leads to.
     pub(super) fn path(&mut self, root: Root, path: &[Term]) -> Result<Option<Type>, String> {
-        if let (Root::Node(_), Some((first, rest))) = (root, path.split_first()) {
+        if let (Root::Node(node), Some((first, rest))) = (root, path.split_first()) {
             // Only a variable is asked what it is: whatever else is written there may be in the data.
-            let is_key =
-                !matches!(first, Term::Variable(_)) || self.unify(first, &Type::Text, false);
+            let keys = self.node(node).keys().unwrap_or(Type::Any);
+            let is_key = !matches!(first, Term::Variable(_)) || self.unify(first, &keys, false);
             for part in rest {
                 self.unify(part, &Type::Any, false);
             }
             return match is_key {
                 true => Ok(Some(Type::Any)),
-                false => Err("undefined ref: the names of rules are strings".to_owned()),
+                false => Err(format!(
+                    "undefined ref: the keys are of type {}",
+                    keys.shown()
+                )),
             };
         }
         let Some(mut here) = self.root(root) else {

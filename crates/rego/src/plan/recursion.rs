@@ -14,53 +14,69 @@ enum State {
     Done,
 }
 
-/// All rules, each after those that it needs.
+/// One definition of a rule.
+#[derive(Clone, Copy)]
+pub(super) struct One<'p> {
+    /// The rule's number.
+    pub(super) rule: usize,
+    pub(super) definition: &'p Definition,
+}
+
+/// All definitions, each after those that it needs.
 ///
 /// # Errors
 /// Where one needs itself.
-pub(super) fn check(plan: &Plan) -> Result<Vec<usize>, BuildError> {
-    let needed: Vec<Vec<usize>> = plan
+pub(super) fn check(plan: &Plan) -> Result<Vec<One<'_>>, BuildError> {
+    let all: Vec<One> = plan
         .rules
         .iter()
-        .map(|rule| {
+        .enumerate()
+        .flat_map(|(rule, own)| {
+            let definitions = own.definitions.iter().chain(&own.default);
+            definitions.map(move |definition| One { rule, definition })
+        })
+        .collect();
+    let needed: Vec<Vec<usize>> = all
+        .iter()
+        .map(|one| {
             let mut search = Search {
                 plan,
+                all: &all,
                 found: BTreeSet::new(),
             };
-            let definitions = rule.definitions.iter().chain(&rule.default);
-            definitions.for_each(|definition| search.definition(definition));
+            search.definition(one.definition);
             search.found.into_iter().collect()
         })
         .collect();
-    let mut order = Vec::with_capacity(plan.rules.len());
-    let mut states = vec![State::New; plan.rules.len()];
-    for start in 0..plan.rules.len() {
-        let mut path = vec![(start, 0)];
+    let mut order = Vec::with_capacity(all.len());
+    let mut states = vec![State::New; all.len()];
+    for start in 0..all.len() {
         if states.get(start) != Some(&State::New) {
             continue;
         }
-        while let Some((rule, next)) = path.last_mut() {
-            let rule = *rule;
+        let mut path = vec![(start, 0)];
+        while let Some((one, next)) = path.last_mut() {
+            let one = *one;
             let needed = needed
-                .get(rule)
+                .get(one)
                 .and_then(|needed| needed.get(*next))
                 .copied();
             *next += 1;
-            let mut set = |rule: usize, state| {
-                if let Some(place) = states.get_mut(rule) {
-                    *place = state;
-                }
+            let state = match needed {
+                Some(_) => State::Open,
+                None => State::Done,
             };
-            set(rule, State::Open);
+            if let Some(place) = states.get_mut(one) {
+                *place = state;
+            }
             let Some(needed) = needed else {
-                set(rule, State::Done);
-                order.push(rule);
+                order.extend(all.get(one));
                 path.pop();
                 continue;
             };
             match states.get(needed) {
                 Some(State::New) => path.push((needed, 0)),
-                Some(State::Open) => return Err(recursive(plan, &path, needed)),
+                Some(State::Open) => return Err(recursive(plan, &all, &path, needed)),
                 _ => {}
             }
         }
@@ -68,21 +84,17 @@ pub(super) fn check(plan: &Plan) -> Result<Vec<usize>, BuildError> {
     Ok(order)
 }
 
-fn recursive(plan: &Plan, path: &[(usize, usize)], needed: usize) -> BuildError {
-    let from = path
-        .iter()
-        .position(|(rule, _)| *rule == needed)
-        .unwrap_or_default();
+fn recursive(plan: &Plan, all: &[One], path: &[(usize, usize)], needed: usize) -> BuildError {
+    let from = path.iter().position(|(one, _)| *one == needed);
     let cycle = path
         .iter()
-        .skip(from)
-        .map(|(rule, _)| *rule)
-        .chain([needed]);
-    let names = cycle
-        .filter_map(|rule| plan.rules.get(rule))
-        .map(|rule| rule.name.as_str());
-    let names: Vec<&str> = names.collect();
-    let first = plan.rules.get(needed);
+        .skip(from.unwrap_or_default())
+        .map(|(one, _)| *one);
+    let rules = cycle
+        .chain([needed])
+        .filter_map(|one| plan.rules.get(all.get(one)?.rule));
+    let names: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
+    let first = all.get(needed).and_then(|one| plan.rules.get(one.rule));
     let (number, at) = first.map(|rule| rule.at).unwrap_or_default();
     let name = first.map(|rule| rule.name.as_str()).unwrap_or_default();
     let message = format!("rule {name} is recursive: {}", names.join(" -> "));
@@ -92,6 +104,7 @@ fn recursive(plan: &Plan, path: &[(usize, usize)], needed: usize) -> BuildError 
 /// What rules are referred to.
 struct Search<'p> {
     plan: &'p Plan,
+    all: &'p [One<'p>],
     found: BTreeSet<usize>,
 }
 
@@ -140,7 +153,23 @@ impl Search<'_> {
 
     fn function(&mut self, function: Function) {
         if let Function::Rule(rule, _) = function {
-            self.found.insert(rule);
+            self.rule(rule, &[]);
+        }
+    }
+
+    /// The definitions of a rule that a path from it can lead to.
+    fn rule(&mut self, rule: usize, path: &[Term]) {
+        let from = self.all.partition_point(|one| one.rule < rule);
+        let own = self.all.iter().enumerate().skip(from);
+        for (index, one) in own.take_while(|(_, one)| one.rule == rule) {
+            let mut parts = one.definition.path.iter().zip(path);
+            let can_lead = parts.all(|parts| match parts {
+                (Term::Constant(one), Term::Constant(other)) => one == other,
+                _ => true,
+            });
+            if can_lead {
+                self.found.insert(index);
+            }
         }
     }
 
@@ -150,9 +179,7 @@ impl Search<'_> {
             Term::Ref(root, path) => {
                 self.terms(path);
                 match root {
-                    Root::Rule(rule) => {
-                        self.found.insert(*rule);
-                    }
+                    Root::Rule(rule) => self.rule(*rule, path),
                     Root::Node(node) => self.node(*node, path),
                     Root::Input | Root::Inventory | Root::Variable(_) => {}
                 }
@@ -184,7 +211,9 @@ impl Search<'_> {
         let Some(node) = self.plan.nodes.get(node) else {
             return;
         };
-        self.found.extend(node.rule);
+        if let Some(rule) = node.rule {
+            self.rule(rule, path);
+        }
         let (first, rest) = match path.split_first() {
             Some((first, rest)) => (Some(first), rest),
             None => (None, path),

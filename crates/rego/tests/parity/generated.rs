@@ -31,6 +31,7 @@ impl Chance {
 struct Writer {
     chance: Chance,
     version: Version,
+    has_not_bodies: bool,
     /// Variables that are bound.
     bound: Vec<String>,
     count: usize,
@@ -46,6 +47,7 @@ impl Writer {
         Self {
             chance,
             version,
+            has_not_bodies: false,
             bound: Vec::new(),
             count: 0,
         }
@@ -78,15 +80,17 @@ impl Writer {
     /// Rules whose names are references, also such as contradict each other.
     fn deep(&mut self, name: &str) -> String {
         let mut text = String::new();
+        let is_set = self.chance.below(4) == 0;
         for _ in 0..=self.chance.below(2) {
             self.bound.clear();
             let collection = self.chance.one(COLLECTIONS);
-            let head = match self.chance.below(6) {
+            let head = match self.chance.below(5) {
+                0 if is_set => format!("{name}.one contains v"),
+                _ if is_set => format!("{name}[k] contains v"),
                 0 => format!("{name}.one := v"),
                 1 => format!("{name}.a := v"),
                 2 | 3 => format!("{name}[k] := v"),
-                4 => format!("{name}[k].two := v"),
-                _ => format!("{name}[k] contains v"),
+                _ => format!("{name}[k].two := v"),
             };
             self.bound.extend(["k".to_owned(), "v".to_owned()]);
             let statement = self.flat();
@@ -108,7 +112,8 @@ impl Writer {
         if self.version == Version::V0 {
             text.push_str("import future.keywords\n");
         }
-        if self.chance.below(4) == 0 {
+        self.has_not_bodies = self.chance.below(4) == 0;
+        if self.has_not_bodies {
             text.push_str("import future.keywords.not\n");
         }
         text.push_str(match self.chance.below(2) {
@@ -182,7 +187,7 @@ impl Writer {
                 format!("{name} := input.review.{collection}[_]")
             }
             3 => format!("{} != {}", self.plain(1), self.plain(0)),
-            _ => format!("not {} == {}", self.plain(1), self.plain(0)),
+            _ => format!("not {} == {}", self.compared(1), self.plain(0)),
         }
     }
 
@@ -259,7 +264,9 @@ impl Writer {
                     self.chance.one(&["p", "q", "f(2)"])
                 )
             }
-            18 => format!("not {{ {}; {} }}", self.flat(), self.condition()),
+            18 if self.has_not_bodies => {
+                format!("not {{ {}; {} }}", self.flat(), self.condition())
+            }
             19 => {
                 let (term, other) = (self.plain(1), self.term(1));
                 let target = self.chance.one(&["f", "count", "helpers.helper"]);

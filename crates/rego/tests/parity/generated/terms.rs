@@ -39,7 +39,15 @@ pub(super) const COLLECTIONS: &[&str] = &[
 impl Writer {
     pub(super) fn condition(&mut self) -> String {
         let operator = self.chance.one(&["==", "!=", "<", ">", "<=", ">=", "=="]);
-        format!("{} {operator} {}", self.term(2), self.term(1))
+        format!("{} {operator} {}", self.compared(2), self.term(1))
+    }
+
+    /// Mostly something of which no type is known: else most comparisons are refused.
+    pub(super) fn compared(&mut self, depth: usize) -> String {
+        match self.chance.below(4) {
+            0 => self.term(depth),
+            _ => format!("input.review.{}", self.chance.one(PLACES)),
+        }
     }
 
     /// A term that refers to no rule.
