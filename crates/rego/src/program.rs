@@ -1,5 +1,9 @@
 //! A template's Rego, compiled once, and evaluated as often as there are reviews.
 
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test may fail loudly")]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -54,10 +58,9 @@ impl Program {
     /// Where OPA would refuse them.
     pub fn compile(source: &Source) -> Result<Self, CompileError> {
         let sources = std::iter::once(&source.rego).chain(&source.libs);
-        let modules = sources.enumerate().map(|(index, module)| {
-            syntax::read(module, source.version).map_err(|error| failed(index, error))
-        });
-        let modules = modules.collect::<Result<Vec<_>, _>>()?;
+        let sources: Vec<&str> = sources.map(String::as_str).collect();
+        let modules = syntax::read_all(&sources, source.version)
+            .map_err(|(index, error)| failed(index, error))?;
         let plan = plan::build(&modules).map_err(|(index, error)| failed(index, error))?;
         Ok(Self { plan })
     }

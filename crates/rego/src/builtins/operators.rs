@@ -3,9 +3,8 @@
 use regorus::Value;
 use regorus::value::Set;
 
+use super::Own;
 use super::shown::compare;
-
-type Own = (&'static str, usize, fn(&[Value]) -> Option<Value>);
 
 pub(super) const ALL: [Own; 15] = [
     ("equal", 2, |it| compared(it, |one, other| one == other)),

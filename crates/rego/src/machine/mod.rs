@@ -1,19 +1,21 @@
 //! The evaluation of a plan, as OPA's top-down evaluation has it: each statement calls what comes after it once for
 //! each way in which it holds, with its variables bound, and unbinds them when that is done.
 
+mod nested;
 mod rules;
 mod terms;
 #[cfg(test)]
 #[allow(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests;
 mod unify;
+mod world;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use regorus::Value;
 
 use crate::plan::{Plan, Statement, What};
+use world::World;
 
 /// Why an evaluation has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,27 +98,6 @@ pub(crate) struct Machine<'p> {
     active: usize,
 }
 
-/// What `with` replaces, and what was found out by it.
-struct World {
-    input: Value,
-    inventory: Value,
-    known: Vec<Known>,
-    /// Of objects that are defined by rules, what is known of single keys.
-    members: BTreeMap<(usize, Value), Option<Value>>,
-}
-
-impl World {
-    /// One of which nothing is known yet.
-    fn new(plan: &Plan, input: Value, inventory: Value) -> Self {
-        Self {
-            input,
-            inventory,
-            known: vec![None; plan.rules.len()],
-            members: BTreeMap::new(),
-        }
-    }
-}
-
 impl<'p> Machine<'p> {
     pub(crate) fn new(plan: &'p Plan, input: Value, inventory: Value, deadline: Instant) -> Self {
         Self {
@@ -149,46 +130,6 @@ impl<'p> Machine<'p> {
         });
         self.active -= 1;
         step
-    }
-
-    fn in_its_world(&mut self, statement: &Statement, frame: &mut Frame, then: Then<'_>) -> Step {
-        if statement.with.is_empty() {
-            return self.signed(statement, frame, then);
-        }
-        let Some(mut other) = self.replaced(statement, frame)? else {
-            return Ok(Flow::Continue);
-        };
-        std::mem::swap(&mut self.world, &mut other);
-        let step = self.signed(statement, frame, &mut |machine, frame| {
-            // What comes after sees the world as it is.
-            std::mem::swap(&mut machine.world, &mut other);
-            let step = then(machine, frame);
-            std::mem::swap(&mut machine.world, &mut other);
-            step
-        });
-        std::mem::swap(&mut self.world, &mut other);
-        step
-    }
-
-    /// The world that a statement wants; nothing where a replacement is undefined.
-    fn replaced(
-        &mut self,
-        statement: &Statement,
-        frame: &mut Frame,
-    ) -> Result<Option<World>, EvaluationError> {
-        let world = &self.world;
-        let mut other = World::new(self.plan, world.input.clone(), world.inventory.clone());
-        for (target, term) in &statement.with {
-            let Some(value) = self.value(term, frame)? else {
-                return Ok(None);
-            };
-            let root = match target.is_input {
-                true => &mut other.input,
-                false => &mut other.inventory,
-            };
-            terms::put(root, &target.path, value);
-        }
-        Ok(Some(other))
     }
 
     fn signed(&mut self, statement: &Statement, frame: &mut Frame, then: Then<'_>) -> Step {
@@ -264,6 +205,12 @@ impl<'p> Machine<'p> {
                 match is_every {
                     true => then(self, frame),
                     false => Ok(Flow::Continue),
+                }
+            }
+            What::Not(body) => {
+                match self.holds(|machine, found| machine.body(body, frame, found))? {
+                    true => Ok(Flow::Continue),
+                    false => then(self, frame),
                 }
             }
         }

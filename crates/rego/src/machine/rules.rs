@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
+use super::nested::Nested;
 use super::{DEEPEST, EvaluationError, Flow, Frame, Machine};
 use crate::plan::{Collected, Comprehension, Definition, Kind, Rule, Term};
 
@@ -19,7 +20,7 @@ impl Machine<'_> {
         let value = self.deeper(rule, |machine| match rule.kind {
             Kind::Complete => machine.complete(rule, &[]),
             Kind::Set => machine.set(rule).map(Some),
-            Kind::Object => machine.object(rule).map(Some),
+            Kind::Object => machine.object(rule, &[]).map(Some),
             Kind::Function(_) => Ok(None),
         })?;
         if let Some(known) = self.world.known.get_mut(index) {
@@ -28,45 +29,26 @@ impl Machine<'_> {
         Ok(value)
     }
 
-    /// What an object that is defined by rules has under a key: no other key is looked at, so that what is wrong with
-    /// others is not found out.
-    pub(super) fn member(
+    /// An object that is defined by rules, of which only what is below these keys counts: no other is looked at, so that
+    /// what is wrong with others is not found out.
+    pub(super) fn part(
         &mut self,
         index: usize,
-        key: &Value,
+        keys: Vec<Value>,
     ) -> Result<Option<Value>, EvaluationError> {
         if let Some(Some(known)) = self.world.known.get(index) {
-            let object = known.as_ref().and_then(|known| known.as_object().ok());
-            return Ok(object.and_then(|object| object.get(key)).cloned());
+            return Ok(known.clone());
         }
         let Some(rule) = self.plan.rules.get(index) else {
             return Ok(None);
         };
-        let place = (index, key.clone());
+        let place = (index, keys);
         if let Some(known) = self.world.members.get(&place) {
-            return Ok(known.clone());
+            return Ok(Some(known.clone()));
         }
-        let value = self.deeper(rule, |machine| machine.one_member(rule, key))?;
+        let value = self.deeper(rule, |machine| machine.object(rule, &place.1))?;
         self.world.members.insert(place, value.clone());
-        Ok(value)
-    }
-
-    fn one_member(&mut self, rule: &Rule, key: &Value) -> Result<Option<Value>, EvaluationError> {
-        let mut found = None;
-        for definition in &rule.definitions {
-            let mut frame = Frame::new(definition.slots);
-            let Some(own) = &definition.key else {
-                continue;
-            };
-            self.matches(own, key, &mut frame, &mut |machine, frame| {
-                machine.body(&definition.body, frame, &mut |machine, frame| {
-                    let value = machine.value(&definition.value, frame)?;
-                    join(rule, &mut found, value)?;
-                    Ok(Flow::Continue)
-                })
-            })?;
-        }
-        Ok(found)
+        Ok(Some(value))
     }
 
     pub(super) fn function(
@@ -104,7 +86,10 @@ impl Machine<'_> {
             let value = self.definition(rule, definition, arguments)?;
             join(rule, &mut found, value)?;
         }
-        Ok(found.or_else(|| rule.default.clone()))
+        match (&rule.default, found) {
+            (Some(default), None) => self.definition(rule, default, arguments),
+            (_, found) => Ok(found),
+        }
     }
 
     fn definition(
@@ -152,25 +137,32 @@ impl Machine<'_> {
         Ok(Value::from(items))
     }
 
-    fn object(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {
-        let mut fields = BTreeMap::new();
+    fn object(&mut self, rule: &Rule, keys: &[Value]) -> Result<Value, EvaluationError> {
+        let mut object = Nested::new();
         for definition in &rule.definitions {
             let mut frame = Frame::new(definition.slots);
-            self.body(&definition.body, &mut frame, &mut |machine, frame| {
-                let Some(key) = &definition.key else {
-                    return Ok(Flow::Continue);
-                };
-                let (key, value) = (
-                    machine.value(key, frame)?,
-                    machine.value(&definition.value, frame)?,
-                );
-                if let (Some(key), Some(value)) = (key, value) {
-                    insert(&rule.name, &mut fields, key, value)?;
-                }
-                Ok(Flow::Continue)
+            let length = keys.len().min(definition.path.len());
+            let (own, keys) = (definition.path.get(..length), keys.get(..length));
+            let (own, keys) = (own.unwrap_or_default(), keys.unwrap_or_default());
+            self.list(own, keys, &mut frame, &mut |machine, frame| {
+                machine.body(&definition.body, frame, &mut |machine, frame| {
+                    let Some(path) = machine.values(&definition.path, frame)? else {
+                        return Ok(Flow::Continue);
+                    };
+                    let value = definition.key.as_ref().unwrap_or(&definition.value);
+                    if let Some(value) = machine.value(value, frame)? {
+                        object
+                            .put(&path, value, definition.key.is_some())
+                            .map_err(|_| EvaluationError::Conflict {
+                                rule: rule.name.clone(),
+                                message: "object keys must be unique",
+                            })?;
+                    }
+                    Ok(Flow::Continue)
+                })
             })?;
         }
-        Ok(Value::from(fields))
+        Ok(object.finished())
     }
 
     pub(super) fn comprehension(
@@ -178,7 +170,7 @@ impl Machine<'_> {
         comprehension: &Comprehension,
         frame: &mut Frame,
     ) -> Result<Value, EvaluationError> {
-        let Comprehension { of, body } = comprehension;
+        let Comprehension { of, body, .. } = comprehension;
         match of {
             Collected::Array(term) => {
                 let mut items = Vec::new();
@@ -219,7 +211,6 @@ fn join(
 ) -> Result<(), EvaluationError> {
     let message = match rule.kind {
         Kind::Function(_) => "functions must not produce multiple outputs for same inputs",
-        Kind::Object => "object keys must be unique",
         _ => "complete rules must not produce multiple outputs",
     };
     match (&*found, value) {

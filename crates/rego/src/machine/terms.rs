@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::Value;
 use regorus::value::Object;
 
+use super::world::Mock;
 use super::{Each, EvaluationError, Flow, Frame, Machine, Step};
 use crate::builtins::under;
 use crate::plan::{Function, Kind, Root, Term};
@@ -65,22 +66,14 @@ impl Machine<'_> {
     /// Every value that a term has, with what it binds.
     pub(super) fn each(&mut self, term: &Term, frame: &mut Frame, each: Each<'_>) -> Step {
         match term {
-            Term::Ref(Root::Rule(rule), path) if self.is_object(*rule, path, frame) => {
-                let (first, rest) = path.split_at(1);
-                let Some(key) = self.values(first, frame)?.and_then(|mut keys| keys.pop()) else {
-                    return Ok(Flow::Continue);
-                };
-                match self.member(*rule, &key)? {
-                    Some(value) => self.walk(&value, rest, frame, each),
-                    None => Ok(Flow::Continue),
-                }
-            }
+            Term::Ref(Root::Rule(rule), path) => self.rule_at(*rule, path, frame, each),
+            Term::Ref(Root::Node(node), path) => self.node(*node, path, frame, each),
             Term::Ref(root, path) => {
                 let value = match root {
                     Root::Input => Some(self.world.input.clone()),
                     Root::Inventory => Some(self.world.inventory.clone()),
-                    Root::Rule(rule) => self.rule(*rule)?,
                     Root::Variable(slot) => frame.get(*slot).cloned(),
+                    Root::Rule(_) | Root::Node(_) => None,
                 };
                 match value {
                     Some(value) => self.walk(&value, path, frame, each),
@@ -95,14 +88,49 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether one key is asked for of an object that is defined by rules.
-    fn is_object(&self, rule: usize, path: &[Term], frame: &Frame) -> bool {
-        let rule = self.plan.rules.get(rule);
-        let is_object = rule.is_some_and(|rule| rule.kind == Kind::Object);
-        is_object && path.first().is_some_and(|first| is_ground(first, frame))
+    /// What a path from a rule leads to.
+    pub(super) fn rule_at(
+        &mut self,
+        index: usize,
+        path: &[Term],
+        frame: &mut Frame,
+        each: Each<'_>,
+    ) -> Step {
+        let Some(rule) = self.plan.rules.get(index) else {
+            return Ok(Flow::Continue);
+        };
+        let value = match self.world.in_place_of(&rule.path) {
+            Some(value) => value,
+            None if rule.kind == Kind::Object => {
+                let lengths = rule
+                    .definitions
+                    .iter()
+                    .map(|definition| definition.path.len());
+                let deepest = lengths.max().unwrap_or_default();
+                let keys = path.iter().take(deepest);
+                let keys = keys.take_while(|part| is_ground(part, frame)).count();
+                let keys = path.get(..keys).unwrap_or_default();
+                match self.values(keys, frame)? {
+                    Some(keys) if keys.is_empty() => self.rule(index)?,
+                    Some(keys) => self.part(index, keys)?,
+                    None => None,
+                }
+            }
+            None => self.rule(index)?,
+        };
+        match value {
+            Some(value) => self.walk(&value, path, frame, each),
+            None => Ok(Flow::Continue),
+        }
     }
 
-    fn walk(&mut self, value: &Value, path: &[Term], frame: &mut Frame, each: Each<'_>) -> Step {
+    pub(super) fn walk(
+        &mut self,
+        value: &Value,
+        path: &[Term],
+        frame: &mut Frame,
+        each: Each<'_>,
+    ) -> Step {
         let Some((first, rest)) = path.split_first() else {
             return each(self, frame, value.clone());
         };
@@ -142,7 +170,15 @@ impl Machine<'_> {
                 }),
                 None => each(machine, frame, value),
             };
+        let (function, mock) = match self.world.mock(function) {
+            None => (function, false),
+            Some(Mock::Function(by)) => (by, true),
+            Some(Mock::Value(value)) => return yielded(self, frame, value),
+        };
         let value = match function {
+            Function::Rule(rule, _) if mock => {
+                self.without_mocks(|machine| machine.function(rule, &inputs))?
+            }
             Function::Builtin(builtin) => builtin
                 .call(&inputs)
                 .map_err(|_| EvaluationError::Builtin)?,
@@ -237,7 +273,7 @@ pub(super) fn items(value: &Value, each: &mut dyn FnMut(Value, Value) -> Step) -
 }
 
 /// Puts a value at a path of objects, which are made where there are none.
-pub(super) fn put(root: &mut Value, path: &[String], value: Value) {
+pub(super) fn put(root: &mut Value, path: &[Value], value: Value) {
     let Some((first, rest)) = path.split_first() else {
         *root = value;
         return;
@@ -246,9 +282,8 @@ pub(super) fn put(root: &mut Value, path: &[String], value: Value) {
         Value::Object(fields) => (**fields).clone(),
         _ => Object::new(),
     };
-    let key = Value::from(first.as_str());
-    let mut place = fields.get(&key).cloned().unwrap_or_else(Value::new_object);
+    let mut place = fields.get(first).cloned().unwrap_or_else(Value::new_object);
     put(&mut place, rest, value);
-    fields.insert(key, place);
+    fields.insert(first.clone(), place);
     *root = Value::from(fields);
 }

@@ -37,13 +37,6 @@ fn a_body_as_long_as_it_may_be_fits_on_the_stack() {
 }
 
 #[test]
-fn rules_that_call_themselves_end() {
-    let rego = "package a\np { q }\nq { p }\nviolation[{\"msg\": \"m\"}] { p }";
-    let recursive = matches!(violations(rego, LONG), Err(EvaluationError::Recursive(_)));
-    assert!(recursive);
-}
-
-#[test]
 fn what_takes_too_long_ends() {
     let rego = "package a\nviolation[{\"msg\": \"m\"}] {\n\
         l := input.review.list; l[_] < l[_] + l[_] + l[_] - 10000000\n}";

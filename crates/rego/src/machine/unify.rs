@@ -23,10 +23,12 @@ impl Machine<'_> {
                 true => self.pairs(left, right, frame, then),
                 false => Ok(Flow::Continue),
             },
-            (left, right) if is_each(right) && (is_ground(left, frame) || !is_each(left)) => self
-                .each(right, frame, &mut |machine, frame, value| {
+            // What is called with the left side's operands is compared to what the right side is already.
+            (left, right) if is_each(right) && !matches!(left, Term::Ref(..)) => {
+                self.each(right, frame, &mut |machine, frame, value| {
                     machine.matches(left, &value, frame, then)
-                }),
+                })
+            }
             (left, right) if is_each(left) => {
                 self.each(left, frame, &mut |machine, frame, value| {
                     machine.matches(right, &value, frame, then)

@@ -1,16 +1,16 @@
 //! From modules as they are written to a plan.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use regorus::Value;
 
-use super::fixed::{constant, target_of};
-use super::index::Index;
-use super::order::{order, unsafe_variables, variables, within};
+use super::fixed::constant;
+use super::index::{Index, LIB};
+use super::order::{direct, looked_up_first, order, unsafe_variables, variables, within};
 use super::{
-    Collected, Comprehension, Definition, Function, Plan, Root, Slots, Statement, Term, What,
+    Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, check,
+    recursion,
 };
-use crate::builtins;
 use crate::syntax::SourceError;
 use crate::syntax::tree::{self, Module, Place};
 
@@ -20,66 +20,113 @@ pub(crate) type BuildError = (usize, SourceError);
 /// Makes a plan of modules, of which the first has the rule `violation`.
 ///
 /// # Errors
-/// Where a name stands for nothing, or a variable for nothing that could bind it.
+/// Where a name stands for nothing, a variable for nothing that could bind it, or a rule for itself.
 pub(crate) fn build(modules: &[Module]) -> Result<Plan, BuildError> {
-    let mut index = Index::default();
-    let mut rules = Vec::new();
-    for (number, module) in modules.iter().enumerate() {
-        for rule in &module.rules {
-            index
-                .declare(number, module, rule, &mut rules)
-                .map_err(|error| (number, error))?;
-        }
-    }
-    for (number, module) in modules.iter().enumerate() {
-        for rule in &module.rules {
+    check_names(modules)?;
+    let index = Index::new(modules)?;
+    let names = modules.iter().map(|module| own_names(module, modules));
+    let mut definitions = Vec::new();
+    for ((number, module), names) in modules.iter().enumerate().zip(names) {
+        for (own, rule) in module.rules.iter().enumerate() {
+            let Some((of, skipped)) = index.of(number, own) else {
+                continue;
+            };
             let mut builder = Builder {
                 number,
                 module,
                 index: &index,
+                names: &names,
                 slots: HashMap::new(),
                 count: 0,
             };
-            let error = |error| (number, error);
-            let Some(of) = index.rule(number, &rule.head.name) else {
-                continue;
-            };
-            if rule.is_default {
-                let value = rule
-                    .head
-                    .value
-                    .as_ref()
-                    .map_or(Ok(Value::from(true)), constant);
-                let value = value.map_err(|message| error(SourceError::new(rule.at, message)))?;
-                if let Some(rule) = rules.get_mut(of) {
-                    rule.default = Some(value);
-                }
-                continue;
-            }
-            let definition = builder.definition(rule).map_err(error)?;
-            if let Some(rule) = rules.get_mut(of) {
-                rule.definitions.push(definition);
+            let definition = builder.definition(rule, skipped);
+            definitions.push((of, rule, definition.map_err(|error| (number, error))?));
+        }
+    }
+    let Index {
+        mut rules, nodes, ..
+    } = index;
+    for (of, written, definition) in definitions {
+        if let Some(rule) = rules.get_mut(of) {
+            match written.is_default {
+                true => rule.default = Some(definition),
+                false => rule.definitions.push(definition),
             }
         }
     }
-    let entry = index.rule(0, "violation");
+    let entry = rules
+        .iter()
+        .position(|rule| rule.at.0 == 0 && rule.name == "violation");
     let entry = entry.ok_or_else(|| {
         let message = "missing required rules: [violation]";
         (0, SourceError::new(Place::default(), message))
     })?;
-    Ok(Plan { rules, entry })
+    let plan = Plan {
+        rules,
+        nodes,
+        entry,
+    };
+    let order = recursion::check(&plan)?;
+    check::check(&plan, &order)?;
+    Ok(plan)
 }
 
-struct Builder<'a> {
-    number: usize,
-    module: &'a Module,
-    index: &'a Index,
-    slots: HashMap<String, usize>,
+/// The names of rules that a module can use as they are: those of its package, wherever they are written.
+fn own_names(module: &Module, modules: &[Module]) -> BTreeSet<String> {
+    let is_first = modules
+        .first()
+        .is_some_and(|first| std::ptr::eq(first, module));
+    let same = modules
+        .iter()
+        .enumerate()
+        .filter(|(number, other)| match is_first {
+            true => *number == 0,
+            false => *number > 0 && other.package == module.package,
+        });
+    let rules = same.flat_map(|(_, module)| module.rules.iter());
+    rules.map(|rule| rule.head.name.clone()).collect()
+}
+
+/// Packages and imports that Gatekeeper lets pass.
+fn check_names(modules: &[Module]) -> Result<(), BuildError> {
+    for (number, module) in modules.iter().enumerate() {
+        let is_lib =
+            module.package.len() > 1 && module.package.first().is_some_and(|root| root == LIB);
+        if number > 0 && !is_lib {
+            let package = module.package.join(".");
+            let message =
+                format!("invalid package {package}: that of a library must be below {LIB}");
+            return Err((number, SourceError::new(module.at, message)));
+        }
+        for import in &module.imports {
+            let parts: Vec<&str> = import.path.iter().map(String::as_str).collect();
+            if !matches!(parts.as_slice(), ["future", ..] | ["data", LIB, ..]) {
+                let message = format!(
+                    "bad import {}: only data.{LIB} and future.keywords can be imported",
+                    parts.join(".")
+                );
+                return Err((number, SourceError::new(import.at, message)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What names of variables have in them that nobody wrote.
+const MADE: [&str; 3] = [tree::TEMPLATE_VARIABLE, "__call_", "__term_"];
+
+pub(super) struct Builder<'a> {
+    pub(super) number: usize,
+    pub(super) module: &'a Module,
+    pub(super) index: &'a Index,
+    /// The rules of its package.
+    pub(super) names: &'a BTreeSet<String>,
+    pub(super) slots: HashMap<String, usize>,
     count: usize,
 }
 
 impl Builder<'_> {
-    fn definition(&mut self, rule: &tree::Rule) -> Result<Definition, SourceError> {
+    fn definition(&mut self, rule: &tree::Rule, skipped: usize) -> Result<Definition, SourceError> {
         self.slots.clear();
         self.count = 0;
         let at = rule.at;
@@ -91,7 +138,10 @@ impl Builder<'_> {
         let mut safe = Slots::new();
         arguments.iter().for_each(|term| variables(term, &mut safe));
         let body = self.body(&rule.body)?;
-        let key = head.key.as_ref().or(head.path.first());
+        let body = looked_up_first(body, &mut self.count);
+        let path = head.path.get(skipped..).unwrap_or_default();
+        let mut path = self.terms(path, at)?;
+        let key = head.key.as_ref();
         let mut key = key.map(|key| self.term(key, at)).transpose()?;
         let value = head
             .value
@@ -102,10 +152,11 @@ impl Builder<'_> {
         let names = self.names();
         let mut yielded = Slots::new();
         key.iter()
+            .chain(&path)
             .chain([&value])
             .for_each(|term| variables(term, &mut yielded));
         let body = order(body, &mut safe, &yielded, &names)?;
-        for term in key.iter_mut().chain([&mut value]) {
+        for term in key.iter_mut().chain(&mut path).chain([&mut value]) {
             within(term, &safe, &safe, &names)?;
         }
         yielded.retain(|slot| !safe.contains(slot));
@@ -114,15 +165,32 @@ impl Builder<'_> {
         }
         let slots = self.count;
         let otherwise = rule.otherwise.as_ref();
-        let otherwise = otherwise.map(|rule| self.definition(rule).map(Box::new));
+        let otherwise = otherwise.map(|rule| self.definition(rule, skipped).map(Box::new));
         Ok(Definition {
+            module: self.number,
             slots,
             arguments,
+            path,
             key,
             value,
             body,
             otherwise: otherwise.transpose()?,
         })
+    }
+
+    /// The variables of an expression in a template string, which is the set of its values: those that are written.
+    fn free(&self, item: &tree::Term, body: &[Statement]) -> Slots {
+        let mut slots = Slots::new();
+        if matches!(item, tree::Term::Variable(name) if name.contains(tree::TEMPLATE_VARIABLE)) {
+            body.iter()
+                .for_each(|statement| direct(statement, &mut slots));
+        }
+        for (name, slot) in &self.slots {
+            if MADE.iter().any(|made| name.contains(made)) {
+                slots.remove(slot);
+            }
+        }
+        slots
     }
 
     fn names(&self) -> impl Fn(usize) -> String + use<> {
@@ -141,7 +209,7 @@ impl Builder<'_> {
         }
     }
 
-    fn slot(&mut self, name: &str) -> usize {
+    pub(super) fn slot(&mut self, name: &str) -> usize {
         if name != "_"
             && let Some(slot) = self.slots.get(name)
         {
@@ -168,6 +236,9 @@ impl Builder<'_> {
     fn statement(&mut self, statement: &tree::Statement) -> Result<Statement, SourceError> {
         let at = statement.at;
         let what = match &statement.what {
+            tree::What::Term(tree::Term::Call(function, arguments)) => {
+                What::Term(self.call(function, arguments, true, at)?)
+            }
             tree::What::Term(term) => What::Term(self.term(term, at)?),
             tree::What::Equal(left, right) => {
                 What::Equal(self.term(left, at)?, self.term(right, at)?)
@@ -191,21 +262,43 @@ impl Builder<'_> {
                 domain: self.term(domain, at)?,
                 body: self.body(body)?,
             },
+            tree::What::Not(body) => What::Not(self.body(body)?),
             tree::What::Some(_) => What::Term(Term::Constant(Value::from(true))),
         };
-        let mut with = Vec::new();
+        let (mut with, mut calls) = (Vec::new(), Vec::new());
         for (target, value) in &statement.with {
-            with.push((target_of(target, at)?, self.term(value, at)?));
+            match self.replaced(target, value, at)? {
+                (Target::Function(function), Some(by)) => calls.push((function, by)),
+                (target, _) => with.push((target, self.term(value, at)?)),
+            }
         }
         Ok(Statement {
             at,
             is_negated: statement.is_negated,
             what,
             with,
+            calls,
         })
     }
 
-    fn terms(&mut self, terms: &[tree::Term], at: Place) -> Result<Vec<Term>, SourceError> {
+    /// A call, which as a statement may have one argument more than the function: what it returns.
+    fn call(
+        &mut self,
+        function: &[String],
+        arguments: &[tree::Term],
+        is_statement: bool,
+        at: Place,
+    ) -> Result<Term, SourceError> {
+        let arguments = self.terms(arguments, at)?;
+        let function = self.function(function, arguments.len(), is_statement, at)?;
+        Ok(Term::Call(function, arguments))
+    }
+
+    pub(super) fn terms(
+        &mut self,
+        terms: &[tree::Term],
+        at: Place,
+    ) -> Result<Vec<Term>, SourceError> {
         terms.iter().map(|term| self.term(term, at)).collect()
     }
 
@@ -217,9 +310,7 @@ impl Builder<'_> {
             tree::Term::Variable(name) => Term::Variable(self.slot(name)),
             tree::Term::Ref(head, path) => return self.reference(head, path, at),
             tree::Term::Call(function, arguments) => {
-                let arguments = self.terms(arguments, at)?;
-                let function = self.function(function, arguments.len(), at)?;
-                Term::Call(function, arguments)
+                return self.call(function, arguments, false, at);
             }
             tree::Term::Array(items) => Term::Array(self.terms(items, at)?),
             tree::Term::Set(items) => Term::Set(self.terms(items, at)?),
@@ -235,7 +326,9 @@ impl Builder<'_> {
             }
             tree::Term::SetOf(item, body) => {
                 let body = self.body(body)?;
-                comprehension(Collected::Set(self.term(item, at)?), body)
+                let free = self.free(item, &body);
+                let of = Collected::Set(self.term(item, at)?);
+                Term::Comprehension(Box::new(Comprehension { of, body, free }))
             }
             tree::Term::ObjectOf(field, body) => {
                 let body = self.body(body)?;
@@ -249,121 +342,12 @@ impl Builder<'_> {
             }
         })
     }
-
-    fn reference(
-        &mut self,
-        head: &tree::Term,
-        path: &[tree::Term],
-        at: Place,
-    ) -> Result<Term, SourceError> {
-        let tree::Term::Variable(name) = head else {
-            return Err(SourceError::new(
-                at,
-                "a reference into something that is no variable",
-            ));
-        };
-        if name == "input" {
-            return Ok(Term::Ref(Root::Input, self.terms(path, at)?));
-        }
-        if let Some(rule) = self
-            .index
-            .rule(self.number, name)
-            .filter(|_| !self.slots.contains_key(name))
-        {
-            return Ok(Term::Ref(Root::Rule(rule), self.terms(path, at)?));
-        }
-        let import = self.import(name).filter(|_| !self.slots.contains_key(name));
-        let whole: Vec<tree::Term> = match import {
-            Some(import) => import
-                .path
-                .iter()
-                .skip(1)
-                .cloned()
-                .map(tree::Term::Text)
-                .chain(path.iter().cloned())
-                .collect(),
-            None => path.to_vec(),
-        };
-        let root = import.and_then(|import| import.path.first());
-        match root.map_or(name.as_str(), String::as_str) {
-            "input" => Ok(Term::Ref(Root::Input, self.terms(&whole, at)?)),
-            "data" => self.below_data(&whole, at),
-            _ => {
-                let slot = self.slot(name);
-                Ok(Term::Ref(Root::Variable(slot), self.terms(path, at)?))
-            }
-        }
-    }
-
-    fn below_data(&mut self, path: &[tree::Term], at: Place) -> Result<Term, SourceError> {
-        let texts = path.iter().map_while(|part| match part {
-            tree::Term::Text(text) => Some(text.as_str()),
-            _ => None,
-        });
-        let texts: Vec<&str> = texts.collect();
-        if texts.first() == Some(&"inventory") {
-            let rest = path.get(1..).unwrap_or_default();
-            return Ok(Term::Ref(Root::Inventory, self.terms(rest, at)?));
-        }
-        match self.index.below_data(&texts) {
-            Some((rule, length)) if texts.first() == Some(&"lib") => {
-                let rest = path.get(length..).unwrap_or_default();
-                Ok(Term::Ref(Root::Rule(rule), self.terms(rest, at)?))
-            }
-            _ => Err(SourceError::new(
-                at,
-                format!("disallowed ref data.{}", texts.join(".")),
-            )),
-        }
-    }
-
-    fn function(&self, path: &[String], given: usize, at: Place) -> Result<Function, SourceError> {
-        let undefined = || SourceError::new(at, format!("undefined function {}", path.join(".")));
-        let function = self.found(path).ok_or_else(undefined)?;
-        let arity = function.arity();
-        if given == arity || given == arity + 1 {
-            return Ok(function);
-        }
-        let message = format!(
-            "{}: arity mismatch: it takes {arity} arguments, and {given} are given",
-            path.join(".")
-        );
-        Err(SourceError::new(at, message))
-    }
-
-    fn found(&self, path: &[String]) -> Option<Function> {
-        let rule = match (path, self.import(path.first()?)) {
-            ([name], None) => self.index.rule(self.number, name),
-            ([root, rest @ ..], None) if root == "data" => self.far(rest),
-            ([_, rest @ ..], Some(import)) => {
-                let whole: Vec<String> = import.path.iter().skip(1).chain(rest).cloned().collect();
-                self.far(&whole)
-            }
-            _ => None,
-        };
-        if let Some(rule) = rule {
-            let arity = *self.index.arities.get(&rule)?;
-            return Some(Function::Rule(rule, arity));
-        }
-        match path.join(".").as_str() {
-            "walk" => Some(Function::Walk),
-            name => builtins::find(name).map(Function::Builtin),
-        }
-    }
-
-    /// What the module imports under a name.
-    fn import(&self, name: &str) -> Option<&tree::Import> {
-        let mut imports = self.module.imports.iter();
-        imports.find(|import| !import.is_of_keywords() && import.name() == Some(name))
-    }
-
-    fn far(&self, path: &[String]) -> Option<usize> {
-        let path: Vec<&str> = path.iter().map(String::as_str).collect();
-        let (rule, length) = self.index.below_data(&path)?;
-        (length == path.len()).then_some(rule)
-    }
 }
 
 fn comprehension(of: Collected, body: Vec<Statement>) -> Term {
-    Term::Comprehension(Box::new(Comprehension { of, body }))
+    Term::Comprehension(Box::new(Comprehension {
+        of,
+        body,
+        free: Slots::new(),
+    }))
 }

@@ -2,13 +2,18 @@
 //! each body stand in an order in which each finds its variables bound, as OPA's compiler puts them.
 
 mod build;
+mod check;
 mod fixed;
 mod index;
+mod infer;
 mod order;
+mod recursion;
+mod references;
+mod types;
 
 pub(crate) use build::build;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 
@@ -19,18 +24,33 @@ use crate::syntax::tree::Place;
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) rules: Vec<Rule>,
+    /// Where they are; the first one is `data` itself.
+    pub(crate) nodes: Vec<Node>,
     /// The rule that tells violations.
     pub(crate) entry: usize,
+}
+
+/// A place below `data`: of a rule, or one below which there are rules.
+#[derive(Debug, Default)]
+pub(crate) struct Node {
+    /// From `data` to here.
+    pub(crate) path: Vec<Value>,
+    pub(crate) children: BTreeMap<Value, usize>,
+    pub(crate) rule: Option<usize>,
 }
 
 /// All definitions of one name.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) name: String,
+    /// The module that has its first definition, and where.
+    pub(crate) at: (usize, Place),
+    /// From `data` to it.
+    pub(crate) path: Vec<Value>,
     pub(crate) kind: Kind,
     pub(crate) definitions: Vec<Definition>,
     /// What it is where no definition applies.
-    pub(crate) default: Option<Value>,
+    pub(crate) default: Option<Definition>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +59,7 @@ pub(crate) enum Kind {
     Complete,
     /// It is a set of all keys.
     Set,
-    /// It is an object.
+    /// It is an object, of which definitions put something at a path.
     Object,
     /// It has one value for its arguments, of which there are so many.
     Function(usize),
@@ -47,9 +67,14 @@ pub(crate) enum Kind {
 
 #[derive(Debug)]
 pub(crate) struct Definition {
+    /// The number of its module.
+    pub(crate) module: usize,
     /// The size of its frame.
     pub(crate) slots: usize,
     pub(crate) arguments: Vec<Term>,
+    /// Where in the object that the rule is it puts something.
+    pub(crate) path: Vec<Term>,
+    /// What it puts into a set.
     pub(crate) key: Option<Term>,
     pub(crate) value: Term,
     pub(crate) body: Vec<Statement>,
@@ -62,13 +87,21 @@ pub(crate) struct Statement {
     pub(crate) is_negated: bool,
     pub(crate) what: What,
     pub(crate) with: Vec<(Target, Term)>,
+    /// Functions that are called in place of others.
+    pub(crate) calls: Vec<(Function, Function)>,
 }
 
-/// What `with` replaces: input or the inventory, or something in them.
+/// What `with` replaces by a value.
 #[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) is_input: bool,
-    pub(crate) path: Vec<String>,
+pub(crate) enum Target {
+    /// The input, or something in it.
+    Input(Vec<String>),
+    /// `data.inventory`, or something in it.
+    Inventory(Vec<String>),
+    /// Something else below `data`.
+    Data(Vec<Value>),
+    /// What a function returns.
+    Function(Function),
 }
 
 #[derive(Debug)]
@@ -88,6 +121,8 @@ pub(crate) enum What {
         domain: Term,
         body: Vec<Statement>,
     },
+    /// There is no solution of these.
+    Not(Vec<Statement>),
 }
 
 #[derive(Debug)]
@@ -108,6 +143,8 @@ pub(crate) enum Root {
     Input,
     Inventory,
     Rule(usize),
+    /// A place without a rule of its own.
+    Node(usize),
     Variable(usize),
 }
 
@@ -117,6 +154,17 @@ pub(crate) enum Function {
     /// By the rule's number, with so many arguments.
     Rule(usize, usize),
     Walk,
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Builtin(one), Self::Builtin(other)) => std::ptr::eq(*one, *other),
+            (Self::Rule(one, _), Self::Rule(other, _)) => one == other,
+            (Self::Walk, Self::Walk) => true,
+            _ => false,
+        }
+    }
 }
 
 impl Function {
@@ -134,6 +182,8 @@ impl Function {
 pub(crate) struct Comprehension {
     pub(crate) of: Collected,
     pub(crate) body: Vec<Statement>,
+    /// Of an expression in a template string, its variables: they have to be bound outside, so that it has one value.
+    pub(crate) free: Slots,
 }
 
 #[derive(Debug)]
@@ -141,6 +191,11 @@ pub(crate) enum Collected {
     Array(Term),
     Set(Term),
     Object(Term, Term),
+}
+
+/// Whether a value consists of others.
+fn is_composite(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Set(_) | Value::Object(_))
 }
 
 pub(crate) type Slots = BTreeSet<usize>;

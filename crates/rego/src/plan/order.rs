@@ -4,6 +4,35 @@
 use super::{Collected, Comprehension, Root, Slots, Statement, Term, What};
 use crate::syntax::{Place, SourceError};
 
+/// Puts first what OPA's index of rules looks at before it evaluates a rule's body, whose errors are then not found out.
+/// What is compared to a variable that is known by then stays where it is; only whether it is there is asked before.
+pub(super) fn looked_up_first(body: Vec<Statement>, fresh: &mut usize) -> Vec<Statement> {
+    let (mut first, mut others) = (Vec::new(), Vec::new());
+    let mut seen = Slots::new();
+    for statement in body {
+        let mut slots = Slots::new();
+        direct(&statement, &mut slots);
+        match place_looked_up(&statement) {
+            Some(_) if slots.is_disjoint(&seen) => first.push(statement),
+            Some(place) => {
+                *fresh += 1;
+                first.push(Statement {
+                    at: statement.at,
+                    is_negated: false,
+                    what: What::Unify(Term::Variable(*fresh - 1), place),
+                    with: Vec::new(),
+                    calls: Vec::new(),
+                });
+                others.push(statement);
+            }
+            None => others.push(statement),
+        }
+        seen.extend(slots);
+    }
+    first.extend(others);
+    first
+}
+
 /// Brings a body into order, and all bodies in it.
 pub(super) fn order(
     body: Vec<Statement>,
@@ -14,9 +43,7 @@ pub(super) fn order(
     let mut visible = outer.clone();
     body.iter()
         .for_each(|statement| direct(statement, &mut visible));
-    // OPA's index of rules looks at these before it evaluates a body, whose errors are then not found out.
-    let (mut waiting, others): (Vec<_>, Vec<_>) = body.into_iter().partition(is_looked_up);
-    waiting.extend(others);
+    let mut waiting = body;
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let mut left = Vec::new();
@@ -83,7 +110,7 @@ pub(super) fn within(
             within(value, safe, visible, names)
         }),
         Term::Comprehension(comprehension) => {
-            let Comprehension { of, body } = &mut **comprehension;
+            let Comprehension { of, body, .. } = &mut **comprehension;
             let mut safe = safe.clone();
             let at = body
                 .first()
@@ -137,11 +164,16 @@ fn closures(
             *body = order(taken, &mut inside, visible, names)?;
             Ok(())
         }
+        What::Not(body) => {
+            let taken = std::mem::take(body);
+            *body = order(taken, &mut safe.clone(), visible, names)?;
+            Ok(())
+        }
     }
 }
 
 /// The variables of a statement that are not only in its comprehensions.
-fn direct(statement: &Statement, slots: &mut Slots) {
+pub(super) fn direct(statement: &Statement, slots: &mut Slots) {
     for (_, value) in &statement.with {
         variables(value, slots);
     }
@@ -157,6 +189,7 @@ fn direct(statement: &Statement, slots: &mut Slots) {
                 .for_each(|term| variables(term, slots));
         }
         What::Every { domain, .. } => variables(domain, slots),
+        What::Not(_) => {}
     }
 }
 
@@ -183,6 +216,7 @@ fn inner_of_statement(statement: &Statement, slots: &mut Slots) {
             inner_of_term(domain, slots);
             inner_of_body(body, slots);
         }
+        What::Not(body) => inner_of_body(body, slots),
     }
 }
 
@@ -219,7 +253,8 @@ fn inner_of_term(term: &Term, slots: &mut Slots) {
 /// The variables of a term, without those in its comprehensions.
 pub(super) fn variables(term: &Term, slots: &mut Slots) {
     match term {
-        Term::Constant(_) | Term::Comprehension(_) => {}
+        Term::Constant(_) => {}
+        Term::Comprehension(comprehension) => slots.extend(&comprehension.free),
         Term::Variable(slot) => {
             slots.insert(*slot);
         }
@@ -271,7 +306,7 @@ fn outputs(statement: &Statement, safe: &Slots) -> Slots {
                     .for_each(|term| variables(term, &mut bound));
             }
         }
-        What::Every { .. } => {}
+        What::Every { .. } | What::Not(_) => {}
     }
     bound.retain(|slot| !safe.contains(slot));
     bound
@@ -355,19 +390,32 @@ fn of_pattern(pattern: &Term, bound: &mut Slots) {
     }
 }
 
-/// Whether a statement only asks for something in the input, at a place that is known, or compares it to a constant.
-fn is_looked_up(statement: &Statement) -> bool {
-    let is_place = |term: &Term| match term {
-        Term::Ref(Root::Input, path) => path.iter().all(|part| matches!(part, Term::Constant(_))),
-        _ => false,
+/// The place that a statement asks for, if that is all that it does, or compares to a constant or a variable: in the
+/// input, or in data that no rule defines.
+fn place_looked_up(statement: &Statement) -> Option<Term> {
+    if statement.is_negated || !statement.with.is_empty() || !statement.calls.is_empty() {
+        return None;
+    }
+    let place = |term: &Term| match term {
+        Term::Ref(root @ (Root::Input | Root::Inventory | Root::Node(_)), path) => {
+            let path = path.iter().map(|part| match part {
+                Term::Constant(key) => Some(Term::Constant(key.clone())),
+                _ => None,
+            });
+            let path = path.collect::<Option<Vec<Term>>>()?;
+            let is_rule = matches!(root, Root::Node(_)) && path.is_empty();
+            (!is_rule).then_some(Term::Ref(*root, path))
+        }
+        _ => None,
     };
     let is_simple = |term: &Term| matches!(term, Term::Constant(_) | Term::Variable(_));
-    let is_asked = match &statement.what {
-        What::Term(term) => is_place(term),
-        What::Unify(left, right) | What::Equal(left, right) => {
-            (is_place(left) && is_simple(right)) || (is_simple(left) && is_place(right))
-        }
-        What::SomeIn { .. } | What::Every { .. } => false,
-    };
-    is_asked && !statement.is_negated && statement.with.is_empty()
+    match &statement.what {
+        What::Term(term) => place(term),
+        What::Unify(left, right) | What::Equal(left, right) => match (place(left), place(right)) {
+            (Some(found), None) if is_simple(right) => Some(found),
+            (None, Some(found)) if is_simple(left) => Some(found),
+            _ => None,
+        },
+        What::SomeIn { .. } | What::Every { .. } | What::Not(_) => None,
+    }
 }

@@ -63,10 +63,21 @@ impl Expander {
     }
 
     fn statement(&mut self, mut statement: Statement, out: &mut Body) {
+        let is_print =
+            matches!(&statement.what, What::Term(Term::Call(name, _)) if name == &["print"]);
+        if is_print {
+            // Gatekeeper prints nothing, and looks up nothing for it.
+            return;
+        }
         let plain = Statement::new(statement.at, What::Term(Term::Null));
-        for (_, value) in &mut statement.with {
-            let term = std::mem::replace(value, Term::Null);
-            *value = self.operand(term, &plain, out);
+        for (target, value) in &mut statement.with {
+            // What replaces something else than the input may be the name of a function.
+            let is_input = target.is_below("input") || value.is_below("input");
+            let is_name = value.is_path() && !is_input;
+            if !is_name {
+                let term = std::mem::replace(value, Term::Null);
+                *value = self.operand(term, &plain, out);
+            }
         }
         let what = std::mem::replace(&mut statement.what, What::Term(Term::Null));
         statement.what = match what {
@@ -110,6 +121,7 @@ impl Expander {
                 }
             }
             What::Some(names) => What::Some(names),
+            What::Not(body) => What::Not(self.statements(body)),
             What::Equal(left, right) => {
                 let left = self.side(left, &statement, true, out);
                 What::Equal(left, self.side(right, &statement, true, out))

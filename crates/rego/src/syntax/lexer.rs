@@ -11,6 +11,11 @@ pub(crate) enum Kind {
     Number,
     /// The value of a string.
     Text(String),
+    /// What a template string has before its next expression, or after its last one.
+    Template {
+        text: String,
+        is_last: bool,
+    },
     /// An operator or a delimiter.
     Mark,
     End,
@@ -26,9 +31,9 @@ pub(crate) struct Token<'a> {
     pub(crate) is_after_newline: bool,
 }
 
-const MARKS: [&str; 24] = [
+const MARKS: [&str; 23] = [
     ":=", "==", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", ".", ",", ";",
-    ":", "(", ")", "[", "]", "{",
+    ":", "(", ")", "[", "]",
 ];
 
 struct Lexer<'a> {
@@ -36,6 +41,8 @@ struct Lexer<'a> {
     offset: usize,
     line: u32,
     line_begins: usize,
+    /// The template strings that are open here: whether each is raw, and how many braces are open in its expression.
+    templates: Vec<(bool, usize)>,
 }
 
 /// All tokens of a source; the last one is its end.
@@ -45,6 +52,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<Token<'_>>, SourceError> {
         offset: 0,
         line: 1,
         line_begins: 0,
+        templates: Vec::new(),
     };
     let mut tokens = Vec::new();
     loop {
@@ -121,7 +129,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The kind of what stands first, and its length in bytes.
-    fn scan(&self, rest: &str) -> Result<(Kind, usize), SourceError> {
+    fn scan(&mut self, rest: &str) -> Result<(Kind, usize), SourceError> {
         let Some(first) = rest.chars().next() else {
             return Ok((Kind::End, 0));
         };
@@ -139,8 +147,26 @@ impl<'a> Lexer<'a> {
                 let value = inner.get(..end).unwrap_or_default();
                 Ok((Kind::Text(value.to_owned()), end + 2))
             }
-            '}' => Ok((Kind::Mark, 1)),
-            '$' => Err(self.error("template strings are not supported")),
+            '{' => {
+                if let Some((_, open)) = self.templates.last_mut() {
+                    *open += 1;
+                }
+                Ok((Kind::Mark, 1))
+            }
+            '}' => match self.templates.last_mut() {
+                Some((is_raw, 0)) => {
+                    let is_raw = *is_raw;
+                    self.templates.pop();
+                    self.template(rest, 1, is_raw)
+                }
+                Some((_, open)) => {
+                    *open -= 1;
+                    Ok((Kind::Mark, 1))
+                }
+                None => Ok((Kind::Mark, 1)),
+            },
+            '$' if rest.starts_with("$\"") => self.template(rest, 2, false),
+            '$' if rest.starts_with("$`") => self.template(rest, 2, true),
             _ => {
                 let mark = MARKS.iter().find(|mark| rest.starts_with(**mark));
                 let mark =
@@ -165,6 +191,57 @@ impl<'a> Lexer<'a> {
         let value = serde_json::from_str(written);
         let value = value.map_err(|_| self.error(format!("illegal string literal: {written}")))?;
         Ok((Kind::Text(value), end + 1))
+    }
+}
+
+/// Template strings.
+impl Lexer<'_> {
+    /// The text of a template string up to its next expression or its end.
+    fn template(
+        &mut self,
+        rest: &str,
+        begun: usize,
+        is_raw: bool,
+    ) -> Result<(Kind, usize), SourceError> {
+        let end = if is_raw { '`' } else { '"' };
+        let mut inner = String::new();
+        let mut characters = rest.char_indices().skip(begun).peekable();
+        while let Some((index, c)) = characters.next() {
+            let length = index + c.len_utf8();
+            match c {
+                '\\' if characters.peek().is_some_and(|(_, next)| *next == '{') => {
+                    characters.next();
+                    inner.push('{');
+                }
+                '\\' if !is_raw => {
+                    inner.push(c);
+                    inner.extend(characters.next().map(|(_, next)| next));
+                }
+                '\n' if !is_raw => break,
+                '{' => {
+                    self.templates.push((is_raw, 0));
+                    return self.template_part(inner, is_raw, false, length);
+                }
+                _ if c == end => return self.template_part(inner, is_raw, true, length),
+                _ => inner.push(c),
+            }
+        }
+        Err(self.error("non-terminated string"))
+    }
+
+    fn template_part(
+        &self,
+        inner: String,
+        is_raw: bool,
+        is_last: bool,
+        length: usize,
+    ) -> Result<(Kind, usize), SourceError> {
+        let text = match is_raw {
+            true => inner,
+            false => serde_json::from_str(&format!("\"{inner}\""))
+                .map_err(|_| self.error(format!("illegal template-string part: {inner}")))?,
+        };
+        Ok((Kind::Template { text, is_last }, length))
     }
 }
 

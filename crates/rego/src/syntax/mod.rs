@@ -20,6 +20,8 @@ pub(crate) mod tree;
 
 pub use tree::Place;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::template::Version;
 
 /// Why a module cannot be used.
@@ -41,13 +43,33 @@ impl SourceError {
     }
 }
 
-/// Reads a module, and brings it into the form that OPA evaluates.
+/// Reads modules that belong together, and brings them into the form that OPA evaluates. The first one is a package of
+/// its own, whatever it is called.
 ///
 /// # Errors
-/// Where OPA would not take it.
-pub(crate) fn read(source: &str, version: Version) -> Result<tree::Module, SourceError> {
-    let mut module = parser::parse(source, version)?;
-    names::resolve(&mut module)?;
-    expand::expand(&mut module);
-    Ok(module)
+/// Where OPA would not take one, with its number.
+pub(crate) fn read_all(
+    sources: &[&str],
+    version: Version,
+) -> Result<Vec<tree::Module>, (usize, SourceError)> {
+    let mut modules = Vec::with_capacity(sources.len());
+    for (number, source) in sources.iter().enumerate() {
+        modules.push(parser::parse(source, version).map_err(|error| (number, error))?);
+    }
+    let mut names: BTreeMap<Option<Vec<String>>, BTreeSet<String>> = BTreeMap::new();
+    let package =
+        |number: usize, module: &tree::Module| (number > 0).then(|| module.package.clone());
+    for (number, module) in modules.iter().enumerate() {
+        let rules = module.rules.iter().map(|rule| rule.head.name.clone());
+        names
+            .entry(package(number, module))
+            .or_default()
+            .extend(rules);
+    }
+    for (number, module) in modules.iter_mut().enumerate() {
+        let rules = names.get(&package(number, module)).cloned();
+        names::resolve(module, &rules.unwrap_or_default()).map_err(|error| (number, error))?;
+        expand::expand(module);
+    }
+    Ok(modules)
 }

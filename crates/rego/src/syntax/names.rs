@@ -4,14 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::SourceError;
-use super::tree::{Body, Module, Rule, Statement, Term, What};
+use super::tree::{Body, Module, Place, Rule, Statement, Term, What};
 
-/// Resolves all names of a module.
+/// Resolves all names of a module, in whose package there are rules of these names.
 ///
 /// # Errors
-/// When a variable is declared twice.
-pub(crate) fn resolve(module: &mut Module) -> Result<(), SourceError> {
-    let rules = module.rules.iter().map(|rule| rule.head.name.clone());
+/// When a variable is declared twice, or for nothing.
+pub(crate) fn resolve(module: &mut Module, rules: &BTreeSet<String>) -> Result<(), SourceError> {
+    let rules = rules.iter().cloned();
     let imports = module
         .imports
         .iter()
@@ -39,6 +39,8 @@ struct Scope {
     used_within: BTreeSet<String>,
     /// Names whose declaration has been read.
     read: BTreeSet<String>,
+    /// Names that were declared by `some`, and where.
+    some: BTreeMap<String, Place>,
 }
 
 impl Scope {
@@ -46,6 +48,17 @@ impl Scope {
     fn unused(&self) -> Vec<String> {
         let names = self.own.keys().filter(|name| !self.used.contains(*name));
         names.cloned().collect()
+    }
+
+    /// What was declared by `some` has to stand somewhere.
+    fn check(&self) -> Result<(), SourceError> {
+        let unused = self
+            .some
+            .iter()
+            .find(|(name, _)| !self.used.contains(*name));
+        unused.map_or(Ok(()), |(name, at)| {
+            Err(SourceError::new(*at, format!("declared var {name} unused")))
+        })
     }
 }
 
@@ -79,7 +92,7 @@ impl Resolver {
         {
             self.term(part)?;
         }
-        self.scopes.pop();
+        self.leave()?;
         self.scopes.pop();
         if let Some(otherwise) = &mut rule.otherwise {
             self.rule(otherwise)?;
@@ -143,8 +156,11 @@ impl Resolver {
         self.enter(&declared, true);
         self.statements(body)?;
         yielded.iter_mut().try_for_each(|term| self.term(term))?;
-        self.scopes.pop();
-        Ok(())
+        self.leave()
+    }
+
+    fn leave(&mut self) -> Result<(), SourceError> {
+        self.scopes.pop().map_or(Ok(()), |scope| scope.check())
     }
 
     fn statements(&mut self, body: &mut Body) -> Result<(), SourceError> {
@@ -164,7 +180,14 @@ impl Resolver {
                 self.term(right)
             }
             What::Assign(..) => self.assignment(statement),
-            What::Some(_) => {
+            What::Not(body) => self.nested(body, &mut []),
+            What::Some(names) => {
+                let declared: Vec<String> = names.clone();
+                if let Some(scope) = self.scopes.last_mut() {
+                    scope
+                        .some
+                        .extend(declared.into_iter().map(|name| (name, at)));
+                }
                 self.declare(statement)?;
                 let What::Some(names) = &mut statement.what else {
                     return Ok(());
@@ -317,7 +340,7 @@ fn declared_by(statement: &Statement) -> BTreeSet<String> {
             key.iter().for_each(|key| variables(key, &mut names));
             variables(value, &mut names);
         }
-        What::Term(_) | What::Unify(..) | What::Equal(..) | What::Every { .. } => {}
+        What::Term(_) | What::Unify(..) | What::Equal(..) | What::Every { .. } | What::Not(_) => {}
     }
     names
 }

@@ -1,7 +1,14 @@
 //! What is refused, where, and that nothing that is written makes it panic.
 
-use super::read;
+use super::read_all;
+use super::tree::Module;
+use crate::syntax::SourceError;
 use crate::template::Version;
+
+fn read(source: &str, version: Version) -> Result<Module, SourceError> {
+    let modules = read_all(&[source], version).map_err(|(_, error)| error)?;
+    Ok(modules.into_iter().next().expect("one module"))
+}
 
 fn refused(body: &str) -> String {
     let source = format!("package a\np {{\n{body}\n}}");
@@ -29,11 +36,42 @@ fn what_is_no_rego_is_refused_with_its_place() {
         ("x := 1\nx := 2", "4:1: var x assigned above"),
         ("y == x\nx := 2", "4:1: var x referenced above"),
         ("not some x", "3:5: illegal negation, found `some`"),
-        ("x := $`a`", "3:6: template strings are not supported"),
+        ("x := $`a", "3:6: non-terminated string"),
+        ("some y; x := 1", "3:1: declared var y unused"),
+        ("x := [1 | some y]", "3:11: declared var y unused"),
         ("x := 1 ^ 2", "3:8: illegal character '^'"),
         ("x := \"a\".b", "3:6: illegal ref (head cannot be a scalar)"),
     ] {
         assert_eq!(refused(body), why, "{body}");
+    }
+}
+
+#[test]
+fn template_strings_are_of_the_new_version() {
+    let refused = |text: &str, version| {
+        let source = format!("package a\np := {text}");
+        read(&source, version).expect_err(text).to_string()
+    };
+    for (text, why) in [
+        (
+            "$\"{y = 1}\"",
+            "2:9: unexpected unification ('=') in template-string expression",
+        ),
+        (
+            "$\"{1 2}\"",
+            "2:11: expected } to end template string expression, found `2`",
+        ),
+        ("$\"{1}", "2:10: non-terminated string"),
+        ("$\"\\x\"", "2:6: illegal template-string part: \\x"),
+    ] {
+        assert_eq!(refused(text, Version::V1), why, "{text}");
+    }
+    assert_eq!(
+        refused("$\"a\"", Version::V0),
+        "2:6: template strings are not supported by this version of Rego"
+    );
+    for text in ["$\"{{1}} {\"}\"} {$\"{1}\"}\"", "$`\\n\n{[x | x := 1]}`"] {
+        read(&format!("package a\np := {text}"), Version::V1).expect(text);
     }
 }
 
@@ -65,7 +103,13 @@ fn what_is_nested_without_an_end_is_refused() {
 
 #[test]
 fn no_sequence_of_tokens_panics() {
-    const TOKENS: [&str; 44] = [
+    const TOKENS: [&str; 50] = [
+        "$\"a{",
+        "$`{",
+        "$\"b\"",
+        "\"",
+        "`",
+        "future.keywords.not",
         "package",
         "import",
         "default",

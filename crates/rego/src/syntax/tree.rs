@@ -1,6 +1,8 @@
 //! A Rego module as it was written, in the terms that OPA's compiler has for it: operators are calls, and a statement is
 //! a term, a unification, an assignment or a declaration.
 
+use crate::template::Version;
+
 /// A place in a source; both begin at 1, columns count bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
@@ -12,6 +14,10 @@ pub struct Place {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Module {
+    /// The language that it is written in.
+    pub(crate) version: Version,
+    /// Where the package is named.
+    pub(crate) at: Place,
     /// Without `data`.
     pub(crate) package: Vec<String>,
     pub(crate) imports: Vec<Import>,
@@ -20,6 +26,7 @@ pub(crate) struct Module {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Import {
+    pub(crate) at: Place,
     pub(crate) path: Vec<String>,
     pub(crate) alias: Option<String>,
 }
@@ -108,6 +115,8 @@ pub(crate) enum What {
         domain: Term,
         body: Body,
     },
+    /// `not { … }`: what is looked up in it is looked up inside of the `not`.
+    Not(Body),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +145,16 @@ impl Term {
             self,
             Self::ArrayOf(..) | Self::SetOf(..) | Self::ObjectOf(..)
         )
+    }
+
+    /// Whether it is a reference that begins with this name.
+    pub(crate) fn is_below(&self, name: &str) -> bool {
+        matches!(self, Self::Ref(head, _) if matches!(&**head, Self::Variable(head) if head == name))
+    }
+
+    /// Whether it is a reference of which every part is written out as a text.
+    pub(crate) fn is_path(&self) -> bool {
+        matches!(self, Self::Ref(_, path) if path.iter().all(|part| matches!(part, Self::Text(_))))
     }
 
     /// Whether it is a value that is written out.
@@ -167,3 +186,7 @@ pub(crate) const OPERATORS: [(&str, &str); 13] = [
 pub(crate) const MEMBER: [&str; 2] = ["internal", "member_2"];
 /// `key, value in collection`.
 pub(crate) const MEMBER_WITH_KEY: [&str; 2] = ["internal", "member_3"];
+/// How variables begin that stand for an expression in a template string.
+pub(crate) const TEMPLATE_VARIABLE: &str = "__template_";
+/// A template string, of its parts: an expression is the set of its values.
+pub(crate) const TEMPLATE: [&str; 2] = ["internal", "template_string"];

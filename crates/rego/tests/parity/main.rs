@@ -9,5 +9,6 @@
 
 mod generated;
 mod matching;
+mod modules;
 mod oracle;
 mod probes;

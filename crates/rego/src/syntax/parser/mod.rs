@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::SourceError;
 use super::lexer::{Kind, Token, tokens};
-use super::tree::{Import, Module, Place, Statement, Term, What};
+use super::tree::{Import, Module, Place, Statement, TEMPLATE_VARIABLE, Term, What};
 use crate::template::Version;
 
 /// Terms nested deeper than this are refused, which no policy needs and a stack would not survive.
@@ -19,12 +19,22 @@ const KEYWORDS: [&str; 11] = [
 ];
 /// What is a keyword in the new version, or where it is imported.
 const FUTURE: [&str; 4] = ["contains", "every", "if", "in"];
+/// What is a keyword already, and means something else where it is imported.
+const NOT: &str = "not";
 
 pub(crate) struct Parser<'a> {
     tokens: Vec<Token<'a>>,
     next: usize,
     version: Version,
     future: BTreeSet<&'static str>,
+    /// Where the statement begins that is being read: a keyword can begin a reference there.
+    begun: usize,
+    /// Whether template strings may be used: not where the new version is only imported.
+    has_templates: bool,
+    /// Whether what is negated is looked up inside of the negation.
+    has_not_bodies: bool,
+    /// The number of the last variable that was made.
+    last: usize,
     depth: usize,
     /// Terms that were read and may have to be read again as the beginning of something else, by their first token.
     known: HashMap<usize, (Term, usize)>,
@@ -40,6 +50,10 @@ pub(crate) fn parse(source: &str, version: Version) -> Result<Module, SourceErro
         next: 0,
         version,
         future: BTreeSet::new(),
+        begun: usize::MAX,
+        has_templates: version == Version::V1,
+        has_not_bodies: false,
+        last: 0,
         depth: 0,
         known: HashMap::new(),
     };
@@ -55,16 +69,19 @@ impl<'a> Parser<'a> {
             return Err(self.error("package expected"));
         }
         self.skip();
+        let at = self.place();
         let package = self.path()?;
         let (mut imports, mut rules) = (Vec::new(), Vec::new());
         while self.peek().kind != Kind::End {
-            if self.is_word("import") {
+            if self.is_word("import") && !self.is_name_of_reference() {
                 imports.push(self.import()?);
             } else {
                 self.rule(&mut rules)?;
             }
         }
         Ok(Module {
+            version: self.version,
+            at,
             package,
             imports,
             rules,
@@ -72,8 +89,11 @@ impl<'a> Parser<'a> {
     }
 
     fn path(&mut self) -> Result<Vec<String>, SourceError> {
-        let mut path = vec![self.word()?];
+        let mut path = vec![self.any_word()?];
         loop {
+            if path.len() > DEEPEST {
+                return Err(self.error("nested too deep"));
+            }
             if self.is_mark(".") {
                 self.skip();
                 path.push(self.any_word()?);
@@ -98,16 +118,23 @@ impl<'a> Parser<'a> {
         let parts: Vec<&str> = path.iter().map(String::as_str).collect();
         match parts.as_slice() {
             ["future", "keywords"] => self.future.extend(FUTURE),
+            ["future", "keywords", NOT] => self.has_not_bodies = true,
             ["future", "keywords", word] => {
                 let known = FUTURE.iter().find(|known| *known == word);
                 let known = known.ok_or_else(|| {
-                    SourceError::new(at, format!("unexpected keyword, must be one of {FUTURE:?}"))
+                    let all = FUTURE.join(" ");
+                    let message = format!("unexpected keyword, must be one of [{all} {NOT}]");
+                    SourceError::new(at, message)
                 })?;
                 self.future.insert(known);
                 // It cannot be written without the other.
                 if *known == "every" {
                     self.future.insert("in");
                 }
+            }
+            ["future", ..] => {
+                let message = "invalid import, must be `future.keywords`";
+                return Err(SourceError::new(at, message));
             }
             ["rego", "v1"] => {
                 self.version = Version::V1;
@@ -127,7 +154,14 @@ impl<'a> Parser<'a> {
             self.skip();
             alias = Some(self.word()?);
         }
-        Ok(Import { path, alias })
+        let last = path.last().map(String::as_str).unwrap_or_default();
+        let is_future = path.first().is_some_and(|root| root == "future");
+        if alias.is_none() && !is_future && self.is_reserved(last) {
+            let message =
+                format!("unexpected import path, must not end with a keyword, got: {last}");
+            return Err(SourceError::new(at, message));
+        }
+        Ok(Import { at, path, alias })
     }
 }
 
@@ -180,6 +214,12 @@ impl<'a> Parser<'a> {
     /// Whether it is this word, and the word is a keyword here.
     fn is_keyword(&self, word: &str) -> bool {
         self.is_word(word) && self.is_reserved(word)
+    }
+
+    /// A name that nothing written has.
+    fn made(&mut self) -> String {
+        self.last += 1;
+        format!("{TEMPLATE_VARIABLE}{}", self.last)
     }
 
     fn is_reserved(&self, word: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Rules: heads, bodies, and what stands behind `else`.
 
-use super::Parser;
+use super::{DEEPEST, Parser};
 use crate::syntax::SourceError;
 use crate::syntax::tree::{Body, Head, Place, Rule, Term, What};
 use crate::template::Version;
@@ -17,7 +17,7 @@ impl Parser<'_> {
         if is_default {
             return self.default_rule(at, head, rules);
         }
-        let has_if = self.is_keyword("if");
+        let has_if = self.is_keyword("if") && !self.is_name_of_reference();
         let is_bracketed = head.arguments.is_none() && head.path.len() == 1;
         if is_bracketed
             && !has_if
@@ -50,7 +50,12 @@ impl Parser<'_> {
             body,
             otherwise: None,
         };
-        if self.is_word("else") {
+        if self.is_word("else") && !self.is_name_of_reference() {
+            if rule.head.path.iter().any(|part| !part.is_scalar()) {
+                return Err(
+                    self.error("else keyword cannot be used on rules with variables in head")
+                );
+            }
             if rule.head.key.is_some() {
                 return Err(self.error("else keyword cannot be used on multi-value rules"));
             }
@@ -105,7 +110,10 @@ impl Parser<'_> {
 
     fn head(&mut self) -> Result<(Head, bool), SourceError> {
         let at = self.place();
-        let name = self.word()?;
+        let name = match self.is_name_of_reference() {
+            true => self.any_word()?,
+            false => self.word()?,
+        };
         let (mut path, mut arguments) = (Vec::new(), None);
         match self.finished(Term::Variable(name.clone()), at)? {
             Term::Variable(_) => {}
@@ -117,6 +125,9 @@ impl Parser<'_> {
             }
             _ => return Err(SourceError::new(at, "expected rule head name")),
         }
+        if path.len() > DEEPEST {
+            return Err(SourceError::new(at, "nested too deep"));
+        }
         let mut head = Head {
             name,
             path,
@@ -124,7 +135,12 @@ impl Parser<'_> {
             key: None,
             value: None,
         };
-        if self.is_keyword("contains") {
+        if self.is_keyword("contains") && !self.is_name_of_reference() {
+            if head.arguments.is_some() {
+                let message =
+                    "the contains keyword can only be used with multi-value rule definitions";
+                return Err(self.error(message));
+            }
             self.skip();
             head.key = Some(self.infix(true)?);
             return Ok((head, true));
@@ -178,7 +194,7 @@ impl Parser<'_> {
         } else {
             return Err(self.error("expected else value term or rule body"));
         };
-        let otherwise = if self.is_word("else") {
+        let otherwise = if self.is_word("else") && !self.is_name_of_reference() {
             Some(Box::new(self.otherwise(&head)?))
         } else {
             None

@@ -28,10 +28,20 @@ impl Parser<'_> {
 
     pub(super) fn statement(&mut self) -> Result<Statement, SourceError> {
         let at = self.place();
+        self.begun = self.next;
         let is_name = self.is_name_of_reference();
         let is_negated = self.is_word("not") && !is_name;
         if is_negated {
             self.skip();
+        }
+        if is_negated && self.has_not_bodies && self.is_mark("{") {
+            self.skip();
+            let what = What::Not(self.body("}")?);
+            let with = self.modifiers()?;
+            return Ok(Statement {
+                with,
+                ..Statement::new(at, what)
+            });
         }
         let is_some = self.is_word("some") && !is_name;
         let is_every = self.is_keyword("every") && !is_name;
@@ -46,6 +56,13 @@ impl Parser<'_> {
             self.expression()?
         };
         let with = self.modifiers()?;
+        if is_negated && self.has_not_bodies {
+            let what = What::Not(vec![Statement::new(at, what)]);
+            return Ok(Statement {
+                with,
+                ..Statement::new(at, what)
+            });
+        }
         Ok(Statement {
             at,
             is_negated,
@@ -67,9 +84,41 @@ impl Parser<'_> {
         Ok(What::Term(left))
     }
 
+    /// An expression within a template string: the set of its values, or a value that is written out.
+    pub(super) fn templated(&mut self) -> Result<Term, SourceError> {
+        let statement = self.statement()?;
+        let refused = |what| {
+            let message = format!("unexpected {what} in template-string expression");
+            Err(SourceError::new(statement.at, message))
+        };
+        if statement.is_negated {
+            return refused("negation ('not')");
+        }
+        let term = match statement.what {
+            What::Term(term) => term,
+            What::Unify(..) | What::Equal(..) => return refused("unification ('=')"),
+            What::Assign(..) => return refused("assignment (':=')"),
+            What::Every { .. } => return refused("'every'"),
+            What::Some(_) | What::SomeIn { .. } => return refused("'some'"),
+            What::Not(_) => return refused("negation ('not')"),
+        };
+        match term {
+            // It is shown as it was written.
+            Term::Number(text) if statement.with.is_empty() => return Ok(Term::Text(text)),
+            term if term.is_scalar() && statement.with.is_empty() => return Ok(term),
+            _ => {}
+        }
+        let variable = Term::Variable(self.made());
+        let assigned = Statement {
+            what: What::Assign(variable.clone(), term),
+            ..statement
+        };
+        Ok(Term::SetOf(Box::new(variable), vec![assigned]))
+    }
+
     fn modifiers(&mut self) -> Result<Vec<(Term, Term)>, SourceError> {
         let mut all = Vec::new();
-        while self.is_word("with") {
+        while self.is_word("with") && !self.is_name_of_reference() {
             self.skip();
             let target = self.term()?;
             if !matches!(target, Term::Ref(..) | Term::Variable(_)) {

@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::syntax::SourceError;
 use crate::syntax::lexer::Kind;
-use crate::syntax::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, Term};
+use crate::syntax::tree::{MEMBER, MEMBER_WITH_KEY, OPERATORS, Place, TEMPLATE, Term};
 
 /// Operators by how tightly they bind, the loosest first.
 const LEVELS: [&[&str]; 5] = [
@@ -30,7 +30,7 @@ impl Parser<'_> {
                 let begun = parser.next;
                 parser.skip();
                 match parser.level(0) {
-                    Ok(value) if parser.is_keyword("in") => {
+                    Ok(value) if parser.is_keyword("in") && !parser.is_name_of_reference() => {
                         parser.skip();
                         let domain = parser.level(0)?;
                         left = called(&MEMBER_WITH_KEY, vec![left, value, domain]);
@@ -38,7 +38,7 @@ impl Parser<'_> {
                     _ => parser.next = begun,
                 }
             }
-            while parser.is_keyword("in") {
+            while parser.is_keyword("in") && !parser.is_name_of_reference() {
                 parser.skip();
                 let domain = parser.level(0)?;
                 left = called(&MEMBER, vec![left, domain]);
@@ -86,6 +86,7 @@ impl Parser<'_> {
                 self.skip();
                 Term::Text(text)
             }
+            (Kind::Template { text, is_last }, _) => self.template(text, is_last)?,
             (Kind::Number, _) => self.number("")?,
             (Kind::Mark, "[") => self.array()?,
             (Kind::Mark, "{") => self.set_or_object()?,
@@ -95,13 +96,37 @@ impl Parser<'_> {
                 self.expect(")")?;
                 inner
             }
-            (Kind::Word, word) if !self.peek_is(1, ".") || self.peek_at(1).is_after_space => {
+            (Kind::Word, word) if self.begun != self.next || !self.is_name_of_reference() => {
                 self.scalar_or_variable(word)?
             }
             (Kind::Word, _) => Term::Variable(self.any_word()?),
             _ => return Err(self.error("expected a term")),
         };
         self.finished(head, at)
+    }
+
+    /// A template string, of which the first part is next.
+    fn template(&mut self, text: String, is_last: bool) -> Result<Term, SourceError> {
+        if !self.has_templates {
+            let message = "template strings are not supported by this version of Rego";
+            return Err(SourceError::new(self.place(), message));
+        }
+        let mut parts = Vec::new();
+        let (mut text, mut is_last) = (text, is_last);
+        loop {
+            self.skip();
+            if !text.is_empty() {
+                parts.push(Term::Text(text));
+            }
+            if is_last {
+                return Ok(called(&TEMPLATE, vec![Term::Array(parts)]));
+            }
+            parts.push(self.templated()?);
+            (text, is_last) = match self.peek().kind.clone() {
+                Kind::Template { text, is_last } => (text, is_last),
+                _ => return Err(self.error("expected } to end template string expression")),
+            };
+        }
     }
 
     fn scalar_or_variable(&mut self, word: &str) -> Result<Term, SourceError> {
