@@ -130,7 +130,7 @@ fn a_measurement_has_the_names_of_gators() {
         );
     }
 
-    let ran = run(&["policy", "bench", "-f", &shared("objects/pods.yaml")]);
+    let ran = run(&["policy", "bench", "-f", &shared("suites/labels/good.yaml")]);
     assert_eq!(
         (ran.code, ran.err.as_str()),
         (Some(1), "error: there is no constraint\n")
