@@ -74,11 +74,6 @@ impl Checker<'_> {
             Some(key) => Type::Set(Box::new(self.known(key))),
             None => self.known(&definition.value),
         };
-        let is_written = |key: &Term| matches!(key, Term::Constant(_));
-        if definition.path.first().is_some_and(is_written) {
-            // What is known of such an object depends on what else is in it.
-            result = Type::Any;
-        }
         for key in definition.path.iter().rev() {
             result = Type::object(Vec::new(), Some((self.known(key), result)));
         }
@@ -312,6 +307,12 @@ impl Checker<'_> {
             }
         };
         self.variables = before;
+        for slot in &comprehension.free {
+            // What a template string shows can be whatever.
+            if let Some(variable) = self.variables.get_mut(*slot) {
+                *variable = Some(Type::Any);
+            }
+        }
         self.comprehensions.insert(comprehension, found);
         Ok(())
     }

@@ -11,12 +11,16 @@ impl Checker<'_> {
             Root::Node(node) => Some(self.node(node)),
             Root::Variable(slot) => self.variables.get(slot).cloned().flatten(),
             Root::Rule(rule) => {
-                let kind = self.plan.rules.get(rule).map(|rule| rule.kind);
                 let known = self.rules.get(rule).and_then(Option::as_ref);
-                Some(match (kind, known) {
-                    (Some(Kind::Function(_)), _) | (_, None) => Type::Any,
-                    (_, Some(known)) => known.result.clone(),
-                })
+                let rule = self.plan.rules.get(rule)?;
+                let is_function = matches!(rule.kind, Kind::Function(_));
+                // What is known of an object of which some keys are written out depends on what else is in it.
+                let is_mixed = rule
+                    .definitions
+                    .iter()
+                    .any(|definition| matches!(definition.path.first(), Some(Term::Constant(_))));
+                let known = known.filter(|_| !is_function && !is_mixed);
+                Some(known.map_or(Type::Any, |known| known.result.clone()))
             }
         }
     }

@@ -300,7 +300,10 @@ fn outputs(statement: &Statement, safe: &Slots) -> Slots {
             }
         },
         What::SomeIn { key, value, domain } => {
-            if is_bound(domain, safe) {
+            of_term(domain, safe, &mut bound);
+            let mut known = safe.clone();
+            known.extend(&bound);
+            if is_bound(domain, &known) {
                 key.iter()
                     .chain([value])
                     .for_each(|term| variables(term, &mut bound));

@@ -103,7 +103,7 @@ impl Expander {
             What::SomeIn { key, value, domain } => What::SomeIn {
                 key,
                 value,
-                domain: self.operand(domain, &statement, out),
+                domain: self.side(domain, &statement, true, out),
             },
             What::Every {
                 key,

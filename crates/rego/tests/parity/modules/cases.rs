@@ -183,6 +183,25 @@ pub(crate) const BOTH: &[(&str, &str)] = &[
     ("", "print(input.review.missing); x := 1"),
     ("", "x := print(1)"),
     ("", "print(y); x := 1"),
+    (
+        "p := y if some y in input.review.list",
+        "y := p; some z in input.review.missing; x := z",
+    ),
+    ("", "some y in input.review.object[z]; x := [y, z]"),
+    ("", "some y in input.review[z]; x := [y, z]"),
+    (
+        "a.b[k] := 1 if some k in input.review.list\na.b.c := 2 if not a.b.d",
+        "x := a.b.c",
+    ),
+    (
+        "p := y if some y in input.review.list",
+        "y := sum(input.review.list); z := p; y == input.review.missing; x := 1",
+    ),
+    (
+        "p := y if some y in input.review.list",
+        "y := sum(input.review.list); z := p; y == input.review.one; x := 1",
+    ),
+    ("a[0] := [2]\nlevel := 1", "x := a[level - 1][_]"),
     ("", "x := data"),
     ("", "x := data[y]"),
     ("", "x := data.foo.violation"),
