@@ -9,6 +9,8 @@ use super::shown::{is_float, shown};
 
 /// Wider or preciser than this is nothing.
 const WIDEST: usize = 1_000_000;
+/// A text of more bytes than this is not written to its end: whoever evaluates takes none that is so long.
+const LONGEST: usize = 64 << 20;
 
 /// What OPA hands to Go.
 enum Argument {
@@ -75,6 +77,9 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn print(&mut self) {
         while let Some(c) = self.rest.next() {
+            if self.out.len() > LONGEST {
+                return;
+            }
             if c != '%' {
                 self.out.push(c);
                 continue;

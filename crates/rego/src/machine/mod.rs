@@ -34,6 +34,9 @@ pub enum EvaluationError {
     /// A builtin function ended where it should not have.
     #[error("a builtin function failed")]
     Builtin,
+    /// A builtin function returned more than a memory should hold several of.
+    #[error("a value is too large")]
+    TooLarge,
     /// More statements wait for each other than a stack holds.
     #[error("the evaluation is nested too deep")]
     TooDeep,

@@ -179,9 +179,14 @@ impl Machine<'_> {
             Function::Rule(rule, _) if mock => {
                 self.without_mocks(|machine| machine.function(rule, &inputs))?
             }
-            Function::Builtin(builtin) => builtin
-                .call(&inputs)
-                .map_err(|_| EvaluationError::Builtin)?,
+            Function::Builtin(builtin) => {
+                let value = builtin.call(&inputs);
+                let value = value.map_err(|_| EvaluationError::Builtin)?;
+                if value.as_ref().is_some_and(is_too_large) {
+                    return Err(EvaluationError::TooLarge);
+                }
+                value
+            }
             Function::Rule(rule, _) => self.function(rule, &inputs)?,
             Function::Walk => {
                 let Some(root) = inputs.first() else {
@@ -235,6 +240,19 @@ pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
         Term::Object(fields) => fields
             .iter()
             .all(|(key, value)| is_ground(key, frame) && is_ground(value, frame)),
+    }
+}
+
+/// Whether a text has more bytes, or a collection more items, than a policy needs.
+fn is_too_large(value: &Value) -> bool {
+    const BYTES: usize = 32 << 20;
+    const ITEMS: usize = 1 << 21;
+    match value {
+        Value::String(text) => text.len() > BYTES,
+        Value::Array(items) => items.len() > ITEMS,
+        Value::Set(items) => items.len() > ITEMS,
+        Value::Object(fields) => fields.len() > ITEMS,
+        _ => false,
     }
 }
 

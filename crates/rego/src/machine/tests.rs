@@ -55,3 +55,34 @@ fn contradicting_rules_are_an_error() {
         "p: complete rules must not produce multiple outputs"
     );
 }
+
+#[test]
+fn what_grows_without_an_end_ends() {
+    let rego = |first: &str, next: &str| {
+        let statements: String = (0..60)
+            .map(|index| {
+                let next = next.replace('x', &format!("x{index}"));
+                format!("x{} := {next}\n", index + 1)
+            })
+            .collect();
+        format!("package a\nviolation[{{\"msg\": \"m\"}}] {{\nx0 := {first}\n{statements}}}")
+    };
+    for (first, next) in [
+        ("\"a\"", "concat(\"\", [x, x])"),
+        ("[1]", "array.concat(x, x)"),
+        ("\"a\"", "sprintf(\"%v%v\", [x, x])"),
+    ] {
+        let result = violations(&rego(first, next), LONG);
+        assert_eq!(result, Err(EvaluationError::TooLarge), "{next}");
+    }
+    for nothing in [
+        "numbers.range(1, 1000000000000)",
+        "numbers.range_step(1, 1000000000000, 2)",
+        "net.cidr_expand(\"10.0.0.0/8\")",
+        "net.cidr_expand(\"::/0\")",
+        "time.parse_duration_ns(\"1000000000000000000000000000000d\")",
+    ] {
+        let rego = format!("package a\nviolation[{{\"msg\": \"m\"}}] {{ {nothing} }}");
+        assert_eq!(violations(&rego, LONG), Ok(0), "{nothing}");
+    }
+}
