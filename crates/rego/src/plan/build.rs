@@ -6,7 +6,8 @@ use regorus::Value;
 
 use super::fixed::constant;
 use super::index::{Index, LIB};
-use super::order::{direct, looked_up_first, order, unsafe_variables, variables, within};
+use super::lookup::looked_up_first;
+use super::order::{direct, order, unsafe_variables, variables, within};
 use super::{
     Collected, Comprehension, Definition, Plan, Slots, Statement, Target, Term, What, check,
     recursion,

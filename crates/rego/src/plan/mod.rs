@@ -6,6 +6,7 @@ mod check;
 mod fixed;
 mod index;
 mod infer;
+mod lookup;
 mod order;
 mod recursion;
 mod references;
