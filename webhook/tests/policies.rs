@@ -306,6 +306,15 @@ fn what_follows_is_what_the_constraint_says(cluster: &Cluster) {
     soft["metadata"]["namespace"] = json!("quiet");
     assert_eq!(cluster.passes("kim", &["create", "-f", "-"], &soft), "");
     let metrics = cluster.metrics();
+    for name in [
+        "policies{kind=\"template\"} ",
+        "policies{kind=\"constraint\"} ",
+        "policy_reviews_total{operation=\"CREATE\",allowed=\"false\"} ",
+        "policy_review_duration_seconds_count ",
+    ] {
+        let name = format!("\nbasphere_{name}");
+        assert!(metrics.contains(&name), "{name} is not in {metrics}");
+    }
     for (constraint, action) in [("hard", "deny"), ("soft", "warn"), ("quiet", "dryrun")] {
         let line = format!(
             "basphere_policy_results_total{{constraint=\"RequiredOwner/{constraint}\",action=\"{action}\"}}"

@@ -117,8 +117,9 @@ fn the_metrics_are_those_that_are_served() -> Result<()> {
         .filter_map(|line| line.split_once('`'))
         .map(|(name, _)| format!("basphere_{name}"))
         .collect();
-    // What has counted nothing yet is not served.
-    let is_rare = |name: &&String| name.starts_with("basphere_leases_");
+    // What has counted nothing yet is not served; the webhook's own tests ask for that of policies.
+    let rare = ["basphere_leases_", "basphere_polic"];
+    let is_rare = |name: &&String| rare.iter().any(|start| name.starts_with(start));
     let missing: Vec<_> = documented
         .difference(&served)
         .filter(|name| !is_rare(name))
