@@ -81,10 +81,9 @@ pub(crate) struct Test {
     pub(crate) compatible: Compatible,
 }
 
-/// Explain what the policies of files say of the objects of files: which rule, by which values, how far.
+/// Where policies and objects are read from.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_EXPLAIN)]
-pub(crate) struct Explain {
+pub(crate) struct Inputs {
     /// A file or a folder with all below it (*.yaml, *.yml, *.json). May be repeated.
     #[arg(
         short,
@@ -94,6 +93,14 @@ pub(crate) struct Explain {
         value_hint = ValueHint::AnyPath
     )]
     pub(crate) files: Vec<PathBuf>,
+}
+
+/// Explain what the policies of files say of the objects of files: which rule, by which values, how far.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_EXPLAIN)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
     /// Name also the constraints that do not match an object, and why.
     #[arg(long)]
     pub(crate) all: bool,
@@ -118,15 +125,8 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_BENCH)]
 pub(crate) struct Bench {
-    /// A file or a folder with all below it (*.yaml, *.yml, *.json). May be repeated.
-    #[arg(
-        short,
-        long = "filename",
-        value_name = "FILE",
-        required = true,
-        value_hint = ValueHint::AnyPath
-    )]
-    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
     /// How often each object is judged.
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub(crate) iterations: u32,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use basphere_rego::constraint::Constraint;
 use basphere_rego::expansion::Expander;
 use basphere_rego::session::by_action_and_message;
@@ -64,6 +64,19 @@ pub(super) struct Prepared {
     objects: Vec<Value>,
     pub(super) session: Session,
     expander: Expander,
+}
+
+/// The objects that are no policies.
+///
+/// # Errors
+/// There is none.
+pub(super) fn judged(objects: &[Value]) -> Result<Vec<Value>> {
+    let is_policy =
+        |object: &&Value| Template::is_template(object) || Constraint::is_constraint(object);
+    let judged = objects.iter().filter(|object| !is_policy(object));
+    let judged: Vec<Value> = judged.cloned().collect();
+    ensure!(!judged.is_empty(), "there is no object to be judged");
+    Ok(judged)
 }
 
 /// All templates, then all constraints, then everything as data. A constraint has its defaults from then on.

@@ -5,8 +5,6 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use basphere_rego::constraint::Constraint;
-use basphere_rego::template::Template;
 use basphere_rego::{Review, Session, Source};
 use serde_json::{Value, json};
 
@@ -29,15 +27,8 @@ struct Measured {
 
 /// Judges all objects that are no policies again and again, and prints how long it took.
 pub(super) fn run(options: &Bench, out: &mut dyn Write, talk: &mut dyn Write) -> Result<Exit> {
-    let objects = sources::read(&options.files, talk).map_err(anyhow::Error::msg)?;
-    let is_policy =
-        |object: &&Value| Template::is_template(object) || Constraint::is_constraint(object);
-    let judged: Vec<Value> = objects
-        .iter()
-        .filter(|object| !is_policy(object))
-        .cloned()
-        .collect();
-    ensure!(!judged.is_empty(), "there is no object to be judged");
+    let objects = sources::read(&options.inputs.files, talk).map_err(anyhow::Error::msg)?;
+    let judged = audit::judged(&objects)?;
     let start = Instant::now();
     let session = audit::prepare(objects).map_err(anyhow::Error::msg)?.session;
     let setup = start.elapsed();

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use anyhow::{Error, Result, ensure};
-use basphere_rego::constraint::Constraint;
+use anyhow::{Error, Result};
 use basphere_rego::explain::Explained;
 use basphere_rego::policies::{Explanation, Matched};
-use basphere_rego::template::Template;
 use basphere_rego::{Review, Session, Source};
 use serde_json::{Value, json};
 
@@ -20,15 +18,8 @@ use super::{audit, go_json, loading, sources};
 
 /// Explains every object that is no policy, and prints what of the policies was never reached.
 pub(super) fn run(options: &Explain, out: &mut dyn Write, talk: &mut dyn Write) -> Result<Exit> {
-    let objects = sources::read(&options.files, talk).map_err(Error::msg)?;
-    let is_policy =
-        |object: &&Value| Template::is_template(object) || Constraint::is_constraint(object);
-    let judged: Vec<Value> = objects
-        .iter()
-        .filter(|object| !is_policy(object))
-        .cloned()
-        .collect();
-    ensure!(!judged.is_empty(), "there is no object to be judged");
+    let objects = sources::read(&options.inputs.files, talk).map_err(Error::msg)?;
+    let judged = audit::judged(&objects)?;
     let session = audit::prepare(objects).map_err(Error::msg)?.session;
     let mut coverage = Coverage::default();
     let mut explained = Vec::new();
