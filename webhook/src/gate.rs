@@ -37,6 +37,20 @@ pub enum Reply {
     BadRequest(String),
 }
 
+impl Reply {
+    /// To a body that cannot be judged: a review where it has a uid.
+    pub(crate) fn malformed(malformed: &Malformed, decision_id: &str) -> Self {
+        match &malformed.uid {
+            Some(uid) => Self::Review(Box::new(review::answer_malformed(
+                uid,
+                malformed,
+                decision_id,
+            ))),
+            None => Self::BadRequest(malformed.to_string()),
+        }
+    }
+}
+
 impl Gate {
     /// A gate that judges by core.
     #[must_use]
@@ -120,10 +134,7 @@ impl Gate {
             phase = about.phase(),
             "unreadable: {malformed}"
         );
-        match &malformed.uid {
-            Some(uid) => Reply::Review(Box::new(review::answer_malformed(uid, malformed, id))),
-            None => Reply::BadRequest(malformed.to_string()),
-        }
+        Reply::malformed(malformed, id)
     }
 
     async fn judge_in_time(&self, request: &Request) -> Decision {

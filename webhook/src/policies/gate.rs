@@ -68,12 +68,7 @@ impl PolicyGate {
                     uid = malformed.uid,
                     "unreadable: {malformed}"
                 );
-                return match &malformed.uid {
-                    Some(uid) => {
-                        Reply::Review(Box::new(review::answer_malformed(uid, &malformed, &id)))
-                    }
-                    None => Reply::BadRequest(malformed.to_string()),
-                };
+                return Reply::malformed(&malformed, &id);
             }
         };
         let judged = tokio::time::timeout(PATIENCE, self.judge(&plain)).await;
@@ -164,26 +159,48 @@ fn is_controller(request: &Value) -> bool {
     user.is_some_and(|user| user.starts_with("system:") && user != "system:anonymous")
 }
 
-fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
+/// What one constraint says.
+struct Said {
+    /// `Kind/name`.
+    constraint: String,
+    /// As Gatekeeper words it.
+    words: String,
+    actions: Vec<Action>,
+}
+
+fn ask(policies: &Policies, review: &Review) -> Vec<Said> {
     let inventory = basphere_rego::no_inventory();
     let found = policies.review(review, Point::Webhook, &inventory, LIMIT);
-    let denies = |actions: &[Action]| actions.contains(&Action::Deny);
-    let is_denied = found.iter().any(|finding| denies(&finding.actions));
+    let said = found.into_iter().map(|finding| Said {
+        constraint: format!("{}/{}", finding.kind, finding.name),
+        words: match &finding.violation.message {
+            Value::String(text) => format!("[{}] {text}", finding.name),
+            other => format!("[{}] {other}", finding.name),
+        },
+        actions: finding.actions,
+    });
+    said.collect()
+}
+
+fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
+    let found = ask(policies, review);
+    let is_denied = found
+        .iter()
+        .any(|said| said.actions.contains(&Action::Deny));
     let before = match is_controller && is_denied {
         true => broken_before(policies, review),
         false => HashSet::new(),
     };
     let mut verdict = Verdict::default();
-    for finding in &found {
-        let constraint = format!("{}/{}", finding.kind, finding.name);
-        let words = words(finding.name, &finding.violation.message);
-        let says = |code| Finding::new(code, "", Value::Null, words.clone());
-        for action in &finding.actions {
-            verdict.results.push((constraint.clone(), action.as_str()));
+    for said in found {
+        let says = |code| Finding::new(code, "", Value::Null, said.words.clone());
+        let is_old = before.contains(&(said.constraint.clone(), said.words.clone()));
+        for action in &said.actions {
+            verdict
+                .results
+                .push((said.constraint.clone(), action.as_str()));
             match action {
-                Action::Deny if before.contains(&(constraint.clone(), words.clone())) => {
-                    verdict.warnings.push(says(Code::PolicyTolerated));
-                }
+                Action::Deny if is_old => verdict.warnings.push(says(Code::PolicyTolerated)),
                 Action::Deny => verdict.denials.push(says(Code::PolicyViolated)),
                 Action::Warn => verdict.warnings.push(says(Code::PolicyWarns)),
                 Action::Dryrun | Action::Unrecognized => {}
@@ -201,21 +218,8 @@ fn broken_before(policies: &Policies, review: &Review) -> HashSet<(String, Strin
     };
     let mut before = review.clone();
     before.request.insert("object".to_owned(), old);
-    let inventory = basphere_rego::no_inventory();
-    let found = policies.review(&before, Point::Webhook, &inventory, LIMIT);
-    let words = found.iter().map(|finding| {
-        let constraint = format!("{}/{}", finding.kind, finding.name);
-        (constraint, words(finding.name, &finding.violation.message))
-    });
-    words.collect()
-}
-
-/// As Gatekeeper words it.
-fn words(constraint: &str, message: &Value) -> String {
-    match message {
-        Value::String(text) => format!("[{constraint}] {text}"),
-        other => format!("[{constraint}] {other}"),
-    }
+    let said = ask(policies, &before).into_iter();
+    said.map(|said| (said.constraint, said.words)).collect()
 }
 
 #[cfg(test)]
