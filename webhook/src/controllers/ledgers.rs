@@ -8,7 +8,9 @@ use anyhow::Result;
 use basphere_api::crd::TENANT_QUOTA_NAME;
 use basphere_api::{Tenant, TenantQuota};
 use basphere_core::ipam::Delay;
-use basphere_core::quota::{Account, CHARGED, Observed, Suspect, is_charged, observe, report};
+use basphere_core::quota::{
+    Account, CHARGED, Observed, Suspect, is_charged, is_replaced, machines_of, observe, report,
+};
 use basphere_core::{Site, Timestamp};
 use basphere_ipam::StoreError;
 use basphere_ipam::accounts::{self, Cluster, Order, Outcome, Records, Settle};
@@ -236,6 +238,23 @@ impl Cluster for View<'_> {
         let found = read.await.map_err(unread)?;
         let observed = found.and_then(|found| observe(self.site, object.kind, &found));
         Ok(observed.filter(|observed| observed.uid == object.uid))
+    }
+
+    async fn is_replaced(&self, template: &Suspect) -> Result<bool, StoreError> {
+        let reader = &self.ledgers.judge.reader;
+        let Some(machines) = machines_of(template.kind) else {
+            return Ok(false);
+        };
+        let successor = reader.object(&template.namespace, template.kind, &template.name);
+        let Some(successor) = successor.await.map_err(unread)? else {
+            return Ok(false);
+        };
+        let machines = reader.list(Some(&template.namespace), machines);
+        let machines = machines.await.map_err(unread)?;
+        let grace = self.site.spec().addresses.reservation_grace.duration();
+        let template = (template.kind, &successor);
+        let now = Timestamp::now();
+        Ok(is_replaced(self.site, template, &machines, (now, grace)))
     }
 
     async fn open(&self, tenant: &str, namespace: &str) -> Result<(), StoreError> {

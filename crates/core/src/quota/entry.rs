@@ -93,12 +93,15 @@ impl Entry {
             .retain(|pending| !pending.over.is_empty() && !is_newer(version, &pending.over));
     }
 
-    /// Takes note that no request changes it any more: what is left of a template is the largest size that
-    /// it may have had.
-    pub(super) fn settle(&mut self) {
-        let largest = self.asks().filter_map(|ask| ask.size).reduce(Size::max);
+    /// The largest size that a template may have had.
+    pub(super) fn largest(&self) -> Option<Size> {
+        self.asks().filter_map(|ask| ask.size).reduce(Size::max)
+    }
+
+    /// Takes note that no request changes it any more: of a template such a size is left.
+    pub(super) fn settle(&mut self, size: Option<Size>) {
         self.stored = Some(Ask {
-            size: largest,
+            size,
             ..Ask::default()
         });
         self.pending.clear();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ask::machines;
 use super::entry::is_newer;
-use super::{Amounts, Ask, Entry, Measure, Size, Template};
+use super::{Amounts, Ask, Entry, Measure, Size};
 use crate::Kind;
 
 /// All that is charged to one limit; it stands in the status of a Tenant.
@@ -197,6 +197,7 @@ impl Ledger {
             name,
             ..
         } = observed;
+        self.keep_larger(observed);
         self.entries
             .entry(observed.uid.clone())
             .or_insert_with(|| Entry::new(*kind, namespace, name))
@@ -228,36 +229,6 @@ impl Ledger {
                     .all(|pending| now.duration_since(pending.since) >= grace)
         };
         self.list(|uid, entry| !seen.contains(uid) && is_over(entry))
-    }
-
-    /// Takes note that objects are gone. The size of a template that is still referred to is kept until
-    /// its successor is there, since machines have it: also of one that nobody saw stored, which may have
-    /// been there for a moment.
-    pub fn forget(&mut self, gone: &BTreeSet<String>) {
-        let in_use: BTreeSet<(String, Template)> = self
-            .entries
-            .iter()
-            .filter(|(uid, _)| !gone.contains(*uid))
-            .flat_map(|(_, entry)| {
-                let templates = entry.asks().filter_map(|ask| ask.template.clone());
-                templates.map(|template| (entry.namespace.clone(), template))
-            })
-            .collect();
-        let stored: BTreeSet<(String, Template)> = self
-            .entries
-            .iter()
-            .filter(|(uid, entry)| !gone.contains(*uid) && entry.stored.is_some())
-            .map(|(_, entry)| (entry.namespace.clone(), as_template(entry)))
-            .collect();
-        self.entries.retain(|uid, entry| {
-            let key = (entry.namespace.clone(), as_template(entry));
-            let is_gone = gone.contains(uid);
-            let is_kept = in_use.contains(&key) && !stored.contains(&key);
-            if is_gone && is_kept {
-                entry.settle();
-            }
-            !is_gone || is_kept
-        });
     }
 
     /// Takes out requests over a version that is still the stored one, when they cannot be alive any more,
@@ -330,13 +301,6 @@ impl Ledger {
     pub fn was_never_stored(&self, uid: &str) -> bool {
         let entry = self.entries.get(uid);
         entry.is_some_and(|entry| entry.stored.is_none())
-    }
-}
-
-fn as_template(entry: &Entry) -> Template {
-    Template {
-        kind: entry.kind.as_str().to_owned(),
-        name: entry.name.clone(),
     }
 }
 

@@ -224,14 +224,23 @@ pub(super) fn of_node_spec(spec: &NodeSpec) -> Size {
 /// hosts stand for.
 pub(super) fn size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
     let spec = object.pointer("/spec/template/spec")?;
+    size_in(site, kind, object, spec)
+}
+
+/// The size of one machine of the infrastructure.
+pub(super) fn machine_size(site: &Site, kind: Kind, object: &Value) -> Option<Size> {
+    size_in(site, kind, object, object.get("spec")?)
+}
+
+fn size_in(site: &Site, kind: Kind, object: &Value, spec: &Value) -> Option<Size> {
     let named = mark(object, keys::NODE_SPEC).and_then(|name| site.node_spec(name));
     match kind {
-        Kind::VSphereMachineTemplate => Some(of_vsphere(site, spec, named)),
-        Kind::OpenStackMachineTemplate => {
+        Kind::VSphereMachineTemplate | Kind::VSphereMachine => Some(of_vsphere(site, spec, named)),
+        Kind::OpenStackMachineTemplate | Kind::OpenStackMachine => {
             let flavor = text_at(spec, "/flavor").or_else(|| text_at(spec, "/flavor/filter/name"));
             by_flavor(site, flavor).or_else(|| named.map(of_node_spec))
         }
-        Kind::Metal3MachineTemplate => {
+        Kind::Metal3MachineTemplate | Kind::Metal3Machine => {
             let hosts = spec.pointer("/hostSelector/matchLabels");
             by_hosts(site, hosts).or_else(|| named.map(of_node_spec))
         }

@@ -2,6 +2,7 @@
 
 use basphere_core::Kind::{MachineDeployment, VSphereMachineTemplate};
 use basphere_core::quota::{Limits, Measure};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::objects::*;
@@ -175,7 +176,88 @@ fn the_size_of_a_template_that_nobody_saw_stored_is_kept_as_well() {
         [("BSP-Q005", "spec.replicas")]
     );
     world.put(&template("t", "small"));
+    world.now += GRACE;
     world.book();
+    assert_eq!(
+        world.used(&Measure::Vcpus),
+        4,
+        "no machine is larger than its successor"
+    );
+}
+
+/// A machine of the infrastructure as Cluster API clones it.
+fn machine_of(template: &str, cpus: u64) -> Value {
+    json!({"metadata": {"annotations": {"cluster.x-k8s.io/cloned-from-name": template}},
+        "spec": {"numCPUs": cpus, "memoryMiB": 4096, "diskGiB": 40}})
+}
+
+#[test]
+fn machines_of_a_former_template_are_charged_until_they_are_gone() {
+    let mut world = world();
+    world.put_all(&[template("t", "large"), deployment("a", 2, "t")]);
+    world.machines = vec![machine_of("t", 8), machine_of("other", 16)];
     world.book();
-    assert_eq!(world.used(&Measure::Vcpus), 4, "its successor is there");
+    world.delete(VSphereMachineTemplate, "t");
+    world.put(&template("t", "small"));
+    for _ in 0..3 {
+        world.book();
+        assert_eq!(world.used(&Measure::Vcpus), 16);
+        let refused = world.apply(&deployment("a", 3, "t"));
+        assert_eq!(denials(&refused), [("BSP-Q005", "spec.replicas")]);
+        world.now += GRACE;
+    }
+    world.machines.clear();
+    world.put(&template("t", "small"));
+    world.now += GRACE - SignedDuration::from_secs(1);
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 16, "one may still be made");
+    world.now += SignedDuration::from_secs(1);
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 4);
+}
+
+#[test]
+fn machines_of_a_template_that_was_made_smaller_are_charged_until_they_are_gone() {
+    let mut world = world();
+    world.put_all(&[template("t", "large"), deployment("a", 2, "t")]);
+    world.machines = vec![machine_of("t", 8), machine_of("t", 2)];
+    world.book();
+    let mut smaller = template("t", "small");
+    smaller["spec"]["template"]["spec"] = json!({"numCPUs": 2, "memoryMiB": 4096, "diskGiB": 50});
+    world.put(&smaller);
+    world.now += GRACE;
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 16);
+    // Without the mark it may be of this template.
+    world.machines = vec![json!({"spec": {"numCPUs": 4, "memoryMiB": 4096, "diskGiB": 40}})];
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 16);
+    world.machines.clear();
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 4);
+}
+
+#[test]
+fn a_size_that_nobody_saw_before_it_was_made_smaller_is_kept_as_well() {
+    let mut world = world();
+    world.put_all(&[template("t", "large"), deployment("a", 2, "t")]);
+    let mut smaller = template("t", "small");
+    smaller["spec"]["template"]["spec"] = json!({"numCPUs": 2, "memoryMiB": 4096, "diskGiB": 50});
+    world.put(&smaller);
+    world.book();
+    assert_eq!(world.used(&Measure::Vcpus), 16);
+}
+
+#[test]
+fn former_templates_of_a_name_are_one_entry() {
+    let mut world = world();
+    world.put(&deployment("a", 1, "t"));
+    for spec in ["small", "large", "small"] {
+        world.put(&template("t", spec));
+        world.book();
+        world.delete(VSphereMachineTemplate, "t");
+        world.book();
+        assert_eq!(world.ledger().entries.len(), 2, "after {spec}");
+    }
+    assert_eq!(world.used(&Measure::Vcpus), 8);
 }

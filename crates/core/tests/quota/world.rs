@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use basphere_core::ipam::Pools;
 use basphere_core::quota::{
-    Account, Ledger, Limits, Measure, Override, TenantSpec, judge, observe,
+    Account, Ledger, Limits, Measure, Override, Suspect, TenantSpec, is_replaced, judge, observe,
 };
 use basphere_core::{
     Decision, Inventory, Kind, Lookup, NamespaceFacts, Operation, Part, Phase, Request, Requester,
@@ -80,6 +80,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) tenants: BTreeMap<String, Account>,
     pub(crate) stored: BTreeMap<Key, Value>,
+    /// The machines of the infrastructure, which are charged by what they are made of.
+    pub(crate) machines: Vec<Value>,
     revision: u64,
 }
 
@@ -93,6 +95,7 @@ impl World {
             now: Timestamp::UNIX_EPOCH,
             tenants: BTreeMap::new(),
             stored: BTreeMap::new(),
+            machines: Vec::new(),
             revision: 100,
         };
         world.tenant("kim", None, limits);
@@ -325,6 +328,7 @@ impl World {
             return false;
         }
         object["metadata"]["resourceVersion"] = json!(self.next_revision().to_string());
+        object["metadata"]["managedFields"] = json!([{"time": self.now.to_string()}]);
         self.stored.insert(key, object);
         true
     }
@@ -449,11 +453,21 @@ impl World {
     /// Looks for what is gone, given what was seen: each is read live, by its UID.
     pub(crate) fn sweep(&mut self, seen: &BTreeSet<String>) {
         let live: BTreeSet<_> = self.stored.values().map(uid).collect();
+        let (site, stored, machines) = (&self.site, &self.stored, &self.machines);
+        let replaced = |it: &Suspect| {
+            let key = (it.kind, it.namespace.clone(), it.name.clone());
+            let template = stored.get(&key).map(|template| (it.kind, template));
+            template.is_some_and(|it| is_replaced(site, it, machines, (self.now, GRACE)))
+        };
         for account in self.tenants.values_mut() {
             let ledger = account.ledger.as_mut().expect("a ledger");
             let suspects = ledger.suspects(seen, self.now, GRACE);
-            let gone = suspects.into_iter().map(|suspect| suspect.uid);
-            ledger.forget(&gone.filter(|uid| !live.contains(uid)).collect());
+            let mut gone = suspects;
+            gone.retain(|suspect| !live.contains(&suspect.uid));
+            let uids = |gone: &[Suspect]| gone.iter().map(|it| it.uid.clone()).collect();
+            let all: BTreeSet<String> = uids(&gone);
+            gone.retain(|suspect| ledger.refers_to(suspect) && replaced(suspect));
+            ledger.forget(&all, &uids(&gone));
         }
     }
 

@@ -35,6 +35,8 @@ pub struct Booking {
     pub seen: Vec<Observed>,
     /// The UIDs of objects that a live read did not find any more.
     pub gone: BTreeSet<String>,
+    /// Those of them that are templates of which no machine is left.
+    pub replaced: BTreeSet<String>,
     /// Namespaces that are the tenant's no more.
     pub left: BTreeSet<String>,
     /// So old a request must be to be dead.
@@ -265,7 +267,7 @@ fn book(ledger: &mut Ledger, booking: &Booking) {
     for seen in &booking.seen {
         ledger.see(seen);
     }
-    ledger.forget(&booking.gone);
+    ledger.forget(&booking.gone, &booking.replaced);
     ledger.expire(booking.at, booking.grace.duration());
     for namespace in &booking.left {
         ledger.namespaces.remove(namespace);

@@ -32,6 +32,13 @@ pub trait Cluster: Settle {
         object: &Suspect,
     ) -> impl Future<Output = Result<Option<Observed>, StoreError>> + Send;
 
+    /// Whether machines that were made of a template which is gone, or was larger, are gone as well, as
+    /// [`basphere_core::quota::is_replaced`] has it.
+    fn is_replaced(
+        &self,
+        template: &Suspect,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
     /// Has a namespace of a tenant counted, as [`super::Cashier::accounts`] does.
     fn open(
         &self,
@@ -56,7 +63,7 @@ pub enum NotKept {
 pub struct Kept {
     /// The namespaces that are charged to it, each with the name of its Tenant.
     pub namespaces: BTreeMap<String, String>,
-    /// Whether some of them are not counted yet.
+    /// Whether some of them are not counted yet, or machines may be left of a template that is gone.
     pub is_waiting: bool,
     /// So many objects were stored without a charge, and were added.
     pub missing: usize,
@@ -145,11 +152,11 @@ async fn book<C: Cluster>(
     seen.extend(read(cluster, &lapsed).await?.into_iter().flatten());
     let suspects = ledger.suspects(&uids, now, grace.duration());
     let live = read(cluster, &suspects).await?;
-    let gone: BTreeSet<String> = suspects
-        .into_iter()
-        .zip(live)
-        .filter_map(|(suspect, live)| live.is_none().then_some(suspect.uid))
-        .collect();
+    let gone = suspects.into_iter().zip(live);
+    let gone = gone.filter_map(|(suspect, live)| live.is_none().then_some(suspect));
+    let gone: Vec<Suspect> = gone.collect();
+    let replaced = replaced(cluster, ledger, &gone, kept).await?;
+    let gone: BTreeSet<String> = gone.into_iter().map(|suspect| suspect.uid).collect();
     let never_stored = gone.iter().filter(|uid| ledger.was_never_stored(uid));
     let surplus = never_stored.count();
     let left = left(cluster, ledger, &kept.namespaces);
@@ -159,6 +166,7 @@ async fn book<C: Cluster>(
     let booking = Booking {
         seen,
         gone,
+        replaced,
         left,
         grace,
         at: now,
@@ -171,6 +179,24 @@ async fn book<C: Cluster>(
         }
         other => Err(NotKept::Unwritten(name.to_owned(), other)),
     }
+}
+
+/// The templates among what is gone that are referred to and have no machines any more.
+async fn replaced<C: Cluster>(
+    cluster: &C,
+    ledger: &Ledger,
+    gone: &[Suspect],
+    kept: &mut Kept,
+) -> Result<BTreeSet<String>, StoreError> {
+    let mut replaced = BTreeSet::new();
+    let named = gone.iter().filter(|suspect| ledger.refers_to(suspect));
+    for template in named {
+        match cluster.is_replaced(template).await? {
+            true => drop(replaced.insert(template.uid.clone())),
+            false => kept.is_waiting = true,
+        }
+    }
+    Ok(replaced)
 }
 
 /// These objects as they are now, as far as they are there, in their order.

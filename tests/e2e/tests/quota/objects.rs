@@ -100,4 +100,22 @@ impl Renter<'_> {
         template["metadata"]["annotations"] = json!({"basphere.dev/node-spec": size});
         template
     }
+
+    /// A machine of so many CPUs, as Cluster API clones it of a template.
+    pub(crate) fn machine(&self, name: &str, template: &str, cpus: u64) -> Value {
+        let spec = json!({
+            "template": "ubuntu-2204-kube-v1.28.0",
+            "network": {"devices": [{"networkName": "VM Network", "dhcp4": true}]},
+            "numCPUs": cpus,
+            "memoryMiB": 4096,
+            "diskGiB": 50,
+        });
+        let mut machine = self.object(INFRASTRUCTURE, "VSphereMachine", name, spec);
+        machine["metadata"]["annotations"] = json!({
+            "cluster.x-k8s.io/cloned-from-name": template,
+            "cluster.x-k8s.io/cloned-from-groupkind":
+                format!("VSphereMachineTemplate.{INFRASTRUCTURE}"),
+        });
+        machine
+    }
 }

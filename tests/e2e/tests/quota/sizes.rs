@@ -10,6 +10,7 @@ both_versions!(
     a_template_that_comes_later_is_charged_for_what_refers_to_it,
     template_and_deployment_at_the_same_moment_are_both_charged,
     another_template_is_charged_again,
+    machines_of_a_former_template_are_charged_until_they_are_gone,
     a_larger_machine_than_the_largest_is_refused,
 );
 
@@ -114,6 +115,30 @@ fn another_template_is_charged_again(renter: &Renter<'_>) -> Result<()> {
     renter.wait_for(&renter.name, "vcpus", "4/16")?;
     renter.run(&arguments, &Value::Null)?;
     renter.wait_for(&renter.name, "vcpus", "16/16")
+}
+
+fn machines_of_a_former_template_are_charged_until_they_are_gone(
+    renter: &Renter<'_>,
+) -> Result<()> {
+    renter.limit_own(&json!({"vcpus": 20}))?;
+    renter.create(&renter.cluster("demo"))?;
+    renter.create(&renter.template("workers", "large"))?;
+    renter.create(&renter.deployment("workers", "demo", 2))?;
+    renter.admin(&["create", "-f", "-"], &renter.machine("one", "workers", 8))?;
+    renter.wait_for(&renter.name, "vcpus", "16/20")?;
+    let template = "vspheremachinetemplate/workers";
+    renter.run(&["delete", template], &Value::Null)?;
+    renter.create(&renter.template("workers", "small"))?;
+    let said = renter.refused(
+        &["scale", "machinedeployment/workers", "--replicas=3"],
+        &Value::Null,
+    )?;
+    ensure_says(&said, "vCPUs requested +8, used 16, limit 20")?;
+    renter.admin(
+        &["delete", "vspheremachine/one", "-n", &renter.namespace],
+        &Value::Null,
+    )?;
+    renter.wait_for(&renter.name, "vcpus", "4/20")
 }
 
 fn a_larger_machine_than_the_largest_is_refused(renter: &Renter<'_>) -> Result<()> {

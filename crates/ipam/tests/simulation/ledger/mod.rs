@@ -205,7 +205,7 @@ impl Run {
         self.pass_grace();
         {
             let mut world = lock(&self.stage.world);
-            truth::drop_what_lacks_templates(&mut world);
+            truth::drop_what_is_larger(&mut world);
             faults::settle_limits(&mut world);
         }
         self.quieten(1_500);
@@ -316,7 +316,11 @@ impl Stage {
             let key = (Kind::VSphereMachineTemplate, key.1.clone(), name);
             !world.objects.contains_key(&key)
         }));
-        if lacks_template {
+        // Machines of a template that is made smaller are larger than it says, and so is what is made of it next.
+        let is_smaller = matches!(&wish, Wish::Change { ask, .. }
+        if ask.size.zip(world.objects.get(&key).and_then(|it| it.observed.ask.size))
+            .is_some_and(|(new, old)| !old.fits(new)));
+        if lacks_template || is_smaller {
             return None;
         }
         let asked = wish.over(&mut world, &key)?;

@@ -37,7 +37,7 @@ pub(crate) struct Object {
     pub(crate) observed: Arc<Observed>,
     /// Whether it is being deleted, and a finalizer keeps it.
     pub(crate) is_deleting: bool,
-    /// The virtual CPUs of its machines, when the template that they were made of is gone.
+    /// The virtual CPUs of its machines, when the template that they were made of is gone, or smaller by now.
     pub(crate) kept_vcpus: u64,
 }
 
@@ -242,6 +242,9 @@ impl World {
             observed.uid, observed.resource_version, observed.ask
         ));
         self.tell(watch_of(key.0), News::Object(Arc::clone(&observed)));
+        if is_template(key.0) {
+            self.keep_sizes(&key);
+        }
         let before = self.objects.get(&key);
         let kept = before.filter(|it| it.observed.ask.template == observed.ask.template);
         let object = Object {
@@ -253,22 +256,34 @@ impl World {
     }
 
     pub(crate) fn remove(&mut self, key: &Key) {
-        let Some(gone) = self.objects.remove(key) else {
+        if is_template(key.0) {
+            self.keep_sizes(key);
+        }
+        if self.objects.remove(key).is_none() {
             return;
-        };
+        }
         self.next_revision();
         self.course.say(format_args!("{key:?} is gone"));
         self.tell(watch_of(key.0), News::ObjectGone(key.clone()));
-        // Machines keep the size that they have.
-        if let Some(size) = gone.observed.ask.size {
-            for object in self.objects.values_mut() {
-                let template = object.observed.ask.template.as_ref();
-                let is_of = template.is_some_and(|template| template.name == key.2);
-                if is_of && object.observed.namespace == key.1 {
-                    object.kept_vcpus = size.cpus;
-                }
+    }
+
+    /// Machines keep the size that they have, whatever becomes of their template.
+    fn keep_sizes(&mut self, template: &Key) {
+        let stored = self.objects.get(template);
+        let Some(size) = stored.and_then(|stored| stored.observed.ask.size) else {
+            return;
+        };
+        for object in self.objects.values_mut() {
+            if is_made_of(object, template) {
+                object.kept_vcpus = object.kept_vcpus.max(size.cpus);
             }
         }
+    }
+
+    /// The objects whose machines are made of a template.
+    pub(crate) fn made_of<'a>(&'a self, template: &'a Key) -> impl Iterator<Item = &'a Object> {
+        let objects = self.objects.values();
+        objects.filter(|object| is_made_of(object, template))
     }
 
     /// What no ledger has seen nobody knows any more: the size of a template that was gone before a namespace
@@ -294,6 +309,11 @@ impl World {
 pub(crate) fn key_of(observed: &Observed) -> Key {
     let (namespace, name) = (observed.namespace.clone(), observed.name.clone());
     (observed.kind, namespace, name)
+}
+
+fn is_made_of(object: &Object, template: &Key) -> bool {
+    let named = object.observed.ask.template.as_ref();
+    named.is_some_and(|named| named.name == template.2) && object.observed.namespace == template.1
 }
 
 pub(crate) fn is_template(kind: Kind) -> bool {

@@ -229,6 +229,10 @@ impl Cluster for Process {
         self.reader.object(object).await
     }
 
+    async fn is_replaced(&self, template: &Suspect) -> Result<bool, StoreError> {
+        self.reader.is_replaced(template).await
+    }
+
     async fn open(&self, tenant: &str, namespace: &str) -> Result<(), StoreError> {
         let (_, now) = self.site_now();
         let cashier = &self.cashier;

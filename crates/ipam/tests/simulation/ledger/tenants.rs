@@ -38,6 +38,20 @@ impl ModelTenants {
         let found = self.read(found).await?;
         Ok(found.filter(|found| found.uid == wanted.uid))
     }
+
+    /// Whether no machines are larger than the template says that has a name now.
+    pub(crate) async fn is_replaced(&self, template: &Suspect) -> Result<bool, StoreError> {
+        let wanted = template.clone();
+        let key = (wanted.kind, wanted.namespace, wanted.name);
+        let is_replaced = move |world: &World| {
+            let now = world
+                .objects
+                .get(&key)
+                .and_then(|now| now.observed.ask.size);
+            now.is_some_and(|now| world.made_of(&key).all(|it| it.kept_vcpus <= now.cpus))
+        };
+        self.read(is_replaced).await
+    }
 }
 
 /// Stores a change of a Tenant that is still as it was seen.

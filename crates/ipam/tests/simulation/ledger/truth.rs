@@ -23,7 +23,7 @@ fn demand(world: &World, account: &str) -> Demand {
     count(&objects)
 }
 
-/// What these objects ask for, each with the size of its machines should there be no template.
+/// What these objects ask for, each with the size that its machines have in any case.
 fn count(objects: &[(&Observed, u64)]) -> Demand {
     // Machines of a topology are told twice: by the Cluster, and by what is made of it.
     let mut pools: BTreeMap<String, Demand> = BTreeMap::new();
@@ -103,7 +103,7 @@ fn cluster_name(objects: &[(&Observed, u64)], object: &Observed) -> Option<Strin
     cluster.map(|(cluster, _)| cluster.name.clone())
 }
 
-/// The size of an object's machines: that of its template, or what that was last.
+/// The size of an object's machines: that of its template, or what that once was.
 fn vcpus(objects: &[(&Observed, u64)], object: &Observed, kept: u64) -> u64 {
     let Some(template) = &object.ask.template else {
         return 0;
@@ -114,22 +114,28 @@ fn vcpus(objects: &[(&Observed, u64)], object: &Observed, kept: u64) -> u64 {
             && other.0.name == template.name
     };
     let found = objects.iter().find(is_it);
-    found
-        .and_then(|(template, _)| template.ask.size)
-        .map_or(kept, |size| size.cpus)
+    let size = found.and_then(|(template, _)| template.ask.size);
+    size.map_or(kept, |size| size.cpus.max(kept))
 }
 
-/// Nothing that is stored tells the size of machines whose template is gone: they go, too.
-pub(crate) fn drop_what_lacks_templates(world: &mut World) {
-    let lacks = |object: &Observed| {
-        object.ask.template.as_ref().is_some_and(|template| {
+/// What is stored does not tell the size of machines whose template is gone, or was larger: they go, too.
+pub(crate) fn drop_what_is_larger(world: &mut World) {
+    let is_larger = |object: &&Object| {
+        let observed = &object.observed;
+        observed.ask.template.as_ref().is_some_and(|template| {
             let name = template.name.clone();
-            let key = (Kind::VSphereMachineTemplate, object.namespace.clone(), name);
-            !world.objects.contains_key(&key)
+            let key = (
+                Kind::VSphereMachineTemplate,
+                observed.namespace.clone(),
+                name,
+            );
+            let size = world.objects.get(&key).map(|it| it.observed.ask.size);
+            let cpus = size.map(|size| size.map_or(0, |size| size.cpus));
+            cpus.is_none_or(|cpus| cpus < object.kept_vcpus)
         })
     };
-    let objects = world.objects.values().map(|object| &*object.observed);
-    let keys: Vec<_> = objects.filter(|object| lacks(object)).map(key_of).collect();
+    let objects = world.objects.values().filter(is_larger);
+    let keys: Vec<_> = objects.map(|object| key_of(&object.observed)).collect();
     for key in keys {
         world.remove(&key);
     }
