@@ -15,6 +15,7 @@ mod document;
 mod encoding;
 mod fields;
 mod judge;
+mod pods;
 mod reference;
 mod rewrite;
 mod rules;
@@ -25,6 +26,7 @@ mod tools;
 
 pub use encoding::{MOST_BYTES, Opaque, decode};
 pub use judge::{PAYLOAD_WORDS, RESOURCE_SET, is_payload};
+pub use pods::{MIRROR_POD, POD_IMAGES, Rewritten, patch_of, rewrite_pod};
 pub use reference::{DEFAULT_REGISTRY, Malformed, Reference};
 pub use rules::{Rules, Verdict};
 

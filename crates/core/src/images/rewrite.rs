@@ -99,6 +99,11 @@ fn put(context: &Context<'_>, draft: &mut Draft<'_>, pointer: &str, rewritten: S
 }
 
 fn told(draft: &mut Draft<'_>, pointer: &str, written: &str, rewritten: &str) {
+    draft.finding(kept_as(pointer, written, rewritten));
+}
+
+/// What the author of a name is told of the one that was put in for it.
+pub(super) fn kept_as(pointer: &str, written: &str, rewritten: &str) -> Finding {
     let message = format!("the site keeps it as {rewritten}");
     let finding = Finding::new(
         Code::ImageRewritten,
@@ -106,7 +111,7 @@ fn told(draft: &mut Draft<'_>, pointer: &str, written: &str, rewritten: &str) {
         written.into(),
         message,
     );
-    draft.finding(finding.hint("write that into the file too"));
+    finding.hint("write that into the file too")
 }
 
 fn complete_file(

@@ -1,6 +1,6 @@
 //! Which registries are the site's, and what stands in for others: [`ImageRules`] after they were checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Reference;
@@ -81,7 +81,10 @@ pub enum Verdict {
 
 impl Rules {
     /// Checks rules as they are written; every problem is told at once.
-    pub(crate) fn check(written: &ImageRules) -> Result<Self, Vec<SiteError>> {
+    ///
+    /// # Errors
+    /// When a registry is none, or something would be rewritten to what is not the site's.
+    pub fn check(written: &ImageRules) -> Result<Self, Vec<SiteError>> {
         let mut errors = Vec::new();
         let mut registry = |path: String, text: &str| {
             let parsed = Registry::parse(text);
@@ -211,6 +214,15 @@ impl Rules {
         Some(self.rewritten(&reference)?.to_string())
     }
 
+    /// The same, but nothing for an image that is the site's as it is.
+    #[must_use]
+    pub fn instead_of(&self, image: &str) -> Option<String> {
+        match self.judge(image) {
+            Verdict::Allowed => None,
+            _ => self.rewrite(image),
+        }
+    }
+
     /// The same for a repository that is named without an image.
     #[must_use]
     pub fn rewrite_repository(&self, repository: &str) -> Option<String> {
@@ -230,8 +242,16 @@ impl Rules {
         Some(kept_at(reference, project))
     }
 
+    /// Hosts, with their ports, of the projects that stand in for others. What is kept there is never rewritten.
+    #[must_use]
+    pub fn stand_ins(&self) -> BTreeSet<&str> {
+        let projects = self.rewrite.values();
+        projects.map(|project| project.host.as_str()).collect()
+    }
+
     /// Whether anything is rewritten.
-    pub(super) fn rewrites(&self) -> bool {
+    #[must_use]
+    pub fn rewrites(&self) -> bool {
         !self.rewrite.is_empty()
     }
 

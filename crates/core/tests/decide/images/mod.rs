@@ -5,6 +5,7 @@ mod encodings;
 mod pass;
 mod payloads;
 mod places;
+mod pods;
 mod properties;
 mod references;
 mod rewrite;
