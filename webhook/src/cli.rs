@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::{CertificateSource, Config, Controllers, LeaseTimes, LogFormat, Profile};
+use crate::config::{
+    CertificateSource, Config, Controllers, Installation, LeaseTimes, LogFormat, Profile,
+};
 use crate::{logging, print, serve};
 
 /// What was asked for.
@@ -22,7 +24,7 @@ pub enum Command {
     /// Print the definitions of our custom resources.
     Crds,
     /// Print everything that an installation in a cluster applies.
-    InstallManifest,
+    InstallManifest(Installation),
 }
 
 /// Completes and checks what tenants apply to a Cluster API management cluster.
@@ -40,7 +42,22 @@ enum LowCommand {
     /// Print the CustomResourceDefinitions of group basphere.dev as YAML.
     Crds,
     /// Print everything that an installation in a cluster applies, as YAML.
-    InstallManifest,
+    InstallManifest(InstallArgs),
+}
+
+#[derive(Args)]
+struct InstallArgs {
+    /// What kind of cluster it is for: a management cluster of Cluster API, or an application cluster
+    #[arg(long, value_enum, default_value = "management")]
+    profile: Profile,
+
+    /// With --profile workload: a directory of policies [default: those that are shipped]
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+
+    /// With --profile workload: a Site's manifest, of which spec.images says what images of Pods are rewritten to
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -126,6 +143,11 @@ struct ServeArgs {
     #[arg(long, value_name = "DIR", required_if_eq("profile", "workload"))]
     policies: Option<PathBuf>,
 
+    /// A Site's manifest, of which spec.images says what images of Pods are rewritten to; read again when it changes.
+    /// With --profile workload alone
+    #[arg(long, value_name = "FILE")]
+    images: Option<PathBuf>,
+
     /// After how long the controllers look at everything again although nothing was heard of it
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     resync: Duration,
@@ -138,10 +160,13 @@ struct ServeArgs {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     match LowArgs::try_parse_from(arguments)?.command {
         LowCommand::Crds => Ok(Command::Crds),
-        LowCommand::InstallManifest => Ok(Command::InstallManifest),
+        LowCommand::InstallManifest(low) => installation(low).map(Command::InstallManifest),
         LowCommand::Serve(low) => {
             let log_format = low.log_format;
             check_lease_times(&low)?;
+            if low.images.is_some() && low.profile == Profile::Management {
+                return Err(only_for_workload("--images"));
+            }
             Ok(Command::Serve(Box::new(high(*low)), log_format))
         }
     }
@@ -174,6 +199,7 @@ fn high(low: ServeArgs) -> Config {
         },
         profile: low.profile,
         policies: low.policies,
+        images: low.images,
     }
 }
 
@@ -192,6 +218,21 @@ fn check_lease_times(low: &ServeArgs) -> Result<(), clap::Error> {
         clap::error::ErrorKind::ValueValidation,
         "--lease-retry must be less than --lease-renew, and that less than --lease-duration",
     ))
+}
+
+fn installation(low: InstallArgs) -> Result<Installation, clap::Error> {
+    match (low.profile, low.policies, low.images) {
+        (Profile::Workload, policies, images) => Ok(Installation::Workload { policies, images }),
+        (Profile::Management, None, None) => Ok(Installation::Management),
+        (Profile::Management, Some(_), _) => Err(only_for_workload("--policies")),
+        (Profile::Management, None, Some(_)) => Err(only_for_workload("--images")),
+    }
+}
+
+/// Of the Pods of a management cluster nothing is Basphere's business.
+fn only_for_workload(flag: &str) -> clap::Error {
+    let words = format!("{flag} is for application clusters: it needs --profile workload");
+    LowArgs::command().error(clap::error::ErrorKind::ArgumentConflict, words)
 }
 
 /// The API server takes only https URLs without user, query and fragment; the paths are ours.
@@ -229,7 +270,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             serve::run(*config)
         }
         Ok(Command::Crds) => print::crds(),
-        Ok(Command::InstallManifest) => print::install_manifest(),
+        Ok(Command::InstallManifest(installation)) => print::install_manifest(&installation),
         Err(error) => {
             // Help goes to stdout and ends with 0, errors go to stderr and end with 2.
             let _ = error.print();

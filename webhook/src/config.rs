@@ -14,6 +14,20 @@ pub enum Profile {
     Workload,
 }
 
+/// What kind of cluster something is installed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Installation {
+    /// A management cluster of Cluster API.
+    Management,
+    /// An application cluster.
+    Workload {
+        /// The directory of its policies; `None` takes those that are shipped.
+        policies: Option<PathBuf>,
+        /// A Site's manifest, of which the rules on images are taken; `None` rewrites no images.
+        images: Option<PathBuf>,
+    },
+}
+
 /// Everything that `serve` depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -37,6 +51,8 @@ pub struct Config {
     pub profile: Profile,
     /// The directory of policies; `None` asks no policies.
     pub policies: Option<PathBuf>,
+    /// The file with the rules by which images of Pods are rewritten; `None` rewrites none.
+    pub images: Option<PathBuf>,
 }
 
 /// How the controllers behind the gate are run.

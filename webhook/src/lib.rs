@@ -7,7 +7,7 @@
 //! policies in `guard`; [`gate`] is the way of one review,
 //! and [`judge`] decides it; [`world`] is what
 //! is known of the cluster, [`watch`] and [`site`] keep it up to date, [`reader`] asks live.
-//! [`policies`] are asked in the same way, on any cluster.
+//! [`policies`] are asked in the same way, on any cluster; [`images`] of Pods are rewritten on application clusters.
 //! Behind all that the controllers of one process of several put right what reviews cannot.
 
 pub mod cli;
@@ -16,6 +16,8 @@ mod controllers;
 pub mod desk;
 pub mod gate;
 mod guard;
+pub mod images;
+mod install;
 pub mod judge;
 mod leases;
 mod logging;

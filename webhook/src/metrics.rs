@@ -1,6 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
 mod addresses;
+mod images;
 mod policies;
 mod quota;
 
@@ -20,6 +21,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use addresses::Addresses;
+pub use images::ImageMetrics;
 pub use policies::{PolicyMetrics, PolicyReview};
 pub use quota::Quota;
 
@@ -134,6 +136,8 @@ pub struct Metrics {
     certificate_expiry: Gauge<f64, AtomicU64>,
     /// What is counted of addresses.
     pub addresses: Addresses,
+    /// What is counted of images.
+    pub images: ImageMetrics,
     /// What is counted of policies.
     pub policies: PolicyMetrics,
     /// What is counted of quotas.
@@ -152,6 +156,7 @@ impl Default for Metrics {
             site_generation: Gauge::default(),
             certificate_expiry: Gauge::default(),
             addresses: Addresses::default(),
+            images: ImageMetrics::default(),
             policies: PolicyMetrics::default(),
             quota: Quota::default(),
         };
@@ -200,6 +205,7 @@ impl Metrics {
             self.certificate_expiry.clone(),
         );
         self.addresses.register(registry);
+        self.images.register(registry);
         self.policies.register(registry);
         self.quota.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());

@@ -15,9 +15,12 @@ use arc_swap::ArcSwapOption;
 use basphere_rego::Policies;
 use tokio::sync::watch;
 
+pub(crate) use directory::collect;
 pub use directory::{Directory, keep_directory};
 pub use gate::PolicyGate;
+pub(crate) use gate::is_controller;
 pub use namespaces::{Namespaces, keep_policy_namespaces};
+pub(crate) use read::holds_policies;
 pub use read::{Files, Problem, read};
 pub(crate) use registered::{keep_registered, unregister};
 

@@ -5,6 +5,9 @@ use std::io::{ErrorKind, Write};
 use anyhow::Context;
 use basphere_api::{crd, install};
 
+use crate::config::Installation;
+use crate::install::workload_manifest;
+
 /// Writes the definitions of our custom resources to stdout, one YAML document each.
 pub(crate) fn crds() -> anyhow::Result<()> {
     let mut text = String::new();
@@ -18,8 +21,13 @@ pub(crate) fn crds() -> anyhow::Result<()> {
 }
 
 /// Writes the manifest of an installation to stdout.
-pub(crate) fn install_manifest() -> anyhow::Result<()> {
-    write(&install::manifest()?)
+pub(crate) fn install_manifest(installation: &Installation) -> anyhow::Result<()> {
+    match installation {
+        Installation::Management => write(&install::manifest()?),
+        Installation::Workload { policies, images } => {
+            write(&workload_manifest(policies.as_deref(), images.as_deref())?)
+        }
+    }
 }
 
 fn write(text: &str) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 //! its own back only when there are none, so that two never fight and the gate is never gone.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use basphere_api::registration::{NAME, Registration};
 use futures::stream::StreamExt as _;
@@ -16,6 +17,7 @@ use kube::runtime::watcher::watch_object;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::watch::Backoff;
@@ -203,6 +205,56 @@ fn unless_overtaken<K>(outcome: kube::Result<K>) -> kube::Result<Option<K>> {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// How often it is looked whether a configuration that follows something is still there.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Registers the configuration that follows from what is in force, again at each of its changes, and puts back what was
+/// edited or removed, for ever. The last process to start has the configuration.
+pub(crate) async fn follow<K: Configuration, T>(
+    client: &Client,
+    registration: &Registration,
+    whose: &str,
+    mut changes: watch::Receiver<T>,
+    current: impl Fn() -> Option<K>,
+) {
+    let api = Api::<K>::all(client.clone());
+    let mut is_first = true;
+    loop {
+        let mut backoff = Backoff::new();
+        while let Err(error) = put(&api, registration, current(), is_first).await {
+            warn!(error = %error, "registering the webhooks of {whose} failed");
+            backoff.wait().await;
+        }
+        if is_first {
+            info!("the webhooks of {whose} are registered");
+        }
+        is_first = false;
+        let changed = tokio::time::timeout(LOOK, changes.changed()).await;
+        // What is followed lives as long as the process.
+        if matches!(changed, Ok(Err(_))) {
+            return;
+        }
+    }
+}
+
+async fn put<K: Configuration>(
+    api: &Api<K>,
+    registration: &Registration,
+    ours: Option<K>,
+    is_first: bool,
+) -> kube::Result<()> {
+    let Some(ours) = ours else {
+        return Ok(());
+    };
+    if !is_first {
+        let found = api.get_opt(&ours.name_any()).await?;
+        if holder(found.as_ref(), registration) == Holder::Another {
+            return Ok(());
+        }
+    }
+    apply(api, &ours).await.map(drop)
 }
 
 /// Deletes both configurations, unless somebody else has taken them over.

@@ -12,7 +12,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use basphere_api::registration::{MUTATE_PATH, POLICIES_PATH, VALIDATE_PATH};
+use basphere_api::registration::{IMAGES_PATH, MUTATE_PATH, POLICIES_PATH, VALIDATE_PATH};
 use basphere_api::review::Answer;
 use basphere_core::Phase;
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::gate::{Gate, Reply};
+use crate::images::ImageGate;
 use crate::metrics::Metrics;
 use crate::peer::Peer;
 use crate::policies::PolicyGate;
@@ -39,6 +40,8 @@ pub struct Gates {
     pub tenants: Option<Arc<Gate>>,
     /// Asks policies.
     pub policies: Option<Arc<PolicyGate>>,
+    /// Rewrites images of Pods.
+    pub images: Option<Arc<ImageGate>>,
 }
 
 /// What is served over TLS: reviews and health. With `verified_only`, reviews are refused to
@@ -53,6 +56,10 @@ pub fn reviews(gates: Gates, readiness: Arc<Readiness>, verified_only: bool) -> 
     }
     if let Some(gate) = gates.policies {
         let paths = Router::new().route(POLICIES_PATH, post(policies));
+        reviews = reviews.merge(paths.with_state(gate));
+    }
+    if let Some(gate) = gates.images {
+        let paths = Router::new().route(IMAGES_PATH, post(images));
         reviews = reviews.merge(paths.with_state(gate));
     }
     reviews = reviews.layer(DefaultBodyLimit::max(BODY_LIMIT));
@@ -112,6 +119,13 @@ async fn policies(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     respond(body, async |body: &[u8]| gate.answer(body).await).await
+}
+
+async fn images(
+    State(gate): State<Arc<ImageGate>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    respond(body, async |body: &[u8]| gate.answer(body)).await
 }
 
 async fn review(gate: &Gate, phase: Phase, body: Result<Bytes, BytesRejection>) -> Response {

@@ -18,6 +18,7 @@ use tracing::info;
 
 use crate::config::{CertificateSource, Config, Controllers, Profile};
 use crate::guard::Guard;
+use crate::images::{self, Rewriting, Rulebook};
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
 use crate::policies::{self, Shelf, keep_registered};
@@ -90,11 +91,16 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
             &mut readiness,
         )
     });
+    let rewriting = config
+        .images
+        .clone()
+        .map(|file| Rewriting::start(&mut background, file, &metrics, &mut readiness));
     let readiness = Arc::new(readiness);
 
     let gates = Gates {
         tenants: tenancy.as_ref().map(Tenancy::gate),
         policies: guard.as_ref().map(Guard::gate),
+        images: rewriting.as_ref().map(Rewriting::gate),
     };
     let mut servers = Servers::default();
     let reviews = router::reviews(gates, Arc::clone(&readiness), config.client_ca.is_some());
@@ -110,6 +116,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Registered {
             tenants: tenancy.is_some(),
             policies: guard.as_ref().map(Guard::shelf),
+            images: rewriting.as_ref().map(Rewriting::rules),
         },
         Arc::clone(&readiness),
     ));
@@ -145,6 +152,9 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         }
         if guard.is_some() {
             policies::unregister(&client, registration).await;
+        }
+        if rewriting.is_some() {
+            images::unregister(&client, registration).await;
         }
         tokio::time::sleep(LINGER).await;
     }
@@ -207,6 +217,7 @@ fn registration(config: &Config, certificates: &Certificates) -> Option<Registra
 struct Registered {
     tenants: bool,
     policies: Option<Arc<Shelf>>,
+    images: Option<Arc<Rulebook>>,
 }
 
 /// Comes last: from this moment on the API server asks us.
@@ -234,7 +245,12 @@ async fn register_when_ready(
             keep_registered(client.clone(), registration.clone(), shelf).await;
         }
     };
-    tokio::join!(tenants, policies);
+    let images = async {
+        if let Some(rules) = registered.images {
+            images::keep_registered(client.clone(), registration.clone(), rules).await;
+        }
+    };
+    tokio::join!(tenants, policies, images);
 }
 
 /// The controllers need the caches that reviews need.

@@ -51,6 +51,18 @@ fn wrong_arguments_end_with_2_and_say_which() {
             "--tls-cert",
         ),
         (&["serve", "--tls-cert", "a"], "--tls-key"),
+        (
+            &["serve", "--self-signed", "--images", "a"],
+            "--images is for application clusters",
+        ),
+        (
+            &["install-manifest", "--images", "a"],
+            "--images is for application clusters",
+        ),
+        (
+            &["install-manifest", "--policies", "a"],
+            "--policies is for application clusters",
+        ),
         (&["serve", "--tls-key", "b"], "--tls-cert"),
         (
             &[
@@ -157,6 +169,26 @@ fn the_install_manifest_is_the_committed_one() {
     let committed = include_str!("../../deploy/install.yaml");
     let (_, committed) = committed.split_once('\n').unwrap();
     assert_eq!(printed, committed, "but for the first line, a comment");
+}
+
+/// `BASPHERE_BLESS=1 cargo test -p basphere-webhook --test cli` writes it.
+#[test]
+fn the_manifest_of_application_clusters_is_the_committed_one() {
+    let output = run(&["install-manifest", "--profile=workload"]);
+    assert_eq!(output.status.code(), Some(0));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let printed = format!(
+        "# Made by basphere-webhook install-manifest --profile workload; do not edit.\n{printed}"
+    );
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../deploy/workload/install.yaml"
+    );
+    if std::env::var_os("BASPHERE_BLESS").is_some() {
+        std::fs::write(file, &printed).unwrap();
+    }
+    let committed = std::fs::read_to_string(file).unwrap_or_default();
+    assert_eq!(printed, committed, "{file} has drifted");
 }
 
 #[test]

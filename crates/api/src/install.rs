@@ -2,8 +2,10 @@
 //!
 //! Pure functions over typed objects. The webhook configurations come from [`Registration`], the
 //! definitions from [`crd`], and what the webhook may read from the kinds that it keeps: so the
-//! manifest cannot say less or more than the code. `deploy/install.yaml` is its committed form.
+//! manifest cannot say less or more than the code. `deploy/install.yaml` is its committed form, and
+//! `deploy/workload/install.yaml` that of an application cluster with the shipped policies.
 
+mod application;
 mod rbac;
 mod seats;
 mod workload;
@@ -14,6 +16,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 use serde_json::Value;
+
+pub use application::{Application, Images, application_objects};
 
 use crate::crd;
 use crate::registration::{Endpoint, Registration};
@@ -38,6 +42,12 @@ pub enum InstallError {
     /// An object has no JSON form.
     #[error("an object has no JSON form: {0}")]
     Json(#[from] serde_json::Error),
+    /// The name of a policy's file is none that a ConfigMap may have.
+    #[error("{0:?} cannot be a key of a ConfigMap")]
+    Key(String),
+    /// A policy's file is larger than a ConfigMap may be.
+    #[error("{0} is larger than 768 KiB, which fits into no ConfigMap")]
+    TooLarge(String),
     /// An object has no YAML form.
     #[error("an object has no YAML form: {0}")]
     Yaml(#[from] serde_saphyr::SerializeError),
@@ -63,7 +73,7 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
         json(seats::flow_schema())?,
         json(workload::service())?,
         json(workload::disruption_budget())?,
-        json(workload::deployment())?,
+        json(workload::deployment(Vec::new(), Vec::new()))?,
     ]);
     // Last, so that a first failure leaves no gate in front of nobody.
     let registration = registration();
@@ -79,10 +89,22 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
 /// # Errors
 /// When an object cannot be written.
 pub fn manifest() -> Result<String, InstallError> {
+    written(&objects()?)
+}
+
+/// The manifest for an application cluster.
+///
+/// # Errors
+/// When a policy's file fits into no ConfigMap, or an object cannot be written.
+pub fn application_manifest(application: &Application) -> Result<String, InstallError> {
+    written(&application_objects(application)?)
+}
+
+fn written(objects: &[Value]) -> Result<String, InstallError> {
     let mut text = String::new();
-    for object in objects()? {
+    for object in objects {
         text.push_str("---\n");
-        text.push_str(&serde_saphyr::to_string(&object)?);
+        text.push_str(&serde_saphyr::to_string(object)?);
     }
     Ok(text)
 }

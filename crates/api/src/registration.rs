@@ -7,6 +7,7 @@
 
 mod conditions;
 mod entries;
+mod images;
 mod policies;
 mod rules;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 };
 
 use entries::Entry;
+pub use images::{IMAGES_NAME, IMAGES_PATH};
 pub use policies::{POLICIES_NAME, POLICIES_PATH};
 
 /// The name of both configurations.

@@ -10,7 +10,7 @@ mod text;
 
 pub use answer::{Answer, answer, answer_failure, answer_malformed};
 pub use parse::{Malformed, Review, parse};
-pub use plain::{Plain, answer_plain, parse_plain};
+pub use plain::{Plain, answer_changed, answer_plain, parse_plain};
 
 /// The `apiVersion` of the reviews that we take and give.
 pub const API_VERSION: &str = "admission.k8s.io/v1";

@@ -103,7 +103,11 @@ pub async fn keep_directory(path: PathBuf, shelf: Arc<Shelf>, metrics: Arc<Metri
     }
 }
 
-fn collect(path: &Path) -> anyhow::Result<Files> {
+/// The files of a directory of policies.
+///
+/// # Errors
+/// When something in it cannot be read, or is too much.
+pub(crate) fn collect(path: &Path) -> anyhow::Result<Files> {
     let mut files = Files::new();
     let mut room = MOST_BYTES;
     walk(path, DEEPEST, &mut room, &mut files)?;

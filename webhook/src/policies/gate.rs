@@ -152,7 +152,7 @@ impl PolicyGate {
 }
 
 /// Whether the cluster itself writes: the webhook configuration tells it by the same.
-fn is_controller(request: &Value) -> bool {
+pub(crate) fn is_controller(request: &Value) -> bool {
     let user = request
         .pointer("/userInfo/username")
         .and_then(Value::as_str);

@@ -98,6 +98,14 @@ pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
     Err(problems)
 }
 
+/// Whether a file has a ConstraintTemplate or a constraint in it.
+pub(crate) fn holds_policies(file: &Path, text: &str) -> bool {
+    let is_policy = |document: &Document<'_>| {
+        Template::is_template(&document.value) || Constraint::is_constraint(&document.value)
+    };
+    documents(file, text).is_ok_and(|documents| documents.iter().any(is_policy))
+}
+
 fn twice(kind: &str, name: &str) -> String {
     format!("{kind} {name} stands in two documents")
 }

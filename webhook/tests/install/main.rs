@@ -8,7 +8,6 @@
     reason = "a helper of a test may fail as loudly as the test"
 )]
 
-mod rights;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,9 +20,9 @@ use std::time::Duration;
 use basphere_api::install::{NAME, NAMESPACE, SERVICE_PORT};
 use basphere_api::registration::{self, Endpoint, Registration};
 use basphere_harness::{ApiVersion, Outcome, Sandbox, SandboxOptions, User, example, run, wait};
-use rights::{Process, Proxy};
 use serde_json::{Value, json};
-use support::{cluster, creation, read_log, wait_for};
+use support::rights::{self, Process, Proxy};
+use support::{cluster, commands, creation, read_log, wait_for};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -90,7 +89,7 @@ impl Installation {
         let environment = control_plane.environment(self.sandbox.admin()).unwrap();
         let mut shell = Command::new("sh");
         shell.current_dir(self.directory.path()).envs(environment);
-        shell.args(["-ec", &commands(heading)]);
+        shell.args(["-ec", &commands("docs/install.md", heading)]);
         run(&mut shell, "").unwrap().stdout().unwrap()
     }
 
@@ -241,7 +240,7 @@ impl Installation {
             "--user=webhook",
         ]);
 
-        Proxy::start(&self.sandbox, &kubeconfig)
+        Proxy::start(self.sandbox.control_plane(), &kubeconfig)
     }
 
     /// With the arguments of the Deployment, but for addresses and the place of the certificate.
@@ -368,17 +367,4 @@ impl Installation {
 
 fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
-}
-
-/// The commands of a section's first example.
-fn commands(heading: &str) -> String {
-    let page = std::fs::read_to_string(repository("docs/install.md")).unwrap();
-    let section = page.split_once(heading).unwrap().1;
-    let (_, block) = section.split_once("```console\n").unwrap();
-    let (block, _) = block.split_once("```").unwrap();
-    let lines = block.lines();
-    lines
-        .map(|line| line.strip_prefix("$ ").unwrap_or(line))
-        .collect::<Vec<_>>()
-        .join("\n")
 }

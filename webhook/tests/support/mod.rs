@@ -1,6 +1,9 @@
 //! What several of these tests share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod rights;
+pub(crate) mod workload;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
@@ -212,6 +215,7 @@ pub(crate) fn gates(gate: Arc<Gate>) -> Gates {
     Gates {
         tenants: Some(gate),
         policies: None,
+        images: None,
     }
 }
 
@@ -317,4 +321,20 @@ pub(crate) fn wait_for(log: &Receiver<Value>, message: &str) -> Value {
             return line;
         }
     }
+}
+
+/// The commands of the first example below a heading of a page.
+pub(crate) fn commands(page: &str, heading: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(page);
+    let page = std::fs::read_to_string(path).unwrap();
+    let section = page.split_once(heading).unwrap().1;
+    let (_, block) = section.split_once("```console\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let lines = block.lines();
+    lines
+        .map(|line| line.strip_prefix("$ ").unwrap_or(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -85,6 +85,16 @@ pub(super) fn cluster_role() -> ClusterRole {
     }
 }
 
+/// Of an application cluster, what policies look at beside the object that is reviewed.
+pub(super) fn policies_role() -> ClusterRole {
+    let verbs = ["get", "list", "watch"];
+    ClusterRole {
+        metadata: cluster_wide(),
+        rules: Some(vec![rule("", vec!["namespaces".to_owned()], &verbs)]),
+        aggregation_rule: None,
+    }
+}
+
 /// The controllers write metadata and specs of what reviews complete, and what the contract for IPAM
 /// providers has them write.
 fn controller_rules() -> Vec<PolicyRule> {

@@ -63,7 +63,41 @@ pub(super) fn disruption_budget() -> PodDisruptionBudget {
     }
 }
 
-pub(super) fn deployment() -> Deployment {
+/// A volume, and where the container finds it.
+pub(super) struct Mounted {
+    volume: Volume,
+    mount: VolumeMount,
+}
+
+impl Mounted {
+    pub(super) fn new(volume: Volume, directory: &str) -> Self {
+        let mount = VolumeMount {
+            name: volume.name.clone(),
+            mount_path: directory.to_owned(),
+            read_only: Some(true),
+            ..VolumeMount::default()
+        };
+        Self { volume, mount }
+    }
+
+    /// The certificate.
+    fn tls() -> Self {
+        let volume = Volume {
+            name: "tls".to_owned(),
+            secret: Some(SecretVolumeSource {
+                secret_name: Some(TLS_SECRET.to_owned()),
+                default_mode: Some(0o440),
+                ..SecretVolumeSource::default()
+            }),
+            ..Volume::default()
+        };
+        Self::new(volume, TLS_DIRECTORY)
+    }
+}
+
+/// With more arguments and volumes than every installation has.
+pub(super) fn deployment(more_arguments: Vec<String>, more: Vec<Mounted>) -> Deployment {
+    let mounted = std::iter::once(Mounted::tls()).chain(more).collect();
     Deployment {
         metadata: namespaced(),
         spec: DeploymentSpec {
@@ -82,7 +116,7 @@ pub(super) fn deployment() -> Deployment {
                     labels: Some(labels("webhook")),
                     ..ObjectMeta::default()
                 }),
-                spec: Some(pod()),
+                spec: Some(pod(more_arguments, mounted)),
             },
             ..DeploymentSpec::default()
         },
@@ -90,7 +124,8 @@ pub(super) fn deployment() -> Deployment {
     }
 }
 
-fn pod() -> PodSpec {
+fn pod(more_arguments: Vec<String>, mounted: Vec<Mounted>) -> PodSpec {
+    let (volumes, mounts) = mounted.into_iter().map(|it| (it.volume, it.mount)).unzip();
     PodSpec {
         service_account_name: Some(NAME.to_owned()),
         automount_service_account_token: Some(true),
@@ -122,16 +157,8 @@ fn pod() -> PodSpec {
             }),
             ..PodSecurityContext::default()
         }),
-        containers: vec![container()],
-        volumes: Some(vec![Volume {
-            name: "tls".to_owned(),
-            secret: Some(SecretVolumeSource {
-                secret_name: Some(TLS_SECRET.to_owned()),
-                default_mode: Some(0o440),
-                ..SecretVolumeSource::default()
-            }),
-            ..Volume::default()
-        }]),
+        containers: vec![container(more_arguments, mounts)],
+        volumes: Some(volumes),
         ..PodSpec::default()
     }
 }
@@ -147,8 +174,8 @@ fn spread(topology_key: &str) -> TopologySpreadConstraint {
     }
 }
 
-fn container() -> Container {
-    let args = [
+fn container(more_arguments: Vec<String>, mounts: Vec<VolumeMount>) -> Container {
+    let mut args = vec![
         "serve".to_owned(),
         format!("--listen=0.0.0.0:{}", REVIEWS.1),
         format!("--metrics-listen=0.0.0.0:{}", METRICS.1),
@@ -157,12 +184,13 @@ fn container() -> Container {
         format!("--shutdown-delay={SHUTDOWN_DELAY_SECONDS}s"),
         format!("--drain-timeout={DRAIN_SECONDS}s"),
     ];
+    args.extend(more_arguments);
     Container {
         name: "webhook".to_owned(),
         // Without a registry: where the image is kept is the site's business.
         image: Some(format!("{NAME}:{}", env!("CARGO_PKG_VERSION"))),
         image_pull_policy: Some("IfNotPresent".to_owned()),
-        args: Some(args.into()),
+        args: Some(args),
         env: Some(vec![EnvVar {
             name: "POD_NAMESPACE".to_owned(),
             value_from: Some(EnvVarSource {
@@ -200,12 +228,7 @@ fn container() -> Container {
             }),
             ..SecurityContext::default()
         }),
-        volume_mounts: Some(vec![VolumeMount {
-            name: "tls".to_owned(),
-            mount_path: TLS_DIRECTORY.to_owned(),
-            read_only: Some(true),
-            ..VolumeMount::default()
-        }]),
+        volume_mounts: Some(mounts),
         ..Container::default()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use basphere_core::{Class, Code, Decision, Finding, Phase, Request};
+use json_patch::Patch;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Status, StatusCause, StatusDetails};
 use serde::Serialize;
 
@@ -70,7 +71,7 @@ pub fn answer(review: &Review, decision: &Decision, decision_id: &str) -> Answer
             decision_id,
         )
     });
-    let patch = patch(request, decision);
+    let patch = patch_of(request, decision);
     respond(Response {
         uid: review.uid.clone(),
         allowed: status.is_none(),
@@ -123,6 +124,28 @@ pub(super) fn answer_about(
     })
 }
 
+/// The answer to a review of something that may pass, once it has been changed so.
+pub(super) fn answer_patched(
+    uid: &str,
+    patch: &Patch,
+    warnings: &[Finding],
+    more_audit: Option<(&'static str, String)>,
+    decision_id: &str,
+) -> Answer {
+    let patch = encoded(patch);
+    let mut audit_annotations = audit(decision_id, warnings);
+    audit_annotations.extend(more_audit);
+    respond(Response {
+        uid: uid.to_owned(),
+        allowed: true,
+        status: None,
+        patch_type: patch.as_ref().map(|_| "JSONPatch"),
+        patch,
+        audit_annotations,
+        warnings: warnings.iter().map(text::warning).collect(),
+    })
+}
+
 /// The answer to a body that is no review, but has a uid.
 #[must_use]
 pub fn answer_malformed(uid: &str, malformed: &Malformed, decision_id: &str) -> Answer {
@@ -163,12 +186,20 @@ fn respond(response: Response) -> Answer {
 }
 
 /// Only a mutating webhook may return a patch, and never with a denial.
-fn patch(request: &Request, decision: &Decision) -> Option<String> {
-    if request.phase != Phase::Mutate || !decision.is_allowed() || decision.patch.is_empty() {
+fn patch_of(request: &Request, decision: &Decision) -> Option<String> {
+    if request.phase != Phase::Mutate || !decision.is_allowed() {
+        return None;
+    }
+    encoded(&decision.patch)
+}
+
+/// A patch as it is sent; nothing when it changes nothing.
+fn encoded(patch: &Patch) -> Option<String> {
+    if patch.is_empty() {
         return None;
     }
     // A JSON Patch always has a JSON form: its paths and values are text and JSON.
-    serde_json::to_vec(&decision.patch)
+    serde_json::to_vec(patch)
         .ok()
         .map(|bytes| STANDARD.encode(bytes))
 }

@@ -1,9 +1,10 @@
 //! Reviews of any kind of object, for policies: nothing is read here but what an answer needs.
 
 use basphere_core::Finding;
+use json_patch::Patch;
 use serde_json::Value;
 
-use super::answer::{About, Answer, answer_about};
+use super::answer::{About, Answer, answer_about, answer_patched};
 use super::fields::{Wrong, constant, malformed, missing, mistyped, required_text};
 use super::parse::{Malformed, uid_at_least};
 use super::{API_VERSION, KIND};
@@ -73,6 +74,19 @@ pub fn answer_plain(
         name: text("/name"),
     };
     answer_about(&plain.uid, about, denials, warnings, decision_id)
+}
+
+/// The answer to a review of something that may pass, once it has been changed so; `audit` is what the audit log says
+/// of it, by a key.
+#[must_use]
+pub fn answer_changed(
+    plain: &Plain,
+    patch: &Patch,
+    warnings: &[Finding],
+    audit: Option<(&'static str, String)>,
+    decision_id: &str,
+) -> Answer {
+    answer_patched(&plain.uid, patch, warnings, audit, decision_id)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use basphere_api::controllers;
-use basphere_harness::Sandbox;
+use basphere_harness::ControlPlane;
 use serde_json::{Value, json};
 
 /// A process that does not outlive its test.
@@ -30,9 +30,9 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy that asks as the user of `identity`, a kubeconfig; its files are beside that.
-    pub(crate) fn start(sandbox: &Sandbox, identity: &Path) -> Self {
+    pub(crate) fn start(control_plane: &ControlPlane, identity: &Path) -> Self {
         let log = identity.with_extension("log");
-        let mut command = sandbox.kubectl(sandbox.admin()).unwrap();
+        let mut command = control_plane.kubectl(control_plane.admin()).unwrap();
         // At this verbosity each request is logged.
         command.args(["proxy", "--port=0", "--v=6", "--kubeconfig"]);
         command.arg(identity).stderr(File::create(&log).unwrap());
