@@ -57,3 +57,20 @@ fn of_a_site_nothing_but_its_images_is_told() {
         "{manifest}"
     );
 }
+
+#[test]
+fn what_is_mounted_is_what_was_given() {
+    let manifest = workload_manifest(None, None).unwrap();
+    let options = serde_saphyr::options! { budget: None, strict_booleans: true };
+    let objects: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple_with_options(&manifest, options).unwrap();
+    let map = objects
+        .iter()
+        .find(|object| object["kind"] == "ConfigMap")
+        .unwrap();
+    let data = map["data"].as_object().unwrap();
+    assert_eq!(data.len(), SHIPPED.len());
+    for (path, text) in SHIPPED {
+        assert_eq!(data[&path.replace('/', ".")], *text, "{path}");
+    }
+}

@@ -7,7 +7,7 @@ use crate::site::Site;
 
 pub(crate) fn what_was_stored_without_a_review_is_completed(site: &Site) {
     let names = json!({"nodes": "nodes", "endpoints": "nodes"});
-    let image = json!({"image": "harbor.corp.example/kube-vip:v1"});
+    let image = json!({"image": "harbor.corp.example:8443/kube-vip:v1"});
     let spec = json!({"spec": {"vsphere": {"addresses": names}, "kubeVip": image}});
     site.patch("site/default", &spec);
     let address = a_machine_gets_an_address(site, "late");
