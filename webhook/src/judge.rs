@@ -188,6 +188,10 @@ impl Judge {
             Lookup::Object(kind, name) if !found.is_empty() => {
                 snapshot.objects.insert((*kind, name.clone()));
             }
+            Lookup::ConfigMap(name) => {
+                let found = found.into_iter().map(|map| (name.clone(), Arc::new(map)));
+                snapshot.config_maps.extend(found);
+            }
             Lookup::Object(..) | Lookup::Leases(_) | Lookup::Accounts(_) => {}
             Lookup::Pools => snapshot.pools = Arc::new(pools(&found)),
         }
@@ -217,6 +221,11 @@ impl Judge {
             Lookup::Object(kind, name) => self
                 .reader
                 .object(namespace, *kind, name)
+                .await
+                .map(|found| found.into_iter().collect()),
+            Lookup::ConfigMap(name) => self
+                .reader
+                .object(namespace, Kind::ConfigMap, name)
                 .await
                 .map(|found| found.into_iter().collect()),
             Lookup::Pools => self.reader.pools().await,
@@ -259,6 +268,7 @@ fn name_of(lookup: &Lookup) -> &'static str {
     match lookup {
         Lookup::Namespace => "Namespace",
         Lookup::All(kind) | Lookup::Object(kind, _) => kind.as_str(),
+        Lookup::ConfigMap(_) => Kind::ConfigMap.as_str(),
         Lookup::Networks => "Networks",
         Lookup::Leases(_) => "AddressLease",
         Lookup::Pools => "AddressPool",

@@ -20,6 +20,10 @@ impl Served {
         client: &Client,
         kind: Kind,
     ) -> kube::Result<Option<ApiResource>> {
+        // Kubernetes' own are always served.
+        if let (true, Some(version)) = (kind.group().is_empty(), kind.versions().last()) {
+            return Ok(Some(resource(kind, *version)));
+        }
         let known = self
             .found
             .read()
@@ -76,7 +80,10 @@ fn resource(kind: Kind, version: ApiVersion) -> ApiResource {
     ApiResource {
         group: kind.group().to_owned(),
         version: version.to_string(),
-        api_version: format!("{}/{version}", kind.group()),
+        api_version: match kind.group() {
+            "" => version.to_string(),
+            group => format!("{group}/{version}"),
+        },
         kind: kind.to_string(),
         plural: kind.plural().to_owned(),
     }

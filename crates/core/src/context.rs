@@ -1,6 +1,7 @@
 //! What a decision may ask of the world while it is being made.
 
 mod carried;
+mod payloads;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

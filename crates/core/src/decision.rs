@@ -25,6 +25,8 @@ pub enum Lookup {
     Leases(Selection),
     /// Whether the request's namespace has this object.
     Object(Kind, String),
+    /// The ConfigMap of that name in the request's namespace, with what it holds.
+    ConfigMap(String),
     /// All AddressPools.
     Pools,
     /// The accounts that this tenant's requests are charged to.

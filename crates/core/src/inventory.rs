@@ -43,6 +43,8 @@ pub struct Snapshot {
     pub live: BTreeSet<Lookup>,
     /// Objects of the request's namespace that were asked for one by one, and are there.
     pub objects: BTreeSet<(Kind, String)>,
+    /// ConfigMaps of the request's namespace that were asked for by name.
+    pub config_maps: BTreeMap<String, Arc<Value>>,
 }
 
 impl Snapshot {
@@ -60,6 +62,7 @@ impl Snapshot {
             now,
             live: BTreeSet::new(),
             objects: BTreeSet::new(),
+            config_maps: BTreeMap::new(),
         }
     }
 }

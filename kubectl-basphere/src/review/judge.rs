@@ -1,6 +1,7 @@
 //! Judges objects one after another, as the server does when a file is applied.
 
 mod asked;
+mod payloads;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -295,6 +296,10 @@ impl Judge {
             if kind == Kind::Cluster {
                 Arc::make_mut(&mut self.networks).observe(object);
             }
+            if kind == Kind::ConfigMap {
+                room.config_maps
+                    .insert(sent.name.clone(), Arc::new(object.clone()));
+            }
         }
         if kind == Kind::Tenant {
             self.accounts.write_tenant(&sent.name, object);
@@ -324,6 +329,7 @@ impl Judge {
 
     fn decide(&self, sent: &Sent, phase: Phase, object: Value) -> Decision {
         let (request, mut snapshot) = self.asked(sent, phase, object);
+        self.look_at_payloads(sent, &mut snapshot);
         let mut decision = match &self.addresses {
             Some(addresses) => addresses.decide(&request, &mut snapshot),
             None => decide(&request, &snapshot),

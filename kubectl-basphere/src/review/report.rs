@@ -103,6 +103,7 @@ fn kind_of(lookup: &Lookup) -> String {
         Lookup::Networks => Kind::Cluster.to_string(),
         Lookup::Leases(_) => "AddressLease".to_owned(),
         Lookup::Object(kind, _) => kind.to_string(),
+        Lookup::ConfigMap(_) => Kind::ConfigMap.to_string(),
         Lookup::Pools => "AddressPool".to_owned(),
         Lookup::Accounts(_) => TENANT.to_owned(),
     }

@@ -1,10 +1,11 @@
 //! What a review knows of one namespace.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use basphere_core::quota::{CHARGED, Observed, observe};
 use basphere_core::{Inventory, Kind, Lookup, NamespaceFacts, Site};
+use serde_json::Value;
 
 use super::world::World;
 use crate::connection::is_forbidden;
@@ -16,6 +17,8 @@ pub(crate) struct Room {
     pub(super) inventory: Arc<Inventory>,
     /// What its objects ask for.
     pub(crate) observed: Vec<Observed>,
+    /// ConfigMaps that earlier objects of the stream would store.
+    pub(super) config_maps: BTreeMap<String, Arc<Value>>,
     /// What was read from the cluster, so that absence is certain.
     pub(super) live: BTreeSet<Lookup>,
 }

@@ -88,7 +88,10 @@ pub(crate) fn certainly(request: &Request, snapshot: &Snapshot) -> Decision {
             }
             if matches!(
                 lookup,
-                Lookup::Leases(_) | Lookup::Object(..) | Lookup::Accounts(_)
+                Lookup::Leases(_)
+                    | Lookup::Object(..)
+                    | Lookup::ConfigMap(_)
+                    | Lookup::Accounts(_)
             ) {
                 snapshot.live.insert(lookup.clone());
             }

@@ -63,6 +63,8 @@ pub(super) fn cluster_role() -> ClusterRole {
             vec![format!("{}/status", TenantQuota::plural(&()))],
             &["patch"],
         ),
+        // Those that a ClusterResourceSet names, one by one.
+        rule("", vec![Kind::ConfigMap.plural().to_owned()], &["get"]),
         // One that comes again is counted.
         rule(
             "events.k8s.io",

@@ -52,7 +52,7 @@ pub(super) const ADMINS: &[Kind] = &[
 ];
 
 /// What brings manifests and charts into clusters.
-pub(super) const ADDONS: &[Kind] = &[Kind::HelmChartProxy];
+pub(super) const ADDONS: &[Kind] = &[Kind::ClusterResourceSet, Kind::HelmChartProxy];
 
 /// Our own resources that an operator can break a promise with.
 pub(super) const OWN: &[Kind] = &[Kind::AddressLease, Kind::AddressPool, Kind::Tenant];

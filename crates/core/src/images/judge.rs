@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::fields::{self, Found, Seen};
 use super::reference::is_registry;
+use super::resource_sets;
 use super::rules::{Rules, Verdict};
 use super::sighting::{Sighting, What};
 use super::text;
@@ -29,9 +30,12 @@ pub(crate) fn check(context: &Context<'_>, draft: &mut Draft<'_>) {
     if !is_judged(context, draft.object()) {
         return;
     }
-    let stored = draft.old().map(|old| fields::look(kind, old));
-    let stored = stored.unwrap_or_default();
-    for found in fields::look(kind, draft.object()) {
+    let look = |object: &Value| match kind {
+        Kind::ClusterResourceSet => resource_sets::look(context, object),
+        _ => fields::look(kind, object),
+    };
+    let stored = draft.old().map(look).unwrap_or_default();
+    for found in look(draft.object()) {
         let Some(mut finding) = judged(rules, &found) else {
             continue;
         };

@@ -17,6 +17,7 @@ mod fields;
 mod judge;
 mod pods;
 mod reference;
+mod resource_sets;
 mod rewrite;
 mod rules;
 mod shell;
@@ -28,6 +29,7 @@ pub use encoding::{MOST_BYTES, Opaque, decode};
 pub use judge::{PAYLOAD_WORDS, RESOURCE_SET, is_payload};
 pub use pods::{MIRROR_POD, POD_IMAGES, Rewritten, patch_of, rewrite_pod};
 pub use reference::{DEFAULT_REGISTRY, Malformed, Reference};
+pub use resource_sets::config_maps_of;
 pub use rules::{Rules, Verdict};
 
 pub(crate) use judge::check;

@@ -147,9 +147,18 @@ impl World {
                 {
                     snapshot.objects.insert((*kind, name.clone()));
                 }
+                if let Lookup::ConfigMap(name) = &lookup
+                    && let Some(map) = self.stored.get(&(Kind::ConfigMap, name.clone()))
+                {
+                    let map = Arc::new(map.clone());
+                    snapshot.config_maps.insert(name.clone(), map);
+                }
                 let is_answered = matches!(
                     lookup,
-                    Lookup::Object(..) | Lookup::Leases(_) | Lookup::Accounts(_)
+                    Lookup::Object(..)
+                        | Lookup::ConfigMap(_)
+                        | Lookup::Leases(_)
+                        | Lookup::Accounts(_)
                 );
                 assert!(is_answered, "everything else is live here: {lookup:?}");
                 assert!(snapshot.live.insert(lookup), "it has been answered");

@@ -8,6 +8,7 @@ mod places;
 mod pods;
 mod properties;
 mod references;
+mod resource_sets;
 mod rewrite;
 mod rules;
 
@@ -42,6 +43,14 @@ pub(crate) fn spec_with(images: ImageRules) -> SiteSpec {
         images: Some(images),
         ..site_spec()
     }
+}
+
+/// A site that says nothing of images.
+pub(crate) fn without_rules() -> World {
+    World::with_site(SiteSpec {
+        images: None,
+        ..site_spec()
+    })
 }
 
 /// The example cluster without its control plane, on a site with rules on images.

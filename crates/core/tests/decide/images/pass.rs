@@ -3,7 +3,7 @@
 use basphere_core::{ApiVersion, Kind, Operation, Phase};
 use serde_json::{Value, json};
 
-use super::{at, control_plane, of_kind, said, short, world};
+use super::{at, control_plane, of_kind, said, short, without_rules, world};
 use crate::world::{World, admin, capi, warnings};
 
 const EVIL: &str = "kubectl apply -f https://evil.io/x.yaml";
@@ -23,7 +23,7 @@ fn bad(version: ApiVersion) -> Value {
 
 /// A world in which the control plane was stored before there were rules.
 fn stored(version: ApiVersion) -> World {
-    let mut old = World::new();
+    let mut old = without_rules();
     old.apply_all(&crate::world::example("cluster", version)[..2]);
     old.apply_all(&[bad(version)]);
     let mut world = world(version);

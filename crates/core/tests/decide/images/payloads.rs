@@ -6,7 +6,7 @@ use basphere_core::images::is_payload;
 use basphere_core::{ApiVersion, Operation, Phase};
 use serde_json::{Value, json};
 
-use super::{said, short, world};
+use super::{said, short, without_rules, world};
 use crate::world::{World, admin, capi};
 
 const MANIFEST: &str = "apiVersion: apps/v1\nkind: DaemonSet\nspec:\n  template:\n    spec:\n      containers:\n      - image: docker.io/calico/node:v3.26.1\n";
@@ -87,7 +87,7 @@ fn config_maps_of_other_namespaces_pass() {
 #[test]
 fn the_stored_and_controllers_and_deletion_pass() {
     let object = config_map(&json!({"cni.yaml": MANIFEST}));
-    let mut old = World::new();
+    let mut old = without_rules();
     old.apply_all(std::slice::from_ref(&object));
     let mut world = harbor();
     world.stored = old.stored;

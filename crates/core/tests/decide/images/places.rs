@@ -3,8 +3,8 @@
 use basphere_core::{ApiVersion, Kind};
 use serde_json::{Value, json};
 
-use super::{HARBOR, at, control_plane, of_kind, said, said_of, short, world};
-use crate::world::{World, admin};
+use super::{HARBOR, at, control_plane, of_kind, said, said_of, short, without_rules, world};
+use crate::world::admin;
 
 /// What one file with this content leads to.
 fn file(path: &str, content: &str) -> Vec<(String, String, String, String)> {
@@ -479,7 +479,7 @@ fn a_repository_that_is_not_named_is_warned_of_once() {
 #[test]
 fn without_rules_nothing_is_said() {
     let version = ApiVersion::V1Beta1;
-    let mut world = World::new();
+    let mut world = without_rules();
     world.apply_all(&crate::world::example("cluster", version)[..2]);
     let config = json!({
         "clusterConfiguration": {"imageRepository": "registry.k8s.io"},

@@ -5,7 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use basphere_core::{ApiVersion, Kind, Site};
 use serde_json::{Value, json};
 
-use super::{HARBOR, at, control_plane, of_kind, rewriting, said, short, spec_with, world_with};
+use super::{
+    HARBOR, at, control_plane, of_kind, rewriting, said, short, spec_with, without_rules,
+    world_with,
+};
 use crate::world::{World, capi};
 
 fn world(version: ApiVersion) -> World {
@@ -177,7 +180,7 @@ fn a_template_of_workers_is_rewritten() {
 #[test]
 fn what_is_stored_is_not_rewritten() {
     for version in ApiVersion::CLUSTER_API {
-        let mut old = World::new();
+        let mut old = without_rules();
         old.apply_all(&crate::world::example("cluster", version)[..2]);
         old.apply_all(&[config(version)]);
         let mut world = world(version);
