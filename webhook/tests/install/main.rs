@@ -41,6 +41,7 @@ fn an_installation() {
     let webhook = site.webhook(&proxy);
     site.tenants_are_answered_through_the_service(&webhook);
     site.a_namespace_is_read_live(&webhook);
+    site.what_a_resource_set_names_is_read_live();
     site.rights_are_exactly_those_that_are_used(&proxy);
     site.without_the_gate_everybody_passes();
 }
@@ -332,6 +333,40 @@ impl Installation {
         let answer = self.kubectl(self.sandbox.admin(), &post, &review.to_string());
         let answer = answer.stdout().unwrap();
         assert!(answer.contains("AdmissionReview"), "{answer}");
+    }
+
+    /// It was stored past the gate, as if before there was one.
+    fn what_a_resource_set_names_is_read_live(&self) {
+        let manifest = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/b:1\n";
+        let metadata = json!({"name": "cni", "namespace": "user-kim"});
+        let map = json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {"cni.yaml": manifest},
+        });
+        const PAST_THE_GATE: [&str; 5] = [
+            "create",
+            "--filename=-",
+            "--as=system:serviceaccount:capi-system:capi-manager",
+            "--as-group=system:serviceaccounts:capi-system",
+            "--as-group=system:masters",
+        ];
+        let created = self.kubectl(self.sandbox.admin(), &PAST_THE_GATE, &map.to_string());
+        assert!(created.succeeded(), "{}", created.stderr);
+        let set = json!({
+            "apiVersion": "addons.cluster.x-k8s.io/v1beta2",
+            "kind": "ClusterResourceSet",
+            "metadata": metadata,
+            "spec": {
+                "clusterSelector": {"matchLabels": {"cni": "ours"}},
+                "resources": [{"kind": "ConfigMap", "name": "cni"}],
+            },
+        });
+        let create = ["create", "--filename=-"];
+        let refused = self.kubectl(self.sandbox.admin(), &create, &set.to_string());
+        let words = "spec.resources[0].name: Unsupported value: \"quay.io/a/b:1\": ConfigMap cni, data[cni.yaml], line 5";
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
 
     fn rights_are_exactly_those_that_are_used(&self, proxy: &Proxy) {

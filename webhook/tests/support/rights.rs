@@ -90,8 +90,8 @@ pub(crate) fn granted(role: &Value) -> BTreeSet<Right> {
     granted
 }
 
-/// What is asked for only when something must be put right that was stored without us, or for a claim, for a
-/// ClusterResourceSet, or when a holder is gone.
+/// What is asked for only when something must be put right that was stored without us, or for a claim,
+/// or when a holder is gone.
 pub(crate) fn of_repairs() -> BTreeSet<Right> {
     let mut rights = BTreeSet::new();
     let mut add = |group: &str, resource: &str, verbs: &[&str]| {
@@ -112,7 +112,6 @@ pub(crate) fn of_repairs() -> BTreeSet<Right> {
     add(IPAM, "ipaddressclaims", &["patch"]);
     add(IPAM, "ipaddressclaims/status", &["patch"]);
     add(IPAM, "ipaddresses", &["create", "delete", "patch"]);
-    add("", "configmaps", &["get"]);
     add("basphere.dev", "addresspools", &["get"]);
     add("basphere.dev", "addresspools/status", &["patch"]);
     add("basphere.dev", "tenants", &["get"]);
