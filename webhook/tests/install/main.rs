@@ -337,7 +337,8 @@ impl Installation {
 
     /// It was stored past the gate, as if before there was one.
     fn what_a_resource_set_names_is_read_live(&self) {
-        let manifest = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/b:1\n";
+        let manifest =
+            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: quay.io/a/b:1\n";
         let metadata = json!({"name": "cni", "namespace": "user-kim"});
         let map = json!({
             "apiVersion": "v1",

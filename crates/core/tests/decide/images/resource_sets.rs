@@ -1,7 +1,7 @@
 //! What a ClusterResourceSet names was perhaps stored before there were rules.
 
 use basphere_core::images::config_maps_of;
-use basphere_core::{ApiVersion, Kind};
+use basphere_core::{ApiVersion, Decision, Kind};
 use serde_json::{Value, json};
 
 use super::{HARBOR, said, short, without_rules, world};
@@ -29,6 +29,17 @@ fn stored(version: ApiVersion, objects: &[Value]) -> World {
     let mut world = world(version);
     world.stored.extend(old.stored);
     world
+}
+
+/// Code and path of everything that is said, and what it is said of.
+fn told(decision: &Decision) -> Vec<(&str, &str, &str)> {
+    let findings = decision.denials.iter().chain(&decision.warnings);
+    findings
+        .map(|finding| {
+            let value = finding.value.as_str().unwrap_or_default();
+            (finding.code.as_str(), finding.path.as_str(), value)
+        })
+        .collect()
 }
 
 #[test]
@@ -114,7 +125,7 @@ fn a_stored_set_may_go_on_naming_what_it_names() {
     let decision = world.admit(&changed);
     assert!(decision.is_allowed());
     assert_eq!(
-        short(&said(&decision)),
+        told(&decision),
         [("BSP-W006", "spec.resources[0].name", "quay.io/a/b:1")]
     );
     let decision = world.admit(&named(&["more", "evil"]));
@@ -132,10 +143,7 @@ fn more_than_is_looked_at_is_said() {
         .map(|index| json!({"kind": "ConfigMap", "name": format!("m{index}")}))
         .collect();
     let decision = world(version).admit(&set(version, &json!(many)));
-    assert_eq!(
-        short(&said(&decision)),
-        [("BSP-R005", "spec.resources", "")]
-    );
+    assert_eq!(told(&decision), [("BSP-R005", "spec.resources", "")]);
     assert_eq!(
         said(&world(version).admit(&set(version, &json!(many[..100])))),
         []
