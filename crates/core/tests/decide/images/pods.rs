@@ -188,6 +188,14 @@ fn another_container_with_a_stored_image_is_new() {
     let rewritten = rewrite_pod(&rules, &debugged, Some(&stored));
     let pointers: Vec<_> = rewritten.iter().map(|one| one.pointer.as_str()).collect();
     assert_eq!(pointers, ["/spec/ephemeralContainers/0/image"]);
+    let stored = debugged.clone();
+    let ephemeral = debugged["spec"]["ephemeralContainers"].as_array_mut();
+    ephemeral
+        .expect("a list")
+        .push(json!({"name": "another", "image": "busybox"}));
+    let rewritten = rewrite_pod(&rules, &debugged, Some(&stored));
+    let pointers: Vec<_> = rewritten.iter().map(|one| one.pointer.as_str()).collect();
+    assert_eq!(pointers, ["/spec/ephemeralContainers/1/image"]);
 }
 
 #[test]

@@ -163,6 +163,41 @@ fn more_than_is_looked_at_is_said() {
     assert!(!decision.is_allowed());
 }
 
+/// Its author was warned then; what is not looked at cannot be compared.
+#[test]
+fn a_stored_set_warns_of_no_secret_again_and_is_refused_for_too_much() {
+    let version = ApiVersion::V1Beta2;
+    let of_secret = set(version, &json!([{"kind": "Secret", "name": "cni"}]));
+    let mut changed = of_secret.clone();
+    changed["spec"]["strategy"] = "Reconcile".into();
+    let world = stored(version, &[of_secret]);
+    assert_eq!(told(&world.admit(&changed)), []);
+    let many: Vec<_> = (0..101)
+        .map(|index| json!({"kind": "ConfigMap", "name": format!("m{index}")}))
+        .collect();
+    let many = set(version, &json!(many));
+    let world = stored(version, std::slice::from_ref(&many));
+    assert_eq!(
+        told(&world.admit(&many)),
+        [("BSP-R005", "spec.resources", "")]
+    );
+}
+
+/// What a person may write into a ConfigMap without being asked about may be named.
+#[test]
+fn what_is_no_manifest_is_nobodys_business() {
+    let version = ApiVersion::V1Beta2;
+    let world = stored(
+        version,
+        &[config_map(
+            "values",
+            &json!({"a.yaml": "image: quay.io/a/b\n"}),
+        )],
+    );
+    let object = set(version, &json!([{"kind": "ConfigMap", "name": "values"}]));
+    assert_eq!(told(&world.admit(&object)), []);
+}
+
 #[test]
 fn the_kinds_are_told_apart() {
     assert_eq!(Kind::ClusterResourceSet.plural(), "clusterresourcesets");

@@ -235,5 +235,32 @@ fn nothing_of_a_controller_is_rewritten() {
             let completed = decision.object.expect("an object");
             assert_eq!(completed["spec"], object["spec"], "{}", object["kind"]);
         }
+        // Nor what it makes without a topology.
+        let object = config(version);
+        let completed = world.admit(&object).object.expect("an object");
+        for field in ["/clusterConfiguration/imageRepository", "/files/0/content"] {
+            let pointer = format!("/spec/kubeadmConfigSpec{field}");
+            assert_eq!(
+                completed.pointer(&pointer),
+                object.pointer(&pointer),
+                "{field}"
+            );
+        }
     }
+}
+
+/// What would change more than images is left as it is, and refused.
+#[test]
+fn a_static_pod_that_says_an_image_elsewhere_too_is_not_rewritten() {
+    let version = ApiVersion::V1Beta1;
+    let pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    image: quay.io/a/b\n    args: [\"echo quay.io/a/b\"]\n";
+    let file = json!({"path": "/etc/kubernetes/manifests/a.yaml", "content": pod});
+    let decision = world(version).admit(&control_plane(version, &json!({"files": [file]})));
+    let completed = decision.object.as_ref().expect("an object");
+    let content = "/spec/kubeadmConfigSpec/files/0/content";
+    assert_eq!(completed.pointer(content), Some(&pod.into()));
+    assert_eq!(
+        short(&said(&decision)),
+        [("BSP-M001", &*at("files[0].content"), "quay.io/a/b")]
+    );
 }
