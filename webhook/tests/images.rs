@@ -129,6 +129,7 @@ fn pods_run_what_the_site_keeps() {
     what_makes_pods_is_stored_as_it_was_written(&rig);
     what_is_not_rewritten_is_refused(&rig);
     pods_of_the_sites_images_are_not_sent(&rig);
+    what_a_kubelet_shows_is_not_sent(&rig);
     bad_rules_leave_the_good_ones_in_force(&rig, &log);
     other_rules_are_taken_at_once(&rig);
     drop(program);
@@ -253,6 +254,20 @@ fn pods_of_the_sites_images_are_not_sent(rig: &Rig) {
     harmless["spec"]["initContainers"][0]["image"] = json!("nginx:1");
     rig.cluster.passes(CONTROLLER, &DRY, &harmless);
     assert_eq!(rig.calls(), before + 1);
+}
+
+/// Its static Pods run what their files say. Whoever makes one look like that gains nothing: it is refused.
+fn what_a_kubelet_shows_is_not_sent(rig: &Rig) {
+    let before = rig.calls();
+    let mut mirror = pod("mirror", "nginx:1");
+    mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "4f1a"});
+    mirror["spec"]["nodeName"] = json!("node");
+    let words = rig.cluster.denied("kim", &DRY, &mirror);
+    assert!(
+        words.contains("[image-registries] spec.containers[0].image: "),
+        "{words}"
+    );
+    assert_eq!(rig.calls(), before);
 }
 
 fn bad_rules_leave_the_good_ones_in_force(rig: &Rig, log: &Receiver<Value>) {
