@@ -20,7 +20,7 @@ fn published() -> Value {
 
 /// What an API server answers that knows the example Site and kim's namespace, serves Clusters as v1beta2
 /// only, and shows nobody a MachineDeployment.
-fn reply(path: &str) -> (u16, String) {
+pub(crate) fn reply(path: &str) -> (u16, String) {
     let (code, body) = match path {
         "/openapi/v3/apis/infrastructure.cluster.x-k8s.io/v1beta2" => (200, published()),
         "/openapi/v3/apis/cluster.x-k8s.io/v1beta3" => (404, status(404, "NotFound", "not found")),

@@ -18,5 +18,6 @@ mod page;
 mod policy;
 mod program;
 mod quota;
+mod resource_sets;
 mod review;
 mod server;
