@@ -36,8 +36,6 @@ pub(crate) struct Audit {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) namespaces: Arc<Namespaces>,
     pub(crate) metrics: Arc<Metrics>,
-    /// What Rego sees as `data.inventory`: asked for once a page.
-    pub(crate) inventory: Arc<dyn Fn() -> basphere_rego::Inventory + Send + Sync>,
     /// By which waiver a finding is waived, if by any.
     pub(crate) waives: Arc<Waives<'static>>,
     pub(crate) config: config::Audit,

@@ -1,6 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
 mod addresses;
+mod audit;
 mod policies;
 mod quota;
 
@@ -20,6 +21,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use addresses::Addresses;
+pub use audit::AuditMetrics;
 pub use policies::{PolicyMetrics, PolicyReview};
 pub use quota::Quota;
 
@@ -136,6 +138,8 @@ pub struct Metrics {
     pub addresses: Addresses,
     /// What is counted of policies.
     pub policies: PolicyMetrics,
+    /// What the audit of what is stored has found.
+    pub audit: AuditMetrics,
     /// What is counted of quotas.
     pub quota: Quota,
 }
@@ -153,6 +157,7 @@ impl Default for Metrics {
             certificate_expiry: Gauge::default(),
             addresses: Addresses::default(),
             policies: PolicyMetrics::default(),
+            audit: AuditMetrics::default(),
             quota: Quota::default(),
         };
         metrics.register();
@@ -201,6 +206,7 @@ impl Metrics {
         );
         self.addresses.register(registry);
         self.policies.register(registry);
+        self.audit.register(registry);
         self.quota.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());
         registry.register("build", "What is running", build);

@@ -16,6 +16,7 @@ use basphere_rego::Policies;
 use tokio::sync::watch;
 
 pub use directory::{Directory, keep_directory};
+pub(crate) use gate::LIMIT;
 pub use gate::PolicyGate;
 pub use namespaces::{Namespaces, keep_policy_namespaces};
 pub use read::{Files, Problem, read};

@@ -16,7 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::config::{CertificateSource, Config, Controllers, Profile};
+use crate::config::{CertificateSource, Config, Profile};
+use crate::controllers::Duties;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
@@ -101,7 +102,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     servers.start_reviews(listeners.reviews, certificates.config(), reviews)?;
     servers.start_observation(
         listeners.observation,
-        router::observation(metrics, Arc::clone(&readiness)),
+        router::observation(Arc::clone(&metrics), Arc::clone(&readiness)),
     )?;
     background.spawn(certificates.keep());
     background.spawn(register_when_ready(
@@ -114,14 +115,16 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Arc::clone(&readiness),
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
-    let controllers = tenancy.map(|tenancy| {
-        let parts = tenancy.into_parts(client.clone());
-        tokio::spawn(run_controllers(
-            parts,
-            config.controllers.clone(),
-            Arc::clone(&readiness),
-            stopping,
-        ))
+    let serves_tenants = tenancy.is_some();
+    let audit = guard.as_ref().zip(config.audit);
+    let duties = Duties {
+        tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
+        audit: audit.map(|(guard, config)| guard.audit(&client, &metrics, config)),
+    };
+    let controllers = (!duties.is_empty()).then(|| {
+        let (client, config) = (client.clone(), config.controllers.clone());
+        let run = controllers::run(client, duties, metrics, config, stopping.clone());
+        tokio::spawn(when_ready(run, Arc::clone(&readiness), stopping))
     });
 
     tokio::select! {
@@ -132,7 +135,6 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     readiness.drain();
     // Another process takes over as early as it can.
     let _ = stop_controllers.send(true);
-    let serves_tenants = controllers.is_some();
     if let Some(controllers) = controllers {
         let _ = controllers.await;
     }
@@ -238,9 +240,8 @@ async fn register_when_ready(
 }
 
 /// The controllers need the caches that reviews need.
-async fn run_controllers(
-    parts: controllers::Parts,
-    config: Controllers,
+async fn when_ready(
+    run: impl Future<Output = ()>,
     readiness: Arc<Readiness>,
     mut stopping: tokio::sync::watch::Receiver<bool>,
 ) {
@@ -254,7 +255,7 @@ async fn run_controllers(
         _ = stopping.wait_for(|stop| *stop) => true,
     };
     if !is_stopped {
-        controllers::run(parts, config, stopping).await;
+        run.await;
     }
 }
 

@@ -4,6 +4,7 @@
 //! definitions from [`crd`], and what the webhook may read from the kinds that it keeps: so the
 //! manifest cannot say less or more than the code. `deploy/install.yaml` is its committed form.
 
+mod audit;
 mod rbac;
 mod seats;
 mod workload;
@@ -14,6 +15,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 use serde_json::Value;
+
+pub use audit::{AGGREGATE, Bundle, audit_objects};
 
 use crate::crd;
 use crate::registration::{Endpoint, Registration};
@@ -59,6 +62,9 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
         json(rbac::cluster_role_binding())?,
         json(rbac::role())?,
         json(rbac::role_binding())?,
+    ]);
+    objects.extend(audit_objects(Bundle::Management)?);
+    objects.extend([
         json(seats::priority_level())?,
         json(seats::flow_schema())?,
         json(workload::service())?,

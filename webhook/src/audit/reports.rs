@@ -179,7 +179,11 @@ impl Reports {
     fn complain(&mut self, errors: &[kube::Error]) {
         let first = errors.first().map(ToString::to_string).unwrap_or_default();
         if first != self.complaint && !first.is_empty() {
-            warn!(error = first, count = errors.len(), "reports could not be written");
+            warn!(
+                error = first,
+                count = errors.len(),
+                "reports could not be written"
+            );
         }
         self.complaint = first;
     }

@@ -167,7 +167,7 @@ impl Scan {
             }
         }
         let (policies, waives) = (Arc::clone(policies), Arc::clone(&self.audit.waives));
-        let inventory = (self.audit.inventory)();
+        let inventory = basphere_rego::no_inventory();
         let judging = spawn_blocking(move || {
             let auditor = Auditor {
                 policies: &policies,
@@ -192,6 +192,8 @@ impl Scan {
 }
 
 fn namespace(object: &Value) -> &str {
-    let name = object.pointer("/metadata/namespace").and_then(Value::as_str);
+    let name = object
+        .pointer("/metadata/namespace")
+        .and_then(Value::as_str);
     name.unwrap_or_default()
 }

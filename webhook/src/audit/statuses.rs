@@ -118,11 +118,13 @@ impl Statuses {
 
 /// A constraint as files have it.
 fn document(stored: &DynamicObject, kind: &Stored) -> Value {
-    let mut document = stored.data.clone();
-    document["apiVersion"] = kind.resource.api_version.clone().into();
-    document["kind"] = kind.resource.kind.clone().into();
-    document["metadata"] = json!({"name": stored.name_any()});
-    document
+    json!({
+        "apiVersion": kind.resource.api_version,
+        "kind": kind.resource.kind,
+        "metadata": {"name": stored.name_any()},
+        "spec": stored.data.get("spec"),
+        "status": stored.data.get("status"),
+    })
 }
 
 /// Whether it was this constraint that was judged, and not another one, or another version of it.
@@ -143,7 +145,10 @@ fn is_same(status: &Value, stored: &Value) -> bool {
     let said = |name: &str| stored.pointer(&format!("/status/{name}"));
     let is_timed = said("auditTimestamp").is_some();
     let fields = ["totalViolations", "violations"].into_iter();
-    is_timed && fields.into_iter().all(|name| said(name) == status.get(name))
+    is_timed
+        && fields
+            .into_iter()
+            .all(|name| said(name) == status.get(name))
 }
 
 fn patch(
@@ -155,7 +160,9 @@ fn patch(
 ) -> Value {
     // As Gatekeeper writes it, without fractions.
     let second = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    status["auditTimestamp"] = second.to_string().into();
+    if let Some(fields) = status.as_object_mut() {
+        fields.insert("auditTimestamp".to_owned(), second.to_string().into());
+    }
     json!({
         "apiVersion": kind.resource.api_version,
         "kind": kind.resource.kind,

@@ -1,5 +1,6 @@
 //! What puts right, behind the gate, what reviews cannot: leases follow their holders, objects that
-//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are.
+//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are,
+//! and what is stored is judged by the policies.
 //!
 //! One process of several does so, chosen by [`election`]; who loses its Lease stops at once. Each
 //! part is a queue of keys that are worked on until they are as they should be, whatever happened
@@ -31,9 +32,11 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
+use crate::audit::Audit;
 use crate::config;
 use crate::desk::KubeStore;
 use crate::judge::Judge;
+use crate::metrics::Metrics;
 use crate::served::Served;
 use crate::watch::{Change, News, follow_kind};
 use crate::world::{Note, World};
@@ -54,13 +57,41 @@ pub(crate) struct Parts {
     pub(crate) judge: Arc<Judge>,
 }
 
-/// Runs the controllers whenever this process leads, until told to stop.
+/// What the process that leads does.
+pub(crate) struct Duties {
+    /// What tenants have; nothing on an application cluster.
+    pub(crate) tenants: Option<Parts>,
+    /// What policies say of what is stored; nothing where there are none.
+    pub(crate) audit: Option<Audit>,
+}
+
+impl Duties {
+    /// Whether there is nothing to do, so that nobody needs to lead.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tenants.is_none() && self.audit.is_none()
+    }
+
+    fn start(&self, config: &config::Controllers, identity: &str) -> JoinSet<()> {
+        let mut tasks = match &self.tenants {
+            Some(parts) => start(parts, config, identity),
+            None => JoinSet::new(),
+        };
+        if let Some(audit) = &self.audit {
+            tasks.spawn(audit.clone().keep());
+        }
+        tasks
+    }
+}
+
+/// Does what is to be done whenever this process leads, until told to stop.
 pub(crate) async fn run(
-    parts: Parts,
+    client: Client,
+    duties: Duties,
+    metrics: Arc<Metrics>,
     config: config::Controllers,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut candidate = Candidate::new(parts.client.clone(), &config.namespace, config.lease);
+    let mut candidate = Candidate::new(client, &config.namespace, config.lease);
     let until_stopped = async {
         // That nobody can tell us to stop any more is as good as being told.
         let _ = stop.wait_for(|stop| *stop).await;
@@ -68,15 +99,15 @@ pub(crate) async fn run(
     let lead = async {
         loop {
             candidate.win().await;
-            parts.judge.metrics.addresses.lead(true);
-            let mut tasks = start(&parts, &config, candidate.identity());
+            metrics.addresses.lead(true);
+            let mut tasks = duties.start(&config, candidate.identity());
             tokio::select! {
                 () = candidate.lead() => {}
                 ended = tasks.join_next() => error!(ended = ?ended, "a controller ended"),
             }
             // Not one more request is sent before the Lease is let go of.
             tasks.shutdown().await;
-            parts.judge.metrics.addresses.lead(false);
+            metrics.addresses.lead(false);
             candidate.release().await;
         }
     };
@@ -84,7 +115,7 @@ pub(crate) async fn run(
         () = until_stopped => {}
         () = lead => {}
     }
-    parts.judge.metrics.addresses.lead(false);
+    metrics.addresses.lead(false);
     candidate.release().await;
 }
 

@@ -14,9 +14,7 @@ use prometheus_client::registry::Registry;
 use super::Text;
 
 /// From a small cluster to one that should be audited less often.
-const BUCKETS: [f64; 10] = [
-    0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 300.0, 600.0, 1200.0,
-];
+const BUCKETS: [f64; 10] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 180.0, 300.0, 600.0, 1200.0];
 /// What constraints may say; Gatekeeper shows each of them, also where nothing was found.
 const ACTIONS: [&str; 5] = ["deny", "dryrun", "scoped", "unrecognized", "warn"];
 
@@ -25,18 +23,15 @@ struct ActionLabels {
     enforcement_action: Text,
 }
 
-/// Shown by the process that leads and by no other: a gauge of its own would be 0 elsewhere.
-type OfLeader<N, A> = Family<(), Gauge<N, A>>;
-
-/// Metrics of the audit.
+/// Metrics of the audit. Those of a process that does not lead are 0.
 #[derive(Debug)]
 pub struct AuditMetrics {
     violations: Family<ActionLabels, Gauge<i64, AtomicI64>>,
     durations: Histogram,
-    last_run: OfLeader<f64, AtomicU64>,
-    last_run_end: OfLeader<f64, AtomicU64>,
-    objects: OfLeader<i64, AtomicI64>,
-    unread: OfLeader<i64, AtomicI64>,
+    last_run: Gauge<f64, AtomicU64>,
+    last_run_end: Gauge<f64, AtomicU64>,
+    objects: Gauge<i64, AtomicI64>,
+    unread: Gauge<i64, AtomicI64>,
 }
 
 impl Default for AuditMetrics {
@@ -44,10 +39,10 @@ impl Default for AuditMetrics {
         Self {
             violations: Family::default(),
             durations: Histogram::new(BUCKETS),
-            last_run: Family::default(),
-            last_run_end: Family::default(),
-            objects: Family::default(),
-            unread: Family::default(),
+            last_run: Gauge::default(),
+            last_run_end: Gauge::default(),
+            objects: Gauge::default(),
+            unread: Gauge::default(),
         }
     }
 }
@@ -88,22 +83,20 @@ impl AuditMetrics {
 
     /// An audit begins.
     pub fn started(&self, now: Timestamp) {
-        self.last_run.get_or_create(&()).set(seconds(now));
+        self.last_run.set(seconds(now));
     }
 
     /// So many kinds could not be read.
     pub fn unread(&self, kinds: usize) {
         let kinds = i64::try_from(kinds).unwrap_or(i64::MAX);
-        self.unread.get_or_create(&()).set(kinds);
+        self.unread.set(kinds);
     }
 
     /// An audit has ended.
     pub fn ended(&self, now: Timestamp, took: Duration, tally: &Tally) {
         self.durations.observe(took.as_secs_f64());
-        self.last_run_end.get_or_create(&()).set(seconds(now));
-        self.objects
-            .get_or_create(&())
-            .set(number(tally.objects()));
+        self.last_run_end.set(seconds(now));
+        self.objects.set(number(tally.objects()));
         for action in ACTIONS {
             let rules = tally.rules().filter(|rule| rule.rule.action == action);
             let count: u64 = rules.map(|rule| rule.findings.violations()).sum();
@@ -117,10 +110,10 @@ impl AuditMetrics {
     /// Another process audits from now on.
     pub fn stopped(&self) {
         self.violations.clear();
-        self.last_run.clear();
-        self.last_run_end.clear();
-        self.objects.clear();
-        self.unread.clear();
+        self.last_run.set(0.0);
+        self.last_run_end.set(0.0);
+        self.objects.set(0);
+        self.unread.set(0);
     }
 }
 

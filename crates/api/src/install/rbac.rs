@@ -143,7 +143,7 @@ fn site_rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
     }
 }
 
-fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
+pub(super) fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(resources),
@@ -178,7 +178,7 @@ pub(super) fn viewer_role() -> ClusterRole {
 pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
     ClusterRoleBinding {
         metadata: cluster_wide(),
-        role_ref: role_ref("ClusterRole"),
+        role_ref: role_ref_to("ClusterRole", NAME),
         subjects: Some(vec![subject()]),
     }
 }
@@ -186,20 +186,20 @@ pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
 pub(super) fn role_binding() -> RoleBinding {
     RoleBinding {
         metadata: namespaced(),
-        role_ref: role_ref("Role"),
+        role_ref: role_ref_to("Role", NAME),
         subjects: Some(vec![subject()]),
     }
 }
 
-fn role_ref(kind: &str) -> RoleRef {
+pub(super) fn role_ref_to(kind: &str, name: &str) -> RoleRef {
     RoleRef {
         api_group: Some(RBAC_GROUP.to_owned()),
         kind: kind.to_owned(),
-        name: NAME.to_owned(),
+        name: name.to_owned(),
     }
 }
 
-fn subject() -> Subject {
+pub(super) fn subject() -> Subject {
     Subject {
         kind: "ServiceAccount".to_owned(),
         name: NAME.to_owned(),

@@ -58,24 +58,22 @@ impl Flavour {
         let entries = tally.entries();
         let shown = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         let left_out = tally.findings.all().saturating_sub(shown);
-        let mut metadata = json!({"name": REPORT_NAME, "labels": {MANAGED_BY: MANAGER}});
-        if left_out > 0 {
-            metadata["annotations"] = json!({LEFT_OUT: left_out.to_string()});
-        }
-        if !namespace.is_empty() {
-            metadata["namespace"] = namespace.into();
-        }
-        let mut report = json!({
-            "apiVersion": api_version,
-            "kind": self.kind(!namespace.is_empty()),
-            "metadata": metadata,
-            "summary": summary(tally),
-            "results": entries.iter().map(result).collect::<Vec<_>>(),
-        });
-        if self == Self::OpenReports {
-            report["source"] = MANAGER.into();
-        }
-        report
+        let annotations = (left_out > 0).then(|| json!({LEFT_OUT: left_out.to_string()}));
+        let metadata = object([
+            ("name", Some(REPORT_NAME.into())),
+            ("namespace", some(namespace)),
+            ("labels", Some(json!({MANAGED_BY: MANAGER}))),
+            ("annotations", annotations),
+        ]);
+        let is_open = self == Self::OpenReports;
+        object([
+            ("apiVersion", Some(api_version.into())),
+            ("kind", Some(self.kind(!namespace.is_empty()).into())),
+            ("metadata", Some(metadata)),
+            ("source", is_open.then(|| MANAGER.into())),
+            ("summary", Some(summary(tally))),
+            ("results", Some(entries.iter().map(result).collect())),
+        ])
     }
 
     /// Whether a stored report says what this one says, whenever it says so.
@@ -96,13 +94,12 @@ impl Flavour {
         let before: Vec<_> = stored.map(results).unwrap_or_default().to_vec();
         let before: Vec<_> = before
             .iter()
-            .map(|result| (without_time(result), &result["timestamp"]))
+            .filter_map(|result| Some((without_time(result), result.get("timestamp")?)))
             .collect();
         let stored = report.get_mut("results").and_then(Value::as_array_mut);
         for result in stored.into_iter().flatten() {
             let known = before.iter().find(|(it, _)| it == result);
             let known = known.map(|(_, time)| (*time).clone());
-            let known = known.filter(|time| !time.is_null());
             let time = known.unwrap_or_else(|| json!({"seconds": now, "nanos": 0}));
             if let Some(fields) = result.as_object_mut() {
                 fields.insert("timestamp".to_owned(), time);
@@ -137,42 +134,33 @@ fn summary(tally: &ReportTally) -> Value {
 
 fn result(entry: &Entry) -> Value {
     let (rule, subject) = (&entry.rule, &entry.subject);
-    let mut resource = json!({
-        "apiVersion": subject.api_version(),
-        "kind": subject.kind,
-        "name": subject.name,
-    });
-    let optional = [("namespace", &subject.namespace), ("uid", &subject.uid)];
-    for (name, text) in optional.into_iter().filter(|(_, text)| !text.is_empty()) {
-        resource[name] = text.as_str().into();
-    }
-    let mut properties = json!({"enforcementAction": rule.action});
-    if !rule.scoped.is_empty() {
-        properties["enforcementActions"] = rule.scoped.join(",").into();
-    }
-    if let Some(waiver) = &entry.waiver {
-        properties["waiver"] = waiver.as_ref().into();
-    }
-    let mut result = json!({
-        "source": MANAGER,
-        "policy": rule.kind,
-        "rule": rule.name,
-        "result": entry.outcome.as_str(),
-        "message": entry.message.as_ref(),
-        "resources": [resource],
-        "properties": properties,
-    });
+    let resource = object([
+        ("apiVersion", Some(subject.api_version().into())),
+        ("kind", Some(subject.kind.as_str().into())),
+        ("namespace", some(&subject.namespace)),
+        ("name", Some(subject.name.as_str().into())),
+        ("uid", some(&subject.uid)),
+    ]);
+    let waiver = entry.waiver.as_deref().map(Into::into);
+    let properties = object([
+        ("enforcementAction", Some(rule.action.into())),
+        ("enforcementActions", some(&rule.scoped.join(","))),
+        ("waiver", waiver),
+    ]);
     // What is not scored need not be met.
-    if entry.outcome == Outcome::Fail {
-        result["scored"] = true.into();
-    }
-    if let Some(severity) = rule.severity {
-        result["severity"] = severity.as_str().into();
-    }
-    if let Some(category) = &rule.category {
-        result["category"] = category.as_str().into();
-    }
-    result
+    let scored = (entry.outcome == Outcome::Fail).then_some(Value::Bool(true));
+    object([
+        ("source", Some(MANAGER.into())),
+        ("policy", Some(rule.kind.as_str().into())),
+        ("rule", Some(rule.name.as_str().into())),
+        ("category", rule.category.as_deref().map(Into::into)),
+        ("severity", rule.severity.map(|it| it.as_str().into())),
+        ("result", Some(entry.outcome.as_str().into())),
+        ("scored", scored),
+        ("message", Some(entry.message.as_ref().into())),
+        ("resources", Some(vec![resource].into())),
+        ("properties", Some(properties)),
+    ])
 }
 
 impl RuleTally {
@@ -180,31 +168,39 @@ impl RuleTally {
     /// the last one first as Gatekeeper writes them. What is waived is none.
     #[must_use]
     pub fn status(&self) -> Value {
-        let mut status = json!({"totalViolations": self.findings.violations()});
         let entries = self.entries().into_iter().rev();
         let violations: Vec<Value> = entries.map(|entry| violation(&entry)).collect();
-        if !violations.is_empty() {
-            status["violations"] = violations.into();
-        }
-        status
+        let violations = (!violations.is_empty()).then(|| violations.into());
+        object([
+            ("totalViolations", Some(self.findings.violations().into())),
+            ("violations", violations),
+        ])
     }
 }
 
 fn violation(entry: &Entry) -> Value {
     let (rule, subject) = (&entry.rule, &entry.subject);
-    let mut violation = json!({
-        "enforcementAction": rule.action,
-        "group": subject.group,
-        "version": subject.version,
-        "kind": subject.kind,
-        "name": subject.name,
-        "message": cut(&entry.message, STATUS_MESSAGE),
-    });
-    if !subject.namespace.is_empty() {
-        violation["namespace"] = subject.namespace.as_str().into();
-    }
-    if !rule.scoped.is_empty() {
-        violation["enforcementActions"] = rule.scoped.clone().into();
-    }
-    violation
+    let scoped = (!rule.scoped.is_empty()).then(|| rule.scoped.clone().into());
+    object([
+        ("enforcementAction", Some(rule.action.into())),
+        ("enforcementActions", scoped),
+        ("group", Some(subject.group.as_str().into())),
+        ("version", Some(subject.version.as_str().into())),
+        ("kind", Some(subject.kind.as_str().into())),
+        ("namespace", some(&subject.namespace)),
+        ("name", Some(subject.name.as_str().into())),
+        ("message", Some(cut(&entry.message, STATUS_MESSAGE).into())),
+    ])
+}
+
+/// An object of the fields that there are.
+fn object<const COUNT: usize>(fields: [(&str, Option<Value>); COUNT]) -> Value {
+    let fields = fields.into_iter();
+    let fields = fields.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    Value::Object(fields.collect())
+}
+
+/// A text, unless it is empty.
+fn some(text: &str) -> Option<Value> {
+    (!text.is_empty()).then(|| text.into())
 }
