@@ -93,6 +93,12 @@ impl Reports {
                 }
             }
         }
+        let is_wanted = |group: &str, namespace: &str| {
+            flavour.is_some_and(|flavour| flavour.group() == group)
+                && tally.report(namespace).is_some()
+        };
+        self.seen
+            .retain(|(group, namespace), _| is_wanted(group, namespace));
         self.complain(&errors);
         written
     }
@@ -147,8 +153,8 @@ impl Reports {
             false => {
                 let report = kinds.flavour.at(report, stored.as_ref(), now.as_second());
                 let parameters = PatchParams::apply(FIELD_MANAGER).force();
-                let written = api.patch(REPORT_NAME, &parameters, &Patch::Apply(&report));
-                match written.await {
+                let patch = Patch::Apply(&report);
+                match api.patch(REPORT_NAME, &parameters, &patch).await {
                     // Its namespace is going, or gone.
                     Err(kube::Error::Api(status))
                         if status.code == 404 || is_terminating(&status) =>

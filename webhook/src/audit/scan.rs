@@ -11,12 +11,15 @@ use basphere_rego::constraint::Point;
 use serde_json::Value;
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
-use tokio::time::sleep;
+use tokio::time::error::Elapsed;
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use super::{Audit, bounds};
 use crate::policies::LIMIT;
 
+/// Who waits longer for a page waits for a connection that is dead: the API server itself gives up earlier.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// What could not be read is tried again once, after so long.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -35,6 +38,9 @@ pub(super) enum ScanError {
     /// The API server refused, or was not reached.
     #[error("{0}")]
     Kube(#[from] kube::Error),
+    /// No answer came.
+    #[error("no answer within {} s", PATIENCE.as_secs())]
+    Slow(#[from] Elapsed),
     /// The kind has a name that no URL can have.
     #[error("{0}")]
     Request(#[from] kube::core::request::Error),
@@ -131,7 +137,8 @@ impl Scan {
         let mut pages = Pages::new(kind.clone(), None);
         let mut tally = Tally::new(policies, bounds());
         while let Some(request) = pages.request()? {
-            let answer = match self.audit.client.request_text(request).await {
+            let answer = self.audit.client.request_text(request);
+            let answer = match timeout(PATIENCE, answer).await? {
                 Err(kube::Error::Api(status)) if status.code == 410 && pages.begin_again() => {
                     tally = Tally::new(policies, bounds());
                     continue;

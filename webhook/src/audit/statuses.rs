@@ -99,8 +99,8 @@ impl Statuses {
     ) -> kube::Result<bool> {
         let mut parameters = PatchParams::apply(FIELD_MANAGER);
         parameters.force = self.when == ConstraintStatus::Always;
-        let written = api.patch_status(name, &parameters, &Patch::Apply(patch));
-        match written.await {
+        let patch = Patch::Apply(patch);
+        match api.patch_status(name, &parameters, &patch).await {
             Ok(_) => Ok(true),
             // It is another's field, or another object of that name.
             Err(kube::Error::Api(status)) if status.code == 409 => {

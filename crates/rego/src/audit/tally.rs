@@ -190,6 +190,12 @@ impl Tally {
         reports.map(|(namespace, report)| (namespace.as_str(), report))
     }
 
+    /// What was found in a namespace, or of the objects of the cluster for an empty one.
+    #[must_use]
+    pub fn report(&self, namespace: &str) -> Option<&ReportTally> {
+        self.reports.get(namespace)
+    }
+
     /// Adds what was found of other objects, by the same policies and within the same bounds.
     pub fn merge(&mut self, other: Self) {
         self.objects = self.objects.saturating_add(other.objects);

@@ -41,9 +41,12 @@ fn objects(options: &Audit) -> Result<Vec<Value>> {
             let found = sources::file(&file).map_err(anyhow::Error::msg)?;
             for mut object in found {
                 let kind = object.get("kind").and_then(Value::as_str);
-                match (kind, object.get_mut("items").map(Value::take)) {
-                    (Some("List"), Some(Value::Array(items))) => objects.extend(items),
-                    (Some("") | None, _) => bail!("{file}: an object has no kind"),
+                let is_list = match kind.unwrap_or_default() {
+                    "" => bail!("{file}: an object has no kind"),
+                    kind => kind == "List",
+                };
+                match object.get_mut("items").filter(|_| is_list).map(Value::take) {
+                    Some(Value::Array(items)) => objects.extend(items),
                     _ => objects.push(object),
                 }
             }

@@ -14,7 +14,7 @@ pub(super) fn text(judged: &[Judged]) -> String {
 
 fn bundle(judged: &Judged) -> String {
     let mut text = format!(
-        "{}: {} objects\n",
+        "{}: objects judged: {}\n",
         judged.bundle.name,
         judged.tally.objects()
     );
