@@ -204,3 +204,11 @@ fn namespace(object: &Value) -> &str {
         .and_then(Value::as_str);
     name.unwrap_or_default()
 }
+
+#[cfg(test)]
+#[allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may fail loudly"
+)]
+mod tests;
