@@ -16,8 +16,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::config::{CertificateSource, Config, Profile};
-use crate::controllers::Duties;
+use crate::audit::Audit;
+use crate::config::{CertificateSource, Config, Controllers, Profile};
 use crate::guard::Guard;
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
@@ -116,15 +116,22 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
     let serves_tenants = tenancy.is_some();
-    let audit = guard.as_ref().zip(config.audit);
-    let duties = Duties {
+    let led = Led {
         tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
-        audit: audit.map(|(guard, config)| guard.audit(&client, &metrics, config)),
+        audit: guard
+            .as_ref()
+            .zip(config.audit)
+            .map(|(guard, config)| guard.audit(&client, &metrics, config)),
     };
-    let controllers = (!duties.is_empty()).then(|| {
-        let (client, config) = (client.clone(), config.controllers.clone());
-        let run = controllers::run(client, duties, metrics, config, stopping.clone());
-        tokio::spawn(when_ready(run, Arc::clone(&readiness), stopping))
+    let controllers = led.is_anything().then(|| {
+        tokio::spawn(run_controllers(
+            client.clone(),
+            metrics,
+            led,
+            config.controllers.clone(),
+            Arc::clone(&readiness),
+            stopping,
+        ))
     });
 
     tokio::select! {
@@ -239,9 +246,35 @@ async fn register_when_ready(
     tokio::join!(tenants, policies);
 }
 
+/// What one process of several does.
+struct Led {
+    tenants: Option<controllers::Parts>,
+    audit: Option<Audit>,
+}
+
+impl Led {
+    fn is_anything(&self) -> bool {
+        self.tenants.is_some() || self.audit.is_some()
+    }
+
+    fn start(&self, config: &Controllers, identity: &str) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if let Some(parts) = &self.tenants {
+            controllers::start(&mut tasks, parts, config, identity);
+        }
+        if let Some(audit) = &self.audit {
+            tasks.spawn(audit.clone().keep());
+        }
+        tasks
+    }
+}
+
 /// The controllers need the caches that reviews need.
-async fn when_ready(
-    run: impl Future<Output = ()>,
+async fn run_controllers(
+    client: Client,
+    metrics: Arc<Metrics>,
+    led: Led,
+    config: Controllers,
     readiness: Arc<Readiness>,
     mut stopping: tokio::sync::watch::Receiver<bool>,
 ) {
@@ -255,7 +288,8 @@ async fn when_ready(
         _ = stopping.wait_for(|stop| *stop) => true,
     };
     if !is_stopped {
-        run.await;
+        let start = |identity: &str| led.start(&config, identity);
+        controllers::run(client, metrics, &config, start, stopping).await;
     }
 }
 

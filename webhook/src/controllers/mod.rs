@@ -1,6 +1,5 @@
 //! What puts right, behind the gate, what reviews cannot: leases follow their holders, objects that
-//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are,
-//! and what is stored is judged by the policies.
+//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are.
 //!
 //! One process of several does so, chosen by [`election`]; who loses its Lease stops at once. Each
 //! part is a queue of keys that are worked on until they are as they should be, whatever happened
@@ -32,7 +31,6 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::error;
 
-use crate::audit::Audit;
 use crate::config;
 use crate::desk::KubeStore;
 use crate::judge::Judge;
@@ -57,38 +55,13 @@ pub(crate) struct Parts {
     pub(crate) judge: Arc<Judge>,
 }
 
-/// What the process that leads does.
-pub(crate) struct Duties {
-    /// What tenants have; nothing on an application cluster.
-    pub(crate) tenants: Option<Parts>,
-    /// What policies say of what is stored; nothing where there are none.
-    pub(crate) audit: Option<Audit>,
-}
-
-impl Duties {
-    /// Whether there is nothing to do, so that nobody needs to lead.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tenants.is_none() && self.audit.is_none()
-    }
-
-    fn start(&self, config: &config::Controllers, identity: &str) -> JoinSet<()> {
-        let mut tasks = match &self.tenants {
-            Some(parts) => start(parts, config, identity),
-            None => JoinSet::new(),
-        };
-        if let Some(audit) = &self.audit {
-            tasks.spawn(audit.clone().keep());
-        }
-        tasks
-    }
-}
-
-/// Does what is to be done whenever this process leads, until told to stop.
+/// Runs what `start` starts whenever this process leads, until told to stop. It is given the name under which this
+/// process leads.
 pub(crate) async fn run(
     client: Client,
-    duties: Duties,
     metrics: Arc<Metrics>,
-    config: config::Controllers,
+    config: &config::Controllers,
+    start: impl Fn(&str) -> JoinSet<()>,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut candidate = Candidate::new(client, &config.namespace, config.lease);
@@ -100,7 +73,7 @@ pub(crate) async fn run(
         loop {
             candidate.win().await;
             metrics.addresses.lead(true);
-            let mut tasks = duties.start(&config, candidate.identity());
+            let mut tasks = start(candidate.identity());
             tokio::select! {
                 () = candidate.lead() => {}
                 ended = tasks.join_next() => error!(ended = ?ended, "a controller ended"),
@@ -131,8 +104,13 @@ struct Queues {
     ledgers: Queue<String>,
 }
 
-fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+/// Starts what keeps the objects of tenants as they should be.
+pub(crate) fn start(
+    tasks: &mut JoinSet<()>,
+    parts: &Parts,
+    config: &config::Controllers,
+    identity: &str,
+) {
     let objects = Arc::new(Objects::default());
     let (teller, told) = events::teller();
     tasks.spawn(events::publish(
@@ -221,7 +199,6 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
     };
     let notes = parts.judge.world.listen();
     tasks.spawn(dispatcher.dispatch(heard, notes, config.resync));
-    tasks
 }
 
 /// What is heard of objects.

@@ -178,7 +178,7 @@ pub(super) fn viewer_role() -> ClusterRole {
 pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
     ClusterRoleBinding {
         metadata: cluster_wide(),
-        role_ref: role_ref_to("ClusterRole", NAME),
+        role_ref: role_ref("ClusterRole"),
         subjects: Some(vec![subject()]),
     }
 }
@@ -186,9 +186,13 @@ pub(super) fn cluster_role_binding() -> ClusterRoleBinding {
 pub(super) fn role_binding() -> RoleBinding {
     RoleBinding {
         metadata: namespaced(),
-        role_ref: role_ref_to("Role", NAME),
+        role_ref: role_ref("Role"),
         subjects: Some(vec![subject()]),
     }
+}
+
+fn role_ref(kind: &str) -> RoleRef {
+    role_ref_to(kind, NAME)
 }
 
 pub(super) fn role_ref_to(kind: &str, name: &str) -> RoleRef {

@@ -33,9 +33,9 @@ impl Outcome {
     pub(super) fn of(finding: &Finding<'_>, is_waived: bool) -> Self {
         match finding.cause {
             _ if is_waived => Self::Skip,
-            Cause::Match | Cause::Evaluation => Self::Error,
             Cause::Rule if finding.actions.contains(&Action::Deny) => Self::Fail,
             Cause::Rule => Self::Warn,
+            _ => Self::Error,
         }
     }
 

@@ -12,10 +12,12 @@ use crate::config;
 use crate::metrics::Metrics;
 use crate::policies::{Namespaces, Shelf};
 
+type Answers = BTreeMap<String, VecDeque<(u16, Value)>>;
+
 /// Answers by path and query, each in its turn, the last one for ever; a status code and a body.
 #[derive(Clone, Default)]
 struct Server {
-    answers: Arc<Mutex<BTreeMap<String, VecDeque<(u16, Value)>>>>,
+    answers: Arc<Mutex<Answers>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
