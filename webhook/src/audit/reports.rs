@@ -110,17 +110,12 @@ impl Reports {
             let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &stored.resource);
             let selection = ListParams::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
             let listed = api.list_metadata(&selection).await?;
-            let reports = listed.into_iter();
-            found.extend(
-                reports
-                    .filter(|report| report.name_any() == REPORT_NAME)
-                    .map(|it| {
-                        (
-                            it.namespace().unwrap_or_default(),
-                            it.resource_version().unwrap_or_default(),
-                        )
-                    }),
-            );
+            for report in listed {
+                if report.name_any() == REPORT_NAME {
+                    let version = report.resource_version().unwrap_or_default();
+                    found.insert(report.namespace().unwrap_or_default(), version);
+                }
+            }
         }
         Ok(found)
     }
