@@ -276,6 +276,28 @@ fn the_same_state_makes_the_same_reports_in_whatever_order_it_is_read() {
 }
 
 #[test]
+fn what_one_part_may_not_keep_the_others_may_not_either() {
+    let policies = policies(&[constraint("owned", &json!({}))]);
+    let bounds = Bounds {
+        report: 15,
+        reports: 60,
+        ..Bounds::default()
+    };
+    // With three each, these would be 63.
+    let many = (0..63).map(|it| config_map(&format!("n{}", it % 21), &format!("c{it}")));
+    let many: Vec<Value> = many.collect();
+    let few: Vec<Value> = (0..10)
+        .map(|it| config_map("few", &format!("c{it}")))
+        .collect();
+    let whole = tally_of(&policies, &[many.clone(), few.clone()].concat(), bounds);
+    let mut merged = tally_of(&policies, &few, bounds);
+    merged.merge(tally_of(&policies, &many, bounds));
+    assert_eq!(reports(&merged), reports(&whole));
+    let few = merged.report("few").expect("it has findings");
+    assert_eq!((few.entries().len(), few.findings.fail), (2, 10));
+}
+
+#[test]
 fn the_worst_is_kept() {
     let mut high = constraint("high", &json!({}));
     high["metadata"]["annotations"] = json!({"basphere.dev/severity": "high"});
