@@ -12,7 +12,9 @@ pub(crate) use ipam::{
     Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
     SiteOptions,
 };
-pub(crate) use policy::{Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify};
+pub(crate) use policy::{
+    Audit, Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify,
+};
 pub(crate) use quota::{Quota, QuotaWhat};
 
 /// Clusters of this site, made and checked from the command line.
@@ -111,6 +113,7 @@ pub(crate) struct Review {
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
+    #[value(alias = "table")]
     Text,
     Yaml,
     Json,

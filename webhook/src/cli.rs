@@ -12,7 +12,8 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{
-    CertificateSource, Config, Controllers, Installation, LeaseTimes, LogFormat, Profile,
+    Audit, CertificateSource, Config, ConstraintStatus, Controllers, Installation, LeaseTimes,
+    LogFormat, Profile,
 };
 use crate::{logging, print, serve};
 
@@ -147,6 +148,13 @@ struct ServeArgs {
     /// With --profile workload alone
     #[arg(long, value_name = "FILE")]
     images: Option<PathBuf>,
+    /// How often what is stored is judged by the policies, by the process that leads; 0 for never
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = interval)]
+    audit_interval: Duration,
+
+    /// When to write what the audit finds into the status of constraints in the cluster, as Gatekeeper does
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
+    audit_constraint_status: ConstraintStatus,
 
     /// After how long the controllers look at everything again although nothing was heard of it
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
@@ -200,6 +208,10 @@ fn high(low: ServeArgs) -> Config {
         profile: low.profile,
         policies: low.policies,
         images: low.images,
+        audit: (!low.audit_interval.is_zero()).then_some(Audit {
+            interval: low.audit_interval,
+            constraint_status: low.audit_constraint_status,
+        }),
     }
 }
 
@@ -260,6 +272,14 @@ fn duration(text: &str) -> Result<Duration, String> {
         .parse()
         .map_err(|error| format!("{error}; such as 10s or 1m"))?;
     Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+}
+
+/// A duration, of which none needs no unit.
+fn interval(text: &str) -> Result<Duration, String> {
+    match text {
+        "0" => Ok(Duration::ZERO),
+        text => duration(text),
+    }
 }
 
 /// The whole program.

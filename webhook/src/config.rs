@@ -53,6 +53,29 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// The file with the rules by which images of Pods are rewritten; `None` rewrites none.
     pub images: Option<PathBuf>,
+    /// How what is stored is audited; `None` audits nothing.
+    pub audit: Option<Audit>,
+}
+
+/// How what is stored is audited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// How long after one audit the next one begins, with some jitter.
+    pub interval: Duration,
+    /// Whether the status of constraints is written.
+    pub constraint_status: ConstraintStatus,
+}
+
+/// When the status of constraints in the cluster is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ConstraintStatus {
+    /// Unless somebody else writes it, such as Gatekeeper's audit.
+    #[default]
+    Auto,
+    /// Whoever else writes it: when Gatekeeper is gone, and its statuses are left.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// How the controllers behind the gate are run.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use kube::Client;
 use tokio::task::JoinSet;
 
+use crate::audit::Audit;
+use crate::config;
 use crate::metrics::Metrics;
 use crate::policies::{Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces};
 use crate::readiness::Readiness;
@@ -13,6 +15,7 @@ use crate::readiness::Readiness;
 /// The policies in force, and who asks them.
 pub(crate) struct Guard {
     shelf: Arc<Shelf>,
+    namespaces: Arc<Namespaces>,
     gate: Arc<PolicyGate>,
 }
 
@@ -37,9 +40,14 @@ impl Guard {
             Arc::clone(&namespaces),
             synced,
         ));
-        let gate = PolicyGate::new(Arc::clone(&shelf), namespaces, Arc::clone(metrics));
+        let gate = PolicyGate::new(
+            Arc::clone(&shelf),
+            Arc::clone(&namespaces),
+            Arc::clone(metrics),
+        );
         Self {
             shelf,
+            namespaces,
             gate: Arc::new(gate),
         }
     }
@@ -47,6 +55,23 @@ impl Guard {
     /// Who answers reviews.
     pub(crate) fn gate(&self) -> Arc<PolicyGate> {
         Arc::clone(&self.gate)
+    }
+
+    /// Who looks through what is stored.
+    pub(crate) fn audit(
+        &self,
+        client: &Client,
+        metrics: &Arc<Metrics>,
+        config: config::Audit,
+    ) -> Audit {
+        Audit {
+            client: client.clone(),
+            shelf: Arc::clone(&self.shelf),
+            namespaces: Arc::clone(&self.namespaces),
+            metrics: Arc::clone(metrics),
+            waives: Arc::new(basphere_rego::audit::waives_nothing),
+            config,
+        }
     }
 
     /// The policies in force.

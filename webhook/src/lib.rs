@@ -10,6 +10,7 @@
 //! [`policies`] are asked in the same way, on any cluster; [`images`] of Pods are rewritten on application clusters.
 //! Behind all that the controllers of one process of several put right what reviews cannot.
 
+mod audit;
 pub mod cli;
 pub mod config;
 mod controllers;

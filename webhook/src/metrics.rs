@@ -1,6 +1,7 @@
 //! What is counted, with the prefix `basphere_`.
 
 mod addresses;
+mod audit;
 mod images;
 mod policies;
 mod quota;
@@ -21,6 +22,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 pub use addresses::Addresses;
+pub use audit::AuditMetrics;
 pub use images::ImageMetrics;
 pub use policies::{PolicyMetrics, PolicyReview};
 pub use quota::Quota;
@@ -140,6 +142,8 @@ pub struct Metrics {
     pub images: ImageMetrics,
     /// What is counted of policies.
     pub policies: PolicyMetrics,
+    /// What the audit of what is stored has found.
+    pub audit: AuditMetrics,
     /// What is counted of quotas.
     pub quota: Quota,
 }
@@ -158,6 +162,7 @@ impl Default for Metrics {
             addresses: Addresses::default(),
             images: ImageMetrics::default(),
             policies: PolicyMetrics::default(),
+            audit: AuditMetrics::default(),
             quota: Quota::default(),
         };
         metrics.register();
@@ -207,6 +212,7 @@ impl Metrics {
         self.addresses.register(registry);
         self.images.register(registry);
         self.policies.register(registry);
+        self.audit.register(registry);
         self.quota.register(registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))].to_vec());
         registry.register("build", "What is running", build);

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 pub(crate) use directory::collect;
 pub use directory::{Directory, keep_directory};
+pub(crate) use gate::LIMIT;
 pub use gate::PolicyGate;
 pub(crate) use gate::is_controller;
 pub use namespaces::{Namespaces, keep_policy_namespaces};

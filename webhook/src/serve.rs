@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
+use crate::audit::Audit;
 use crate::config::{CertificateSource, Config, Controllers, Profile};
 use crate::guard::Guard;
 use crate::images::{self, Rewriting, Rulebook};
@@ -107,7 +108,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     servers.start_reviews(listeners.reviews, certificates.config(), reviews)?;
     servers.start_observation(
         listeners.observation,
-        router::observation(metrics, Arc::clone(&readiness)),
+        router::observation(Arc::clone(&metrics), Arc::clone(&readiness)),
     )?;
     background.spawn(certificates.keep());
     background.spawn(register_when_ready(
@@ -121,10 +122,19 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Arc::clone(&readiness),
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
-    let controllers = tenancy.map(|tenancy| {
-        let parts = tenancy.into_parts(client.clone());
+    let serves_tenants = tenancy.is_some();
+    let led = Led {
+        tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
+        audit: guard
+            .as_ref()
+            .zip(config.audit)
+            .map(|(guard, config)| guard.audit(&client, &metrics, config)),
+    };
+    let controllers = led.is_anything().then(|| {
         tokio::spawn(run_controllers(
-            parts,
+            client.clone(),
+            metrics,
+            led,
             config.controllers.clone(),
             Arc::clone(&readiness),
             stopping,
@@ -139,7 +149,6 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     readiness.drain();
     // Another process takes over as early as it can.
     let _ = stop_controllers.send(true);
-    let serves_tenants = controllers.is_some();
     if let Some(controllers) = controllers {
         let _ = controllers.await;
     }
@@ -253,9 +262,34 @@ async fn register_when_ready(
     tokio::join!(tenants, policies, images);
 }
 
+/// What one process of several does.
+struct Led {
+    tenants: Option<controllers::Parts>,
+    audit: Option<Audit>,
+}
+
+impl Led {
+    fn is_anything(&self) -> bool {
+        self.tenants.is_some() || self.audit.is_some()
+    }
+
+    fn start(&self, config: &Controllers, identity: &str) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if let Some(parts) = &self.tenants {
+            controllers::start(&mut tasks, parts, config, identity);
+        }
+        if let Some(audit) = &self.audit {
+            tasks.spawn(audit.clone().keep());
+        }
+        tasks
+    }
+}
+
 /// The controllers need the caches that reviews need.
 async fn run_controllers(
-    parts: controllers::Parts,
+    client: Client,
+    metrics: Arc<Metrics>,
+    led: Led,
     config: Controllers,
     readiness: Arc<Readiness>,
     mut stopping: tokio::sync::watch::Receiver<bool>,
@@ -270,7 +304,8 @@ async fn run_controllers(
         _ = stopping.wait_for(|stop| *stop) => true,
     };
     if !is_stopped {
-        controllers::run(parts, config, stopping).await;
+        let start = |identity: &str| led.start(&config, identity);
+        controllers::run(client, metrics, &config, start, stopping).await;
     }
 }
 

@@ -213,3 +213,23 @@ fn crds_are_yaml_documents() {
         ]
     );
 }
+
+#[test]
+fn an_audit_of_no_interval_is_none() {
+    let audit = |flags: &[&str]| {
+        let arguments = [&["basphere-webhook", "serve", "--self-signed"], flags].concat();
+        match basphere_webhook::cli::parse(arguments.iter().map(Into::into)).unwrap() {
+            basphere_webhook::cli::Command::Serve(config, _) => config.audit,
+            other => panic!("{other:?}"),
+        }
+    };
+    let seconds = |seconds| std::time::Duration::from_secs(seconds);
+    assert_eq!(audit(&[]).unwrap().interval, seconds(60));
+    assert_eq!(
+        audit(&["--audit-interval=5m"]).unwrap().interval,
+        seconds(300)
+    );
+    for none in ["--audit-interval=0", "--audit-interval=0s"] {
+        assert_eq!(audit(&[none]), None);
+    }
+}

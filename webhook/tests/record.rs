@@ -83,6 +83,7 @@ async fn serve(version: ApiVersion) -> Registration {
         profile: basphere_webhook::config::Profile::Management,
         policies: None,
         images: None,
+        audit: None,
     };
     let certificates = Certificates::load(&config, Arc::new(Metrics::default()))
         .await

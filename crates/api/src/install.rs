@@ -6,6 +6,7 @@
 //! `deploy/workload/install.yaml` that of an application cluster with the shipped policies.
 
 mod application;
+mod audit;
 mod rbac;
 mod seats;
 mod workload;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub use application::{Application, Images, application_objects};
+pub use audit::{AGGREGATE, Bundle, audit_objects};
 
 use crate::crd;
 use crate::registration::{Endpoint, Registration};
@@ -69,6 +71,9 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
         json(rbac::cluster_role_binding())?,
         json(rbac::role())?,
         json(rbac::role_binding())?,
+    ]);
+    objects.extend(audit_objects(Bundle::Management)?);
+    objects.extend([
         json(seats::priority_level())?,
         json(seats::flow_schema())?,
         json(workload::service())?,

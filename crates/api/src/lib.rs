@@ -8,6 +8,7 @@ pub mod install;
 pub mod manifest;
 pub mod registration;
 pub mod review;
+pub mod stored;
 
 pub use crd::{
     AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantQuota, TenantResource,

@@ -24,6 +24,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{
 
 use entries::Entry;
 pub use images::{IMAGES_NAME, IMAGES_PATH};
+pub(crate) use policies::{ANY, QUESTIONS, ROUTINE};
 pub use policies::{POLICIES_NAME, POLICIES_PATH};
 
 /// The name of both configurations.
@@ -37,7 +38,7 @@ pub const TIMEOUT_SECONDS: i32 = 5;
 
 /// Namespaces in which no tenant's object lives. Leaving them out keeps a cluster able to start when
 /// Basphere itself cannot, and keeps Basphere out of its own way.
-const SYSTEM_NAMESPACES: [&str; 12] = [
+pub(crate) const SYSTEM_NAMESPACES: [&str; 12] = [
     "basphere-system",
     "capi-ipam-in-cluster-system",
     "capi-kubeadm-bootstrap-system",

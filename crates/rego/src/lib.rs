@@ -3,6 +3,7 @@
 //! It knows Rego and the shape of Kubernetes' objects, and no Kubernetes client: whoever calls it brings the documents,
 //! the review, and what `data.inventory` is to have.
 
+pub mod audit;
 mod builtins;
 pub mod constraint;
 mod decode;

@@ -6,7 +6,7 @@ use clap::{ArgAction, Args, Subcommand, ValueHint};
 
 use super::Output;
 
-/// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files. No cluster is asked.
+/// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files; only `audit` asks a cluster.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     #[command(subcommand)]
@@ -21,6 +21,7 @@ pub(crate) enum PolicyWhat {
     Explain(Explain),
     List(List),
     Bench(Bench),
+    Audit(Audit),
 }
 
 /// Run suites of tests (kind Suite of test.gatekeeper.sh), as `gator verify` does.
@@ -138,6 +139,35 @@ pub(crate) struct Bench {
     pub(crate) output: Output,
 }
 
+/// Say what policies would do to what a cluster has stored, before anybody is held to them. Nothing is changed.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_AUDIT)]
+pub(crate) struct Audit {
+    /// Policies: a file, or a folder with all below it but `samples`. Without it, those of the cluster. May be repeated.
+    #[arg(short, long = "filename", value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Judge all namespaces, and what is in none; otherwise only one namespace.
+    #[arg(short = 'A', long)]
+    pub(crate) all_namespaces: bool,
+    /// Judge the objects of this file or folder, and contact no cluster at all. May be repeated.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "all_namespaces",
+        value_hint = ValueHint::AnyPath
+    )]
+    pub(crate) objects: Vec<PathBuf>,
+    /// Name all objects, not only the first ten of each constraint.
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// End with 1 if anything would be denied.
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+    /// How to print it.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
 /// Options of gator that change nothing here, so that its command lines can be used as they are.
 #[derive(Debug, Args)]
 pub(crate) struct Compatible {
@@ -222,3 +252,22 @@ Exit codes: 0 measured, 1 error, 2 wrong usage.
 
 Examples:
   kubectl basphere policy bench -f policies/ -f pods.yaml";
+
+const AFTER_AUDIT: &str = "\
+Constraints are listed by bundle: the nearest folder that has a kustomization, else the one that is named. DENIED \
+counts the objects that a constraint denies, WARNED those that it warns of or has on trial (dryrun), each as the \
+audit of the webhook would report it. Lists are read in pages. Namespaces of the system are left out, as \
+admission leaves them out; so are Events, Leases and reports.
+
+With -o yaml or json:
+  bundles: each with bundle, objects (how many were judged), constraints: each with kind, name, action, objects \
+and findings (denied, warned, errors), leftOut, results: each with result, apiVersion, kind, namespace, name, \
+message
+  unread: each with kind, reason
+
+Exit codes: 0 judged, 1 error (also when a kind could not be read; or something is denied, with --exit-code), \
+2 wrong usage.
+
+Examples:
+  kubectl basphere policy audit -f policies/workload -A
+  kubectl basphere policy audit -f policies/workload --objects dump.yaml --exit-code";

@@ -9,7 +9,7 @@ use crate::program::run;
 
 #[test]
 fn the_page_about_policies_shows_what_is_printed() {
-    assert_eq!(commands_of("policies.md"), 4);
+    assert_eq!(commands_of("policies.md"), 5);
 }
 
 #[test]

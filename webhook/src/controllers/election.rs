@@ -49,11 +49,16 @@ impl Candidate {
 
     /// Waits until it leads.
     pub(crate) async fn win(&mut self) {
+        let mut complaint = String::new();
         loop {
             match self.ask().await {
                 Ok(true) => break,
                 Ok(false) => {}
-                Err(error) => warn!(error = %error, "the Lease cannot be had"),
+                Err(error) if error.to_string() == complaint => {}
+                Err(error) => {
+                    warn!(error = %error, "the Lease cannot be had");
+                    complaint = error.to_string();
+                }
             }
             sleep(self.times.retry).await;
         }

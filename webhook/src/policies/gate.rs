@@ -17,7 +17,7 @@ use crate::gate::Reply;
 use crate::metrics::{Metrics, PolicyReview};
 
 /// How long one policy may take for one review.
-const LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 /// Shorter than the API server waits, so that the answer is ours and says why.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Answers reviews by policies.

@@ -20,6 +20,7 @@ fn self_signed() -> Config {
         profile: Profile::Workload,
         policies: None,
         images: None,
+        audit: None,
     }
 }
 

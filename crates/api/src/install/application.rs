@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
+use super::audit::{Bundle, audit_objects};
 use super::workload::{self, Mounted};
 use super::{InstallError, json, labels, namespace, namespaced, rbac, registration, seats};
 
@@ -57,9 +58,12 @@ pub fn application_objects(application: &Application) -> Result<Vec<Value>, Inst
         json(rbac::service_account())?,
         json(rbac::policies_role())?,
         json(rbac::cluster_role_binding())?,
-        json(seats::priority_level())?,
-        json(seats::flow_schema())?,
+        json(rbac::role())?,
+        json(rbac::role_binding())?,
     ];
+    // What is stored is audited by one Pod of several.
+    objects.extend(audit_objects(Bundle::Workload)?);
+    objects.extend([json(seats::priority_level())?, json(seats::flow_schema())?]);
     for map in policies {
         objects.push(json(map)?);
     }

@@ -15,10 +15,11 @@ pub const POLICIES_NAME: &str = "basphere-policies";
 /// The path of its webhooks.
 pub const POLICIES_PATH: &str = "/policies";
 
-const ANY: &str = "*";
+/// Stands for all groups, or all kinds.
+pub(crate) const ANY: &str = "*";
 
 /// What a cluster does all the time, and no policy is about.
-const ROUTINE: [&str; 6] = [
+pub(crate) const ROUTINE: [&str; 6] = [
     "/Binding",
     "/Event",
     "coordination.k8s.io/Lease",
@@ -27,7 +28,7 @@ const ROUTINE: [&str; 6] = [
     "/Endpoints",
 ];
 /// Groups whose objects are questions, and are never stored.
-const QUESTIONS: [&str; 2] = ["authentication.k8s.io", "authorization.k8s.io"];
+pub(crate) const QUESTIONS: [&str; 2] = ["authentication.k8s.io", "authorization.k8s.io"];
 
 impl Registration {
     /// The webhooks for policies that ask about these groups and kinds, `*` standing for all.
