@@ -7,29 +7,63 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 use crate::metrics::Metrics;
-use crate::policies::{Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces};
+use crate::policies::{
+    Namespaces, PolicyGate, Shelf, Sources, Stock, keep_cluster, keep_definitions, keep_directory,
+    keep_policy_namespaces, keep_stock,
+};
 use crate::readiness::Readiness;
+
+/// Where policies come from; one of both at least.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) is_cluster: bool,
+}
 
 /// The policies in force, and who asks them.
 pub(crate) struct Guard {
     shelf: Arc<Shelf>,
+    sources: Arc<Sources>,
+    is_cluster: bool,
     gate: Arc<PolicyGate>,
 }
 
 impl Guard {
-    /// Starts what keeps policies and Namespaces up to date; both must be there before reviews can be answered.
+    /// Starts what keeps policies, Namespaces and what policies look for up to date; all of it must be there before
+    /// reviews can be answered.
     pub(crate) fn start(
         tasks: &mut JoinSet<()>,
         client: &Client,
-        directory: PathBuf,
+        origin: Origin,
         metrics: &Arc<Metrics>,
         readiness: &mut Readiness,
     ) -> Self {
         let shelf = Arc::new(Shelf::default());
-        let missing = format!("no valid policies in {} yet", directory.display());
-        let loaded = readiness.part(missing);
-        let (own, of_metrics) = (Arc::clone(&shelf), Arc::clone(metrics));
-        tasks.spawn(keep_directory(directory, own, of_metrics, loaded));
+        let sources = Arc::new(Sources::new(
+            Arc::clone(&shelf),
+            Arc::clone(metrics),
+            origin.directory.is_some(),
+            origin.is_cluster,
+        ));
+        if let Some(directory) = origin.directory {
+            let missing = format!("no valid policies in {} yet", directory.display());
+            let loaded = readiness.part(missing);
+            tasks.spawn(keep_directory(directory, Arc::clone(&sources), loaded));
+        }
+        if origin.is_cluster {
+            let synced = readiness.cache("ConstraintTemplate and its constraints");
+            let sources = Arc::clone(&sources);
+            tasks.spawn(keep_cluster(client.clone(), sources, synced));
+        }
+        let stock = Arc::new(Stock::default());
+        let settled = readiness.cache("what policies look for");
+        tasks.spawn(keep_stock(
+            client.clone(),
+            Arc::clone(&shelf),
+            Arc::clone(&stock),
+            Arc::clone(metrics),
+            settled,
+        ));
         let namespaces = Arc::new(Namespaces::new(client.clone()));
         let synced = readiness.cache("Namespace for policies");
         tasks.spawn(keep_policy_namespaces(
@@ -37,9 +71,11 @@ impl Guard {
             Arc::clone(&namespaces),
             synced,
         ));
-        let gate = PolicyGate::new(Arc::clone(&shelf), namespaces, Arc::clone(metrics));
+        let gate = PolicyGate::new(Arc::clone(&shelf), namespaces, stock, Arc::clone(metrics));
         Self {
             shelf,
+            sources,
+            is_cluster: origin.is_cluster,
             gate: Arc::new(gate),
         }
     }
@@ -52,5 +88,27 @@ impl Guard {
     /// The policies in force.
     pub(crate) fn shelf(&self) -> Arc<Shelf> {
         Arc::clone(&self.shelf)
+    }
+
+    /// What one process of several does with the policies of a cluster; nothing where they come from elsewhere.
+    pub(crate) fn controller(&self, client: Client) -> Option<PolicyController> {
+        self.is_cluster.then(|| PolicyController {
+            client,
+            sources: Arc::clone(&self.sources),
+        })
+    }
+}
+
+/// What one process of several does with the policies of a cluster.
+pub(crate) struct PolicyController {
+    client: Client,
+    sources: Arc<Sources>,
+}
+
+impl PolicyController {
+    /// Starts it, for as long as this process leads.
+    pub(crate) fn start(&self, tasks: &mut JoinSet<()>) {
+        let (client, sources) = (self.client.clone(), Arc::clone(&self.sources));
+        tasks.spawn(keep_definitions(client, sources));
     }
 }

@@ -16,6 +16,7 @@ use kube::runtime::watcher::watch_object;
 use kube::{Client, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::watch::Backoff;
@@ -47,14 +48,14 @@ impl Configuration for ValidatingWebhookConfiguration {
 
 /// Whose configuration there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
+enum Holder {
     Nobody,
     /// This process, even when somebody has edited parts of it.
     Us,
     Another,
 }
 
-pub(crate) fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
+fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
     let Some(found) = found else {
         return Holder::Nobody;
     };
@@ -87,13 +88,14 @@ async fn try_register(client: &Client, registration: &Registration) -> kube::Res
     take(client, registration, &registration.mutating()).await
 }
 
-async fn take<K: Configuration>(
+/// Writes a configuration, whoever has one of its name.
+pub(crate) async fn take<K: Configuration>(
     client: &Client,
     registration: &Registration,
     ours: &K,
 ) -> kube::Result<()> {
     let api = Api::<K>::all(client.clone());
-    let found = api.get_opt(NAME).await?;
+    let found = api.get_opt(&ours.name_any()).await?;
     if holder(found.as_ref(), registration) == Holder::Another {
         warn!(
             configuration = %K::kind(&()),
@@ -117,7 +119,7 @@ fn called<K: Configuration>(found: Option<&K>) -> String {
     }
 }
 
-pub(crate) async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
+async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
     api.patch(
         &configuration.name_any(),
         &PatchParams::apply(FIELD_MANAGER).force(),
@@ -128,29 +130,61 @@ pub(crate) async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> 
 
 /// Puts the configurations back whenever they vanish or are edited, for ever.
 pub(crate) async fn keep(client: &Client, registration: &Registration) {
-    let (validating, mutating) = (registration.validating(), registration.mutating());
+    // What they say never changes.
+    let (_says_nothing, unchanged) = watch::channel(());
     tokio::join!(
-        keep_one(client, registration, &validating),
-        keep_one(client, registration, &mutating),
+        keep_one(
+            client,
+            registration,
+            || registration.validating(),
+            unchanged.clone()
+        ),
+        keep_one(
+            client,
+            registration,
+            || registration.mutating(),
+            unchanged.clone()
+        ),
     );
 }
 
-async fn keep_one<K: Configuration>(client: &Client, registration: &Registration, ours: &K) {
+/// Puts one configuration back whenever it vanishes or is edited, and brings it up to date whenever ours may say
+/// something else, for ever.
+pub(crate) async fn keep_one<K: Configuration>(
+    client: &Client,
+    registration: &Registration,
+    ours: impl Fn() -> K,
+    mut changed: watch::Receiver<()>,
+) {
     let mut holder = Holder::Us;
-    let changes = watch_object(Api::<K>::all(client.clone()), NAME).default_backoff();
-    let mut changes = pin!(changes);
-    while let Some(change) = changes.next().await {
-        if let Err(error) = change {
-            warn!(error = %error, "watching the webhooks' registration failed");
-            continue;
-        }
+    let stored = watch_object(Api::<K>::all(client.clone()), &ours().name_any());
+    let mut stored = pin!(stored.default_backoff());
+    loop {
+        let by = tokio::select! {
+            change = stored.next() => match change {
+                Some(Ok(_)) => By::Somebody,
+                Some(Err(error)) => {
+                    warn!(error = %error, "watching the webhooks' registration failed");
+                    continue;
+                }
+                None => return,
+            },
+            Ok(()) = changed.changed() => By::Us,
+        };
         let mut backoff = Backoff::new();
         // What the change was is read again, since it may be long past.
-        while let Err(error) = restore(client, registration, ours, &mut holder).await {
+        while let Err(error) = restore(client, registration, &ours(), by, &mut holder).await {
             warn!(error = %error, "the webhooks' registration could not be checked");
             backoff.wait().await;
         }
     }
+}
+
+/// Who may have changed something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Us,
+    Somebody,
 }
 
 /// Looks at one configuration once; `before` is who held it at the last look.
@@ -158,11 +192,12 @@ async fn restore<K: Configuration>(
     client: &Client,
     registration: &Registration,
     ours: &K,
+    by: By,
     before: &mut Holder,
 ) -> kube::Result<()> {
     let api = Api::<K>::all(client.clone());
     let kind = K::kind(&());
-    let found = api.get_opt(NAME).await?;
+    let found = api.get_opt(&ours.name_any()).await?;
     let now = holder(found.as_ref(), registration);
     match (now, found) {
         (Holder::Us, Some(found)) => {
@@ -171,7 +206,8 @@ async fn restore<K: Configuration>(
             ours.meta_mut().resource_version = found.resource_version();
             let applied = unless_overtaken(apply(&api, &ours).await)?;
             // The generation counts changes of the webhooks alone, and not who wrote them.
-            if applied.is_some_and(|applied| applied.meta().generation != found.meta().generation) {
+            let differs = |it: K| it.meta().generation != found.meta().generation;
+            if applied.is_some_and(differs) && by == By::Somebody {
                 warn!(configuration = %kind, "the edited webhook configuration is put back");
             }
         }

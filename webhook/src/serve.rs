@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tracing::info;
 
 use crate::config::{CertificateSource, Config, Controllers, Profile};
-use crate::guard::Guard;
+use crate::guard::{Guard, Origin, PolicyController};
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
 use crate::policies::{self, Shelf, keep_registered};
@@ -81,15 +81,12 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
             readiness
         }
     };
-    let guard = config.policies.clone().map(|directory| {
-        Guard::start(
-            &mut background,
-            &client,
-            directory,
-            &metrics,
-            &mut readiness,
-        )
-    });
+    let origin = Origin {
+        directory: config.policies.clone(),
+        is_cluster: config.policies_from_cluster,
+    };
+    let guard = (origin != Origin::default())
+        .then(|| Guard::start(&mut background, &client, origin, &metrics, &mut readiness));
     let readiness = Arc::new(readiness);
 
     let gates = Gates {
@@ -101,7 +98,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     servers.start_reviews(listeners.reviews, certificates.config(), reviews)?;
     servers.start_observation(
         listeners.observation,
-        router::observation(metrics, Arc::clone(&readiness)),
+        router::observation(Arc::clone(&metrics), Arc::clone(&readiness)),
     )?;
     background.spawn(certificates.keep());
     background.spawn(register_when_ready(
@@ -114,10 +111,16 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         Arc::clone(&readiness),
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
-    let controllers = tenancy.map(|tenancy| {
-        let parts = tenancy.into_parts(client.clone());
+    let serves_tenants = tenancy.is_some();
+    let led = Led {
+        tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
+        policies: guard.as_ref().and_then(|it| it.controller(client.clone())),
+    };
+    let controllers = led.is_anything().then(|| {
         tokio::spawn(run_controllers(
-            parts,
+            client.clone(),
+            metrics,
+            led,
             config.controllers.clone(),
             Arc::clone(&readiness),
             stopping,
@@ -132,7 +135,6 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     readiness.drain();
     // Another process takes over as early as it can.
     let _ = stop_controllers.send(true);
-    let serves_tenants = controllers.is_some();
     if let Some(controllers) = controllers {
         let _ = controllers.await;
     }
@@ -237,9 +239,34 @@ async fn register_when_ready(
     tokio::join!(tenants, policies);
 }
 
+/// What one process of several does.
+struct Led {
+    tenants: Option<controllers::Parts>,
+    policies: Option<PolicyController>,
+}
+
+impl Led {
+    fn is_anything(&self) -> bool {
+        self.tenants.is_some() || self.policies.is_some()
+    }
+
+    fn start(&self, config: &Controllers, identity: &str) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        if let Some(parts) = &self.tenants {
+            controllers::start(&mut tasks, parts, config, identity);
+        }
+        if let Some(policies) = &self.policies {
+            policies.start(&mut tasks);
+        }
+        tasks
+    }
+}
+
 /// The controllers need the caches that reviews need.
 async fn run_controllers(
-    parts: controllers::Parts,
+    client: Client,
+    metrics: Arc<Metrics>,
+    led: Led,
     config: Controllers,
     readiness: Arc<Readiness>,
     mut stopping: tokio::sync::watch::Receiver<bool>,
@@ -254,7 +281,8 @@ async fn run_controllers(
         _ = stopping.wait_for(|stop| *stop) => true,
     };
     if !is_stopped {
-        controllers::run(parts, config, stopping).await;
+        let start = |identity: &str| led.start(&config, identity);
+        controllers::run(client, metrics, &config, start, stopping).await;
     }
 }
 

@@ -82,6 +82,7 @@ async fn serve(version: ApiVersion) -> Registration {
         controllers: basphere_webhook::config::Controllers::default(),
         profile: basphere_webhook::config::Profile::Management,
         policies: None,
+        policies_from_cluster: false,
     };
     let certificates = Certificates::load(&config, Arc::new(Metrics::default()))
         .await

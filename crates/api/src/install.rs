@@ -4,6 +4,7 @@
 //! definitions from [`crd`], and what the webhook may read from the kinds that it keeps: so the
 //! manifest cannot say less or more than the code. `deploy/install.yaml` is its committed form.
 
+mod policies;
 mod rbac;
 mod seats;
 mod workload;
@@ -15,8 +16,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::crd;
 use crate::registration::{Endpoint, Registration};
+use crate::{crd, gatekeeper};
 
 /// The namespace of everything that has one.
 pub const NAMESPACE: &str = "basphere-system";
@@ -79,10 +80,27 @@ pub fn objects() -> Result<Vec<Value>, InstallError> {
 /// # Errors
 /// When an object cannot be written.
 pub fn manifest() -> Result<String, InstallError> {
+    documents(&objects()?)
+}
+
+/// What the webhook needs in a cluster whose ConstraintTemplates and constraints it takes as policies: rights, and the
+/// definition of ConstraintTemplates if it is asked for. Where Gatekeeper's is, it must not be overwritten.
+///
+/// # Errors
+/// When an object cannot be written.
+pub fn policies_manifest(with_definition: bool) -> Result<String, InstallError> {
+    let mut objects = policies::objects()?;
+    if with_definition {
+        objects.insert(0, gatekeeper::definition());
+    }
+    documents(&objects)
+}
+
+fn documents(objects: &[Value]) -> Result<String, InstallError> {
     let mut text = String::new();
-    for object in objects()? {
+    for object in objects {
         text.push_str("---\n");
-        text.push_str(&serde_saphyr::to_string(&object)?);
+        text.push_str(&serde_saphyr::to_string(object)?);
     }
     Ok(text)
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use regorus::Value as Shown;
+pub use regorus::Value as Shown;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -34,6 +34,7 @@ use tracing::error;
 use crate::config;
 use crate::desk::KubeStore;
 use crate::judge::Judge;
+use crate::metrics::Metrics;
 use crate::served::Served;
 use crate::watch::{Change, News, follow_kind};
 use crate::world::{Note, World};
@@ -54,13 +55,16 @@ pub(crate) struct Parts {
     pub(crate) judge: Arc<Judge>,
 }
 
-/// Runs the controllers whenever this process leads, until told to stop.
+/// Runs what `start` starts whenever this process leads, until told to stop. It is given the name under which this
+/// process leads.
 pub(crate) async fn run(
-    parts: Parts,
-    config: config::Controllers,
+    client: Client,
+    metrics: Arc<Metrics>,
+    config: &config::Controllers,
+    start: impl Fn(&str) -> JoinSet<()>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut candidate = Candidate::new(parts.client.clone(), &config.namespace, config.lease);
+    let mut candidate = Candidate::new(client, &config.namespace, config.lease);
     let until_stopped = async {
         // That nobody can tell us to stop any more is as good as being told.
         let _ = stop.wait_for(|stop| *stop).await;
@@ -68,15 +72,15 @@ pub(crate) async fn run(
     let lead = async {
         loop {
             candidate.win().await;
-            parts.judge.metrics.addresses.lead(true);
-            let mut tasks = start(&parts, &config, candidate.identity());
+            metrics.addresses.lead(true);
+            let mut tasks = start(candidate.identity());
             tokio::select! {
                 () = candidate.lead() => {}
                 ended = tasks.join_next() => error!(ended = ?ended, "a controller ended"),
             }
             // Not one more request is sent before the Lease is let go of.
             tasks.shutdown().await;
-            parts.judge.metrics.addresses.lead(false);
+            metrics.addresses.lead(false);
             candidate.release().await;
         }
     };
@@ -84,7 +88,7 @@ pub(crate) async fn run(
         () = until_stopped => {}
         () = lead => {}
     }
-    parts.judge.metrics.addresses.lead(false);
+    metrics.addresses.lead(false);
     candidate.release().await;
 }
 
@@ -100,8 +104,13 @@ struct Queues {
     ledgers: Queue<String>,
 }
 
-fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+/// Starts what keeps the objects of tenants as they should be.
+pub(crate) fn start(
+    tasks: &mut JoinSet<()>,
+    parts: &Parts,
+    config: &config::Controllers,
+    identity: &str,
+) {
     let objects = Arc::new(Objects::default());
     let (teller, told) = events::teller();
     tasks.spawn(events::publish(
@@ -190,7 +199,6 @@ fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet
     };
     let notes = parts.judge.world.listen();
     tasks.spawn(dispatcher.dispatch(heard, notes, config.resync));
-    tasks
 }
 
 /// What is heard of objects.

@@ -67,7 +67,9 @@ pub async fn keep_cluster(client: Client, sources: Arc<Sources>, synced: Flag) {
         if watches.has_templates && watches.unlisted.is_empty() || synced.get() {
             let pending = std::mem::take(&mut pending).into_iter();
             sources.change_cluster(|kept| {
-                pending.map(|step| step.take(kept)).fold(false, |any, it| any | it)
+                pending
+                    .map(|step| step.take(kept))
+                    .fold(false, |any, it| any | it)
             });
             synced.set(true);
         }

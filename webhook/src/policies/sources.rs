@@ -164,10 +164,16 @@ fn say(
         let problem = complaint.to_string();
         match complaint {
             Complaint::Refused { .. } => {
-                warn!(kind, name, problem, "a policy's newest version is not in force");
+                warn!(
+                    kind,
+                    name, problem, "a policy's newest version is not in force"
+                );
             }
             Complaint::InDirectory | Complaint::Waits => {
-                info!(kind, name, problem, "a policy of the cluster is not in force");
+                info!(
+                    kind,
+                    name, problem, "a policy of the cluster is not in force"
+                );
             }
         }
     }

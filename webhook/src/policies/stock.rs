@@ -5,21 +5,35 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use basphere_rego::inventory::Shown;
 use basphere_rego::{Inventory, Need, Versioned};
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// How far the objects of a kind are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Listing {
-    /// Its first list is not in, for this reason.
-    Awaited(String),
+    /// Its first list is not in.
+    Awaited,
+    /// It could not be had, for this reason.
+    Failed(String),
     Known,
 }
 
 /// The objects, and which of them are known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stock {
     state: RwLock<State>,
+    changed: watch::Sender<()>,
+}
+
+impl Default for Stock {
+    fn default() -> Self {
+        Self {
+            state: RwLock::default(),
+            changed: watch::Sender::new(()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +55,7 @@ struct Kind {
 #[derive(Clone, Debug)]
 pub struct Look {
     /// As Rego sees it.
-    pub inventory: regorus::Value,
+    pub inventory: Shown,
     answers: Arc<BTreeMap<Need, Option<String>>>,
 }
 
@@ -77,11 +91,24 @@ impl Stock {
             .collect()
     }
 
-    /// Whether all of these are known.
+    /// Whether of all of these it is known what there is, or why that cannot be known.
     #[must_use]
-    pub fn has_all(&self, needs: &BTreeSet<Need>) -> bool {
-        let answers = &self.read().answers;
-        needs.iter().all(|need| matches!(answers.get(need), Some(None)))
+    pub fn is_settled(&self, needs: &BTreeSet<Need>) -> bool {
+        let state = self.read();
+        needs.iter().all(|need| {
+            let kept = state.needs.get(need);
+            kept.is_some_and(|kept| {
+                let kinds = kept.iter().filter_map(|of| state.kinds.get(of));
+                kinds
+                    .map(|kind| &kind.listing)
+                    .all(|it| *it != Listing::Awaited)
+            })
+        })
+    }
+
+    /// Tells when something is known that was not.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 
     /// From now on this is kept: what each need comes to. What nothing comes to is forgotten.
@@ -94,7 +121,7 @@ impl Stock {
         }
         for of in wanted {
             state.kinds.entry(of.clone()).or_insert_with(|| Kind {
-                listing: Listing::Awaited("its first list is not in yet".to_owned()),
+                listing: Listing::Awaited,
                 objects: BTreeSet::new(),
             });
         }
@@ -133,7 +160,7 @@ impl Stock {
     pub fn explain(&self, of: &Versioned, why: String) {
         let listing = self.read().kinds.get(of).map(|kind| kind.listing.clone());
         if listing.is_some_and(|listing| listing != Listing::Known) {
-            self.set(of, Listing::Awaited(why));
+            self.set(of, Listing::Failed(why));
         }
     }
 
@@ -143,6 +170,8 @@ impl Stock {
             kind.listing = listing;
         }
         state.answer();
+        drop(state);
+        self.changed.send_replace(());
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -169,7 +198,8 @@ impl State {
         let answers = self.needs.iter().map(|(need, kept)| {
             let missing = kept.iter().find_map(|of| match &kinds.get(of)?.listing {
                 Listing::Known => None,
-                Listing::Awaited(why) => Some(format!("waits for {of}: {why}")),
+                Listing::Awaited => Some(format!("waits for {of}: its first list is not in yet")),
+                Listing::Failed(why) => Some(format!("waits for {of}: {why}")),
             });
             (need.clone(), missing)
         });

@@ -21,11 +21,11 @@ use crate::watch::{Change, Follower, is_status};
 
 /// How often it is looked whether the API server has other kinds by now.
 const LOOK: Duration = Duration::from_secs(10);
-/// After this long without a change to the policies in force, a start does not wait for what cannot be listed.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// So long it takes before a kind that is not served any more is looked for again.
+const PAUSE: Duration = Duration::from_secs(1);
 
-/// Keeps the stock in step with what policies ask for, for ever. The flag is set once all of it is known, or could not
-/// be had for a while: from then on those policies alone wait that ask for what is missing.
+/// Keeps the stock in step with what policies ask for, for ever. The flag is set once all of it is known, or it is known
+/// why it cannot be had: from then on those policies alone wait that ask for what is missing.
 pub async fn keep_stock(
     client: Client,
     shelf: Arc<Shelf>,
@@ -42,27 +42,32 @@ pub async fn keep_stock(
         ended: Arc::default(),
         told: BTreeSet::new(),
     };
-    let mut first = None;
+    let mut known = supply.stock.changes();
     loop {
-        if let Some(policies) = shelf.current() {
-            let needs = policies.needs();
-            supply.arrange(&needs).await;
+        let needs = shelf.current().map(|policies| policies.needs());
+        if let Some(needs) = &needs {
+            supply.arrange(needs).await;
+        }
+        let look_again = tokio::time::sleep(LOOK);
+        tokio::pin!(look_again);
+        loop {
             metrics.policies.stocked(&supply.stock.counts());
-            let since = first.get_or_insert_with(tokio::time::Instant::now);
-            if supply.stock.has_all(&needs) || since.elapsed() > PATIENCE {
+            if needs
+                .as_ref()
+                .is_some_and(|needs| supply.stock.is_settled(needs))
+            {
                 settled.set(true);
             }
-        }
-        // Until the first lists are in, somebody waits for us.
-        let pause = match settled.get() || first.is_none() {
-            true => LOOK,
-            false => Duration::from_millis(100),
-        };
-        tokio::select! {
-            // The shelf lives as long as the process.
-            changed = changes.changed() => if changed.is_err() { return },
-            () = supply.ended.notified() => {}
-            () = tokio::time::sleep(pause) => {}
+            tokio::select! {
+                // The shelf lives as long as the process, and so does the stock.
+                changed = changes.changed() => match changed {
+                    Ok(()) => break,
+                    Err(_) => return,
+                },
+                Ok(()) = known.changed() => {}
+                () = supply.ended.notified() => break,
+                () = &mut look_again => break,
+            }
         }
     }
 }
@@ -218,7 +223,11 @@ fn versioned(resource: &ApiResource) -> Versioned {
 
 /// Follows one kind for as long as it is served.
 async fn supply(api: Api<DynamicObject>, of: Versioned, stock: Arc<Stock>, ended: Arc<Notify>) {
-    info!(kind = of.kind, version = of.group_version, "watching for policies");
+    info!(
+        kind = of.kind,
+        version = of.group_version,
+        "watching for policies"
+    );
     let mut follower = Follower::new();
     follower.start(api, watcher::Config::default());
     while let Some(step) = follower.step().await {
@@ -235,6 +244,7 @@ async fn supply(api: Api<DynamicObject>, of: Versioned, stock: Arc<Stock>, ended
         }
     }
     // What is not served has no objects; whether it is served in another version is looked at next.
+    tokio::time::sleep(PAUSE).await;
     ended.notify_one();
 }
 

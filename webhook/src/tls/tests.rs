@@ -19,6 +19,7 @@ fn self_signed() -> Config {
         controllers: Controllers::default(),
         profile: Profile::Workload,
         policies: None,
+        policies_from_cluster: false,
     }
 }
 

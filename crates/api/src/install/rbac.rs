@@ -143,7 +143,7 @@ fn site_rule(group: &str, resource: &str, verbs: &[&str]) -> PolicyRule {
     }
 }
 
-fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
+pub(super) fn rule(group: &str, resources: Vec<String>, verbs: &[&str]) -> PolicyRule {
     PolicyRule {
         api_groups: Some(vec![group.to_owned()]),
         resources: Some(resources),
@@ -192,14 +192,18 @@ pub(super) fn role_binding() -> RoleBinding {
 }
 
 fn role_ref(kind: &str) -> RoleRef {
+    role_ref_to(kind, NAME)
+}
+
+pub(super) fn role_ref_to(kind: &str, name: &str) -> RoleRef {
     RoleRef {
         api_group: Some(RBAC_GROUP.to_owned()),
         kind: kind.to_owned(),
-        name: NAME.to_owned(),
+        name: name.to_owned(),
     }
 }
 
-fn subject() -> Subject {
+pub(super) fn subject() -> Subject {
     Subject {
         kind: "ServiceAccount".to_owned(),
         name: NAME.to_owned(),
