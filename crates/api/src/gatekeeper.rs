@@ -46,11 +46,11 @@ pub fn definition() -> Value {
 fn schema(is_legacy: bool) -> Value {
     let text = json!({"type": "string"});
     let names = object(json!({"kind": text, "shortNames": list(&text)}));
-    let mut validation = object(json!({
+    let validation = object(json!({
         "legacySchema": {"type": "boolean", "default": is_legacy},
         "openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
     }));
-    validation["default"] = json!({"legacySchema": is_legacy});
+    let validation = with(validation, json!({"default": {"legacySchema": is_legacy}}));
     let crd = object(json!({"spec": object(json!({"names": names, "validation": validation}))}));
     json!({
         "description": "A policy: Rego, and the kind of the constraints that use it with parameters of their own.",
@@ -67,14 +67,15 @@ fn schema(is_legacy: bool) -> Value {
 
 fn target() -> Value {
     let text = json!({"type": "string"});
-    let mut code = object(json!({
+    let code = object(json!({
         "engine": text,
         "source": {"x-kubernetes-preserve-unknown-fields": true},
     }));
-    code["required"] = json!(["engine", "source"]);
-    let mut codes = list(&code);
-    codes["x-kubernetes-list-type"] = json!("map");
-    codes["x-kubernetes-list-map-keys"] = json!(["engine"]);
+    let code = with(code, json!({"required": ["engine", "source"]}));
+    let codes = with(
+        list(&code),
+        json!({"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["engine"]}),
+    );
     let operation =
         json!({"type": "string", "enum": ["*", "CREATE", "DELETE", "UPDATE", "CONNECT"]});
     object(json!({
@@ -88,14 +89,14 @@ fn target() -> Value {
 
 fn status() -> Value {
     let text = json!({"type": "string"});
-    let mut error = object(json!({"code": text, "message": text, "location": text}));
-    error["required"] = json!(["code", "message"]);
-    let mut pod = object(json!({
+    let error = object(json!({"code": text, "message": text, "location": text}));
+    let error = with(error, json!({"required": ["code", "message"]}));
+    let pod = object(json!({
         "id": text,
         "observedGeneration": {"type": "integer", "format": "int64"},
         "errors": list(&error),
     }));
-    pod["x-kubernetes-preserve-unknown-fields"] = json!(true);
+    let pod = with(pod, json!({"x-kubernetes-preserve-unknown-fields": true}));
     object(json!({"created": {"type": "boolean"}, "byPod": list(&pod)}))
 }
 
@@ -105,4 +106,12 @@ fn object(properties: Value) -> Value {
 
 fn list(item: &Value) -> Value {
     json!({"type": "array", "items": item})
+}
+
+/// A schema that says something more.
+fn with(mut schema: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (schema.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    schema
 }

@@ -319,18 +319,21 @@ fn status(template: &Stored) -> Value {
             .cloned()
             .unwrap_or_default()
     };
-    let mut pod = json!({
-        "id": ID,
-        "observedGeneration": field("/metadata/generation"),
-        "operations": ["webhook"],
-        "templateUID": field("/metadata/uid"),
-    });
     let refused = match &template.complaint {
         Some(complaint @ Complaint::Refused { .. }) => Some(complaint.to_string()),
         _ => None,
     };
+    let mut pod = serde_json::Map::new();
+    pod.insert("id".to_owned(), json!(ID));
+    pod.insert(
+        "observedGeneration".to_owned(),
+        field("/metadata/generation"),
+    );
+    pod.insert("operations".to_owned(), json!(["webhook"]));
+    pod.insert("templateUID".to_owned(), field("/metadata/uid"));
     if let Some(message) = &refused {
-        pod["errors"] = json!([{"code": "ingest_error", "message": message}]);
+        let errors = json!([{"code": "ingest_error", "message": message}]);
+        pod.insert("errors".to_owned(), errors);
     }
     json!({"byPod": [pod], "created": refused.is_none()})
 }

@@ -12,16 +12,15 @@ const LABEL: &str = "gatekeeper.sh/constraint";
 /// The definition that Gatekeeper makes of a template, but for descriptions: the first version is the stored one.
 pub(crate) fn definition(template: &Template) -> Value {
     let plural = template.kind.to_lowercase();
-    let mut names = json!({
+    let short_names = Some(&template.short_names).filter(|names| !names.is_empty());
+    let names = json!({
         "kind": template.kind,
         "listKind": format!("{}List", template.kind),
         "plural": plural,
         "singular": plural,
+        "shortNames": short_names,
         "categories": ["constraint", "constraints"],
     });
-    if !template.short_names.is_empty() {
-        names["shortNames"] = json!(template.short_names);
-    }
     let mut labels = template.labels.clone();
     labels.insert(LABEL.to_owned(), "yes".to_owned());
     let schema = schema(template);
@@ -76,8 +75,8 @@ fn schema(template: &Template) -> Value {
         let path = format!(
             "/properties/spec/properties/match/properties/{selector}/properties/matchExpressions/items"
         );
-        if let Some(requirement) = schema.pointer_mut(&path) {
-            requirement["required"] = json!(["key", "operator"]);
+        if let Some(Value::Object(requirement)) = schema.pointer_mut(&path) {
+            requirement.insert("required".to_owned(), json!(["key", "operator"]));
         }
     }
     schema
