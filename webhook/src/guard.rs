@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::metrics::Metrics;
 use crate::policies::{
-    Namespaces, PolicyGate, Shelf, Sources, Stock, keep_cluster, keep_definitions, keep_directory,
+    Definitions, Namespaces, PolicyGate, Shelf, Sources, Stock, keep_cluster, keep_directory,
     keep_policy_namespaces, keep_stock,
 };
 use crate::readiness::Readiness;
@@ -90,25 +90,11 @@ impl Guard {
         Arc::clone(&self.shelf)
     }
 
-    /// What one process of several does with the policies of a cluster; nothing where they come from elsewhere.
-    pub(crate) fn controller(&self, client: Client) -> Option<PolicyController> {
-        self.is_cluster.then(|| PolicyController {
-            client,
+    /// What keeps the definitions of the cluster's constraints; nothing where policies come from elsewhere.
+    pub(crate) fn definitions(&self, client: &Client) -> Option<Definitions> {
+        self.is_cluster.then(|| Definitions {
+            client: client.clone(),
             sources: Arc::clone(&self.sources),
         })
-    }
-}
-
-/// What one process of several does with the policies of a cluster.
-pub(crate) struct PolicyController {
-    client: Client,
-    sources: Arc<Sources>,
-}
-
-impl PolicyController {
-    /// Starts it, for as long as this process leads.
-    pub(crate) fn start(&self, tasks: &mut JoinSet<()>) {
-        let (client, sources) = (self.client.clone(), Arc::clone(&self.sources));
-        tasks.spawn(keep_definitions(client, sources));
     }
 }

@@ -24,7 +24,7 @@ use basphere_rego::Policies;
 use tokio::sync::watch;
 
 pub use cluster::keep_cluster;
-pub(crate) use definitions::keep_definitions;
+pub(crate) use definitions::Definitions;
 pub use directory::{Directory, keep_directory};
 pub use gate::PolicyGate;
 pub use namespaces::{Namespaces, keep_policy_namespaces};

@@ -89,7 +89,7 @@ async fn try_register(client: &Client, registration: &Registration) -> kube::Res
 }
 
 /// Writes a configuration, whoever has one of its name.
-pub(crate) async fn take<K: Configuration>(
+async fn take<K: Configuration>(
     client: &Client,
     registration: &Registration,
     ours: &K,
@@ -132,33 +132,56 @@ async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Resul
 pub(crate) async fn keep(client: &Client, registration: &Registration) {
     // What they say never changes.
     let (_says_nothing, unchanged) = watch::channel(());
-    tokio::join!(
-        keep_one(
-            client,
-            registration,
-            || registration.validating(),
-            unchanged.clone()
-        ),
-        keep_one(
-            client,
-            registration,
-            || registration.mutating(),
-            unchanged.clone()
-        ),
+    let (validating, mutating) = (
+        || Some(registration.validating()),
+        || Some(registration.mutating()),
     );
+    tokio::join!(
+        keep_one(client, registration, NAME, unchanged.clone(), validating),
+        keep_one(client, registration, NAME, unchanged.clone(), mutating),
+    );
+}
+
+/// Registers the configuration that follows from what is in force, again at each of its changes, and puts back what was
+/// edited or removed, for ever. The last process to start has the configuration.
+pub(crate) async fn follow<K: Configuration, T>(
+    client: &Client,
+    registration: &Registration,
+    whose: &str,
+    mut changes: watch::Receiver<T>,
+    current: impl Fn() -> Option<K>,
+) {
+    let mut backoff = Backoff::new();
+    let name = loop {
+        let Some(ours) = current() else {
+            // What is followed lives as long as the process.
+            if changes.changed().await.is_err() {
+                return;
+            }
+            continue;
+        };
+        match take(client, registration, &ours).await {
+            Ok(()) => break ours.name_any(),
+            Err(error) => warn!(error = %error, "registering the webhooks of {whose} failed"),
+        }
+        backoff.wait().await;
+    };
+    info!("the webhooks of {whose} are registered");
+    keep_one(client, registration, &name, changes, current).await;
 }
 
 /// Puts one configuration back whenever it vanishes or is edited, and brings it up to date whenever ours may say
 /// something else, for ever.
-pub(crate) async fn keep_one<K: Configuration>(
+async fn keep_one<K: Configuration, T>(
     client: &Client,
     registration: &Registration,
-    ours: impl Fn() -> K,
-    mut changed: watch::Receiver<()>,
+    name: &str,
+    mut changes: watch::Receiver<T>,
+    current: impl Fn() -> Option<K>,
 ) {
     let mut holder = Holder::Us;
-    let stored = watch_object(Api::<K>::all(client.clone()), &ours().name_any());
-    let mut stored = pin!(stored.default_backoff());
+    let stored = watch_object(Api::<K>::all(client.clone()), name).default_backoff();
+    let mut stored = pin!(stored);
     loop {
         let by = tokio::select! {
             change = stored.next() => match change {
@@ -169,11 +192,13 @@ pub(crate) async fn keep_one<K: Configuration>(
                 }
                 None => return,
             },
-            Ok(()) = changed.changed() => By::Us,
+            Ok(()) = changes.changed() => By::Us,
         };
         let mut backoff = Backoff::new();
         // What the change was is read again, since it may be long past.
-        while let Err(error) = restore(client, registration, &ours(), by, &mut holder).await {
+        while let Some(ours) = current()
+            && let Err(error) = restore(client, registration, &ours, by, &mut holder).await
+        {
             warn!(error = %error, "the webhooks' registration could not be checked");
             backoff.wait().await;
         }

@@ -16,8 +16,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::info;
 
-use crate::config::{CertificateSource, Config, Controllers, Profile};
-use crate::guard::{Guard, Origin, PolicyController};
+use crate::config::{CertificateSource, Config, Profile};
+use crate::controllers::Duties;
+use crate::guard::{Guard, Origin};
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
 use crate::policies::{self, Shelf, keep_registered};
@@ -112,19 +113,14 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     ));
     let (stop_controllers, stopping) = tokio::sync::watch::channel(false);
     let serves_tenants = tenancy.is_some();
-    let led = Led {
+    let duties = Duties {
         tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
-        policies: guard.as_ref().and_then(|it| it.controller(client.clone())),
+        definitions: guard.as_ref().and_then(|guard| guard.definitions(&client)),
     };
-    let controllers = led.is_anything().then(|| {
-        tokio::spawn(run_controllers(
-            client.clone(),
-            metrics,
-            led,
-            config.controllers.clone(),
-            Arc::clone(&readiness),
-            stopping,
-        ))
+    let controllers = (!duties.is_empty()).then(|| {
+        let (client, config) = (client.clone(), config.controllers.clone());
+        let run = controllers::run(client, duties, metrics, config, stopping.clone());
+        tokio::spawn(when_ready(run, Arc::clone(&readiness), stopping))
     });
 
     tokio::select! {
@@ -239,35 +235,9 @@ async fn register_when_ready(
     tokio::join!(tenants, policies);
 }
 
-/// What one process of several does.
-struct Led {
-    tenants: Option<controllers::Parts>,
-    policies: Option<PolicyController>,
-}
-
-impl Led {
-    fn is_anything(&self) -> bool {
-        self.tenants.is_some() || self.policies.is_some()
-    }
-
-    fn start(&self, config: &Controllers, identity: &str) -> JoinSet<()> {
-        let mut tasks = JoinSet::new();
-        if let Some(parts) = &self.tenants {
-            controllers::start(&mut tasks, parts, config, identity);
-        }
-        if let Some(policies) = &self.policies {
-            policies.start(&mut tasks);
-        }
-        tasks
-    }
-}
-
 /// The controllers need the caches that reviews need.
-async fn run_controllers(
-    client: Client,
-    metrics: Arc<Metrics>,
-    led: Led,
-    config: Controllers,
+async fn when_ready(
+    run: impl Future<Output = ()>,
     readiness: Arc<Readiness>,
     mut stopping: tokio::sync::watch::Receiver<bool>,
 ) {
@@ -281,8 +251,7 @@ async fn run_controllers(
         _ = stopping.wait_for(|stop| *stop) => true,
     };
     if !is_stopped {
-        let start = |identity: &str| led.start(&config, identity);
-        controllers::run(client, metrics, &config, start, stopping).await;
+        run.await;
     }
 }
 

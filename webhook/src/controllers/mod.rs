@@ -1,5 +1,6 @@
 //! What puts right, behind the gate, what reviews cannot: leases follow their holders, objects that
-//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are.
+//! were stored without us are completed, IPAddressClaims are fulfilled, pools tell how full they are,
+//! and constraints of the cluster are defined.
 //!
 //! One process of several does so, chosen by [`election`]; who loses its Lease stops at once. Each
 //! part is a queue of keys that are worked on until they are as they should be, whatever happened
@@ -35,6 +36,7 @@ use crate::config;
 use crate::desk::KubeStore;
 use crate::judge::Judge;
 use crate::metrics::Metrics;
+use crate::policies::Definitions;
 use crate::served::Served;
 use crate::watch::{Change, News, follow_kind};
 use crate::world::{Note, World};
@@ -55,13 +57,38 @@ pub(crate) struct Parts {
     pub(crate) judge: Arc<Judge>,
 }
 
-/// Runs what `start` starts whenever this process leads, until told to stop. It is given the name under which this
-/// process leads.
+/// What the process that leads does.
+pub(crate) struct Duties {
+    /// What tenants have; nothing on an application cluster.
+    pub(crate) tenants: Option<Parts>,
+    /// The definitions of the cluster's constraints; nothing where policies come from elsewhere.
+    pub(crate) definitions: Option<Definitions>,
+}
+
+impl Duties {
+    /// Whether there is nothing to do, so that nobody needs to lead.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tenants.is_none() && self.definitions.is_none()
+    }
+
+    fn start(&self, config: &config::Controllers, identity: &str) -> JoinSet<()> {
+        let mut tasks = match &self.tenants {
+            Some(parts) => start(parts, config, identity),
+            None => JoinSet::new(),
+        };
+        if let Some(definitions) = &self.definitions {
+            tasks.spawn(definitions.clone().keep());
+        }
+        tasks
+    }
+}
+
+/// Does what is to be done whenever this process leads, until told to stop.
 pub(crate) async fn run(
     client: Client,
+    duties: Duties,
     metrics: Arc<Metrics>,
-    config: &config::Controllers,
-    start: impl Fn(&str) -> JoinSet<()>,
+    config: config::Controllers,
     mut stop: watch::Receiver<bool>,
 ) {
     let mut candidate = Candidate::new(client, &config.namespace, config.lease);
@@ -73,7 +100,7 @@ pub(crate) async fn run(
         loop {
             candidate.win().await;
             metrics.addresses.lead(true);
-            let mut tasks = start(candidate.identity());
+            let mut tasks = duties.start(&config, candidate.identity());
             tokio::select! {
                 () = candidate.lead() => {}
                 ended = tasks.join_next() => error!(ended = ?ended, "a controller ended"),
@@ -104,13 +131,8 @@ struct Queues {
     ledgers: Queue<String>,
 }
 
-/// Starts what keeps the objects of tenants as they should be.
-pub(crate) fn start(
-    tasks: &mut JoinSet<()>,
-    parts: &Parts,
-    config: &config::Controllers,
-    identity: &str,
-) {
+fn start(parts: &Parts, config: &config::Controllers, identity: &str) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
     let objects = Arc::new(Objects::default());
     let (teller, told) = events::teller();
     tasks.spawn(events::publish(
@@ -199,6 +221,7 @@ pub(crate) fn start(
     };
     let notes = parts.judge.world.listen();
     tasks.spawn(dispatcher.dispatch(heard, notes, config.resync));
+    tasks
 }
 
 /// What is heard of objects.

@@ -41,24 +41,33 @@ const GATEKEEPER: &str = "status.gatekeeper.sh";
 /// Under which name we stand in the status of a template.
 const ID: &str = "basphere";
 
-/// Keeps definitions and the status of templates, for ever.
-pub(crate) async fn keep_definitions(client: Client, sources: Arc<Sources>) {
-    let mut changes = sources.changes();
-    let mut keeper = Keeper {
-        definitions: Api::all(client.clone()),
-        client,
-        absent: BTreeMap::new(),
-        told: BTreeSet::new(),
-    };
-    loop {
-        if let Some(templates) = sources.templates()
-            && let Err(error) = keeper.arrange(&templates).await
-        {
-            warn!(error = %error, "the definitions of constraints cannot be looked at");
-        }
-        // Nobody changes anything any more when the process ends.
-        if let Ok(Err(_)) = tokio::time::timeout(LOOK, changes.changed()).await {
-            return;
+/// What keeps definitions, and the status of templates.
+#[derive(Clone)]
+pub(crate) struct Definitions {
+    pub(crate) client: Client,
+    pub(crate) sources: Arc<Sources>,
+}
+
+impl Definitions {
+    /// Keeps them, for ever.
+    pub(crate) async fn keep(self) {
+        let mut changes = self.sources.changes();
+        let mut keeper = Keeper {
+            definitions: Api::all(self.client.clone()),
+            client: self.client,
+            absent: BTreeMap::new(),
+            told: BTreeSet::new(),
+        };
+        loop {
+            if let Some(templates) = self.sources.templates()
+                && let Err(error) = keeper.arrange(&templates).await
+            {
+                warn!(error = %error, "the definitions of constraints cannot be looked at");
+            }
+            // Nobody changes anything any more when the process ends.
+            if let Ok(Err(_)) = tokio::time::timeout(LOOK, changes.changed()).await {
+                return;
+            }
         }
     }
 }

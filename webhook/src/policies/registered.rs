@@ -6,28 +6,18 @@ use basphere_api::registration::{POLICIES_NAME, Registration};
 use basphere_rego::constraint::Point;
 use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use kube::Client;
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::Shelf;
-use crate::register::{keep_one, remove, take};
-use crate::watch::Backoff;
+use crate::register::{follow, remove};
 
-/// Registers, follows what the policies in force ask about, and puts back what was edited or removed, for ever. The
-/// last process to start has the configuration.
+/// Registers, follows what the policies in force ask about, and puts back what was edited or removed, for ever.
 pub(crate) async fn keep_registered(client: Client, registration: Registration, shelf: Arc<Shelf>) {
-    let changes = shelf.changes();
-    let ours = || {
-        let policies = shelf.current();
-        let kinds = policies.map(|policies| policies.kinds(Point::Webhook));
-        registration.policies(&kinds.unwrap_or_default())
+    let current = || {
+        let policies = shelf.current()?;
+        Some(registration.policies(&policies.kinds(Point::Webhook)))
     };
-    let mut backoff = Backoff::new();
-    while let Err(error) = take(&client, &registration, &ours()).await {
-        warn!(error = %error, "registering the webhooks of policies failed");
-        backoff.wait().await;
-    }
-    info!("the webhooks of policies are registered");
-    keep_one(&client, &registration, ours, changes).await;
+    follow(&client, &registration, "policies", shelf.changes(), current).await;
 }
 
 /// Takes the configuration back.

@@ -1,6 +1,8 @@
 //! What several of these tests share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod program;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Child;

@@ -58,6 +58,7 @@ fn policies_are_valid_when_all_sources_are() {
         sources
             .metrics
             .render()
+            .unwrap()
             .contains("basphere_policies_valid 1\n")
     };
     sources.change_cluster(|kept| kept.put_template(template("one")));
@@ -74,6 +75,7 @@ fn policies_are_valid_when_all_sources_are() {
         sources
             .metrics
             .render()
+            .unwrap()
             .contains("basphere_policies_refused 1\n")
     );
 }
