@@ -202,16 +202,15 @@ impl Kept {
     }
 
     fn settle_template(&mut self, name: &str) {
-        let Some(template) = self.templates.get(name) else {
+        let Some(template) = self.templates.get_mut(name) else {
             return;
         };
+        template.complaint = None;
         if template.is_newest {
             return;
         }
-        let why = match &template.newest {
-            Ok(compiled) => self.lost_by(compiled),
-            Err(why) => Some(why.clone()),
-        };
+        let newest = template.newest.clone();
+        let why = newest.map_or_else(Some, |compiled| self.lost_by(&compiled));
         let Some(template) = self.templates.get_mut(name) else {
             return;
         };
