@@ -15,9 +15,8 @@ fn what_gatekeeper_keeps_is_left_alone() {
     templates["metadata"]["labels"] = json!({"gatekeeper.sh/system": "yes"});
     cluster.admin(&["create", "-f", "-"], &templates.to_string());
     cluster.admin(&["create", "-f", "-"], &pod_status().to_string());
-    let established = "--for=condition=Established";
-    let definitions = ["wait", established, "crd", "--all", "--timeout=60s"];
-    cluster.admin(&definitions, "");
+    cluster.awaits("constrainttemplates", true);
+    cluster.awaits("constrainttemplatepodstatuses", true);
     // Gatekeeper has made the definition and told of it before we come.
     let theirs = says("Theirs", "they say no");
     cluster.apply(&theirs);
@@ -33,7 +32,7 @@ fn what_gatekeeper_keeps_is_left_alone() {
         ],
         "",
     );
-    cluster.admin(&definitions, "");
+    cluster.awaits("theirs", true);
     cluster.apply(&constraint("Theirs", "a", "", "ConfigMap"));
     let before = [
         cluster.get(THEIRS),
@@ -42,7 +41,6 @@ fn what_gatekeeper_keeps_is_left_alone() {
 
     let (_program, log) = cluster.serve(&[]);
     cluster.judges(&config_map("a"), "[a] they say no [BSP-G001]");
-    wait_for(&log, "somebody else keeps this definition of constraints");
     // Looked at after theirs: what we make in the end of what Gatekeeper does not.
     cluster.apply(&says("ZOurs", "we say no"));
     cluster.reads(
@@ -64,7 +62,9 @@ fn what_gatekeeper_keeps_is_left_alone() {
     let definition = "crd/zours.constraints.gatekeeper.sh";
     cluster.admin(&["patch", definition, "--type=merge", more], "");
     cluster.apply(&says("ZOurs", "we say something else"));
-    wait_for(&log, "somebody else keeps this definition of constraints");
+    while wait_for(&log, "somebody else keeps this definition of constraints")["definition"]
+        != "zours.constraints.gatekeeper.sh"
+    {}
     for template in ["theirs", "zours"] {
         cluster.admin(&["delete", &format!("constrainttemplate/{template}")], "");
     }
