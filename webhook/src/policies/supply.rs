@@ -274,3 +274,32 @@ fn note(of: &Versioned, mut object: DynamicObject, stock: &Stock) {
         Err(error) => warn!(kind = of.kind, error = %error, "an object has no JSON form"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(api_version: &str) -> ApiResource {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: api_version.to_owned(),
+            kind: "Ingress".to_owned(),
+            plural: "ingresses".to_owned(),
+        }
+    }
+
+    /// The same objects in two versions would be two of each.
+    #[test]
+    fn of_versions_that_stand_for_each_other_one_of_each_group_is_watched() {
+        let chosen = |preferred: &str| -> Vec<String> {
+            let all = ["a.io/v1", "a.io/v2", "b.io/v1"].map(resource);
+            let chosen = one_version_each(all.into_iter(), |_| Some(preferred.to_owned()));
+            chosen.iter().map(|it| it.api_version.clone()).collect()
+        };
+        assert_eq!(chosen("v2"), ["a.io/v2", "b.io/v1"]);
+        assert_eq!(chosen("v1"), ["a.io/v1", "b.io/v1"]);
+        assert_eq!(chosen("v3"), ["a.io/v1", "b.io/v1"]);
+    }
+}
