@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::config;
 use crate::metrics::Metrics;
-use crate::policies::{Namespaces, Shelf};
+use crate::policies::{Namespaces, Shelf, Stock};
 use reports::Reports;
 use scan::Scan;
 use statuses::Statuses;
@@ -35,6 +35,7 @@ pub(crate) struct Audit {
     pub(crate) client: Client,
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) namespaces: Arc<Namespaces>,
+    pub(crate) stock: Arc<Stock>,
     pub(crate) metrics: Arc<Metrics>,
     /// By which waiver a finding is waived, if by any.
     pub(crate) waives: Arc<Waives<'static>>,

@@ -26,6 +26,8 @@ pub enum Command {
     Crds,
     /// Print everything that an installation in a cluster applies.
     InstallManifest(Installation),
+    /// Print what `--policies-from-cluster` needs in a cluster; with the definition of ConstraintTemplates, or without.
+    PoliciesManifest(bool),
 }
 
 /// Completes and checks what tenants apply to a Cluster API management cluster.
@@ -44,6 +46,12 @@ enum LowCommand {
     Crds,
     /// Print everything that an installation in a cluster applies, as YAML.
     InstallManifest(InstallArgs),
+    /// Print the rights that --policies-from-cluster needs in a cluster, as YAML.
+    PoliciesManifest {
+        /// Print the definition of ConstraintTemplates as well, for a cluster without Gatekeeper's
+        #[arg(long)]
+        with_definition: bool,
+    },
 }
 
 #[derive(Args)]
@@ -141,7 +149,7 @@ struct ServeArgs {
     profile: Profile,
 
     /// A directory of policies in Gatekeeper's format, read again when a file changes
-    #[arg(long, value_name = "DIR", required_if_eq("profile", "workload"))]
+    #[arg(long, value_name = "DIR")]
     policies: Option<PathBuf>,
 
     /// A Site's manifest, of which spec.images says what images of Pods are rewritten to; read again when it changes.
@@ -155,6 +163,10 @@ struct ServeArgs {
     /// When to write what the audit finds into the status of constraints in the cluster, as Gatekeeper does
     #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
     audit_constraint_status: ConstraintStatus,
+    /// Take the ConstraintTemplates and constraints of the cluster as policies, too; what the directory has of the
+    /// same kind and name wins
+    #[arg(long)]
+    policies_from_cluster: bool,
 
     /// After how long the controllers look at everything again although nothing was heard of it
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
@@ -169,12 +181,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, c
     match LowArgs::try_parse_from(arguments)?.command {
         LowCommand::Crds => Ok(Command::Crds),
         LowCommand::InstallManifest(low) => installation(low).map(Command::InstallManifest),
+        LowCommand::PoliciesManifest { with_definition } => {
+            Ok(Command::PoliciesManifest(with_definition))
+        }
         LowCommand::Serve(low) => {
             let log_format = low.log_format;
             check_lease_times(&low)?;
             if low.images.is_some() && low.profile == Profile::Management {
                 return Err(only_for_workload("--images"));
             }
+            check_policies(&low)?;
             Ok(Command::Serve(Box::new(high(*low)), log_format))
         }
     }
@@ -212,7 +228,20 @@ fn high(low: ServeArgs) -> Config {
             interval: low.audit_interval,
             constraint_status: low.audit_constraint_status,
         }),
+        policies_from_cluster: low.policies_from_cluster,
     }
+}
+
+/// An application cluster is guarded by policies or by nothing.
+fn check_policies(low: &ServeArgs) -> Result<(), clap::Error> {
+    let has_policies = low.policies.is_some() || low.policies_from_cluster;
+    if low.profile != Profile::Workload || has_policies {
+        return Ok(());
+    }
+    Err(LowArgs::command().error(
+        clap::error::ErrorKind::MissingRequiredArgument,
+        "--profile workload needs --policies DIR or --policies-from-cluster",
+    ))
 }
 
 /// Who may still think that it leads must have stopped before another one begins.
@@ -291,6 +320,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
         Ok(Command::Crds) => print::crds(),
         Ok(Command::InstallManifest(installation)) => print::install_manifest(&installation),
+        Ok(Command::PoliciesManifest(with_definition)) => print::policies_manifest(with_definition),
         Err(error) => {
             // Help goes to stdout and ends with 0, errors go to stderr and end with 2.
             let _ = error.print();

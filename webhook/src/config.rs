@@ -49,8 +49,10 @@ pub struct Config {
     pub controllers: Controllers,
     /// What kind of cluster is guarded.
     pub profile: Profile,
-    /// The directory of policies; `None` asks no policies.
+    /// The directory of policies; without one, and without those of the cluster, no policies are asked.
     pub policies: Option<PathBuf>,
+    /// Whether ConstraintTemplates and constraints of the cluster are policies.
+    pub policies_from_cluster: bool,
     /// The file with the rules by which images of Pods are rewritten; `None` rewrites none.
     pub images: Option<PathBuf>,
     /// How what is stored is audited; `None` audits nothing.

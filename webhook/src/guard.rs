@@ -9,30 +9,65 @@ use tokio::task::JoinSet;
 use crate::audit::Audit;
 use crate::config;
 use crate::metrics::Metrics;
-use crate::policies::{Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces};
+use crate::policies::{
+    Definitions, Namespaces, PolicyGate, Shelf, Sources, Stock, keep_cluster, keep_directory,
+    keep_policy_namespaces, keep_stock,
+};
 use crate::readiness::Readiness;
+
+/// Where policies come from; one of both at least.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) is_cluster: bool,
+}
 
 /// The policies in force, and who asks them.
 pub(crate) struct Guard {
     shelf: Arc<Shelf>,
     namespaces: Arc<Namespaces>,
+    stock: Arc<Stock>,
+    sources: Arc<Sources>,
+    is_cluster: bool,
     gate: Arc<PolicyGate>,
 }
 
 impl Guard {
-    /// Starts what keeps policies and Namespaces up to date; both must be there before reviews can be answered.
+    /// Starts what keeps policies, Namespaces and what policies look for up to date; all of it must be there before
+    /// reviews can be answered.
     pub(crate) fn start(
         tasks: &mut JoinSet<()>,
         client: &Client,
-        directory: PathBuf,
+        origin: Origin,
         metrics: &Arc<Metrics>,
         readiness: &mut Readiness,
     ) -> Self {
         let shelf = Arc::new(Shelf::default());
-        let missing = format!("no valid policies in {} yet", directory.display());
-        let loaded = readiness.part(missing);
-        let (own, of_metrics) = (Arc::clone(&shelf), Arc::clone(metrics));
-        tasks.spawn(keep_directory(directory, own, of_metrics, loaded));
+        let sources = Arc::new(Sources::new(
+            Arc::clone(&shelf),
+            Arc::clone(metrics),
+            origin.directory.is_some(),
+            origin.is_cluster,
+        ));
+        if let Some(directory) = origin.directory {
+            let missing = format!("no valid policies in {} yet", directory.display());
+            let loaded = readiness.part(missing);
+            tasks.spawn(keep_directory(directory, Arc::clone(&sources), loaded));
+        }
+        if origin.is_cluster {
+            let synced = readiness.cache("ConstraintTemplate and its constraints");
+            let sources = Arc::clone(&sources);
+            tasks.spawn(keep_cluster(client.clone(), sources, synced));
+        }
+        let stock = Arc::new(Stock::default());
+        let settled = readiness.cache("what policies look for");
+        tasks.spawn(keep_stock(
+            client.clone(),
+            Arc::clone(&shelf),
+            Arc::clone(&stock),
+            Arc::clone(metrics),
+            settled,
+        ));
         let namespaces = Arc::new(Namespaces::new(client.clone()));
         let synced = readiness.cache("Namespace for policies");
         tasks.spawn(keep_policy_namespaces(
@@ -43,11 +78,15 @@ impl Guard {
         let gate = PolicyGate::new(
             Arc::clone(&shelf),
             Arc::clone(&namespaces),
+            Arc::clone(&stock),
             Arc::clone(metrics),
         );
         Self {
             shelf,
             namespaces,
+            stock,
+            sources,
+            is_cluster: origin.is_cluster,
             gate: Arc::new(gate),
         }
     }
@@ -68,6 +107,7 @@ impl Guard {
             client: client.clone(),
             shelf: Arc::clone(&self.shelf),
             namespaces: Arc::clone(&self.namespaces),
+            stock: Arc::clone(&self.stock),
             metrics: Arc::clone(metrics),
             waives: Arc::new(basphere_rego::audit::waives_nothing),
             config,
@@ -77,5 +117,13 @@ impl Guard {
     /// The policies in force.
     pub(crate) fn shelf(&self) -> Arc<Shelf> {
         Arc::clone(&self.shelf)
+    }
+
+    /// What keeps the definitions of the cluster's constraints; nothing where policies come from elsewhere.
+    pub(crate) fn definitions(&self, client: &Client) -> Option<Definitions> {
+        self.is_cluster.then(|| Definitions {
+            client: client.clone(),
+            sources: Arc::clone(&self.sources),
+        })
     }
 }

@@ -1,13 +1,21 @@
 //! Policies in Gatekeeper's format: which are in force, and what they say of a review.
 //!
-//! [`read`] makes them of files, [`directory`] keeps those of a directory in force, [`gate`] asks them, and
-//! [`registered`] has the API server send what they want to see.
+//! [`read`] makes them of files, [`directory`] keeps those of a directory and [`cluster`] those of a cluster up to date,
+//! and [`sources`] puts both in force. [`gate`] asks them, about what [`supply`] brings into the [`stock`] as well, and
+//! [`registered`] has the API server send what they want to see. Where no Gatekeeper does it, [`definitions`] has the
+//! API server take their constraints.
 
+mod cluster;
+mod definitions;
 mod directory;
 mod gate;
+mod kept;
 mod namespaces;
 mod read;
 mod registered;
+mod sources;
+mod stock;
+mod supply;
 
 use std::sync::Arc;
 
@@ -15,6 +23,8 @@ use arc_swap::ArcSwapOption;
 use basphere_rego::Policies;
 use tokio::sync::watch;
 
+pub use cluster::keep_cluster;
+pub(crate) use definitions::Definitions;
 pub(crate) use directory::collect;
 pub use directory::{Directory, keep_directory};
 pub(crate) use gate::LIMIT;
@@ -24,6 +34,9 @@ pub use namespaces::{Namespaces, keep_policy_namespaces};
 pub(crate) use read::holds_policies;
 pub use read::{Files, Problem, read};
 pub(crate) use registered::{keep_registered, unregister};
+pub use sources::Sources;
+pub use stock::Stock;
+pub use supply::keep_stock;
 
 /// The policies in force. All that share it see new ones at once.
 #[derive(Debug)]

@@ -30,6 +30,11 @@ pub(crate) fn install_manifest(installation: &Installation) -> anyhow::Result<()
     }
 }
 
+/// Writes what policies of a cluster need to stdout.
+pub(crate) fn policies_manifest(with_definition: bool) -> anyhow::Result<()> {
+    write(&install::policies_manifest(with_definition)?)
+}
+
 fn write(text: &str) -> anyhow::Result<()> {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads us may have seen enough.

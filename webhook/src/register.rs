@@ -4,7 +4,6 @@
 //! its own back only when there are none, so that two never fight and the gate is never gone.
 
 use std::pin::pin;
-use std::time::Duration;
 
 use basphere_api::registration::{NAME, Registration};
 use futures::stream::StreamExt as _;
@@ -49,14 +48,14 @@ impl Configuration for ValidatingWebhookConfiguration {
 
 /// Whose configuration there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Holder {
+enum Holder {
     Nobody,
     /// This process, even when somebody has edited parts of it.
     Us,
     Another,
 }
 
-pub(crate) fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
+fn holder<K: Configuration>(found: Option<&K>, registration: &Registration) -> Holder {
     let Some(found) = found else {
         return Holder::Nobody;
     };
@@ -89,13 +88,14 @@ async fn try_register(client: &Client, registration: &Registration) -> kube::Res
     take(client, registration, &registration.mutating()).await
 }
 
+/// Writes a configuration, whoever has one of its name.
 async fn take<K: Configuration>(
     client: &Client,
     registration: &Registration,
     ours: &K,
 ) -> kube::Result<()> {
     let api = Api::<K>::all(client.clone());
-    let found = api.get_opt(NAME).await?;
+    let found = api.get_opt(&ours.name_any()).await?;
     if holder(found.as_ref(), registration) == Holder::Another {
         warn!(
             configuration = %K::kind(&()),
@@ -119,7 +119,7 @@ fn called<K: Configuration>(found: Option<&K>) -> String {
     }
 }
 
-pub(crate) async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
+async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> kube::Result<K> {
     api.patch(
         &configuration.name_any(),
         &PatchParams::apply(FIELD_MANAGER).force(),
@@ -130,29 +130,86 @@ pub(crate) async fn apply<K: Configuration>(api: &Api<K>, configuration: &K) -> 
 
 /// Puts the configurations back whenever they vanish or are edited, for ever.
 pub(crate) async fn keep(client: &Client, registration: &Registration) {
-    let (validating, mutating) = (registration.validating(), registration.mutating());
+    // What they say never changes.
+    let (_says_nothing, unchanged) = watch::channel(());
+    let (validating, mutating) = (
+        || Some(registration.validating()),
+        || Some(registration.mutating()),
+    );
     tokio::join!(
-        keep_one(client, registration, &validating),
-        keep_one(client, registration, &mutating),
+        keep_one(client, registration, NAME, unchanged.clone(), validating),
+        keep_one(client, registration, NAME, unchanged.clone(), mutating),
     );
 }
 
-async fn keep_one<K: Configuration>(client: &Client, registration: &Registration, ours: &K) {
-    let mut holder = Holder::Us;
-    let changes = watch_object(Api::<K>::all(client.clone()), NAME).default_backoff();
-    let mut changes = pin!(changes);
-    while let Some(change) = changes.next().await {
-        if let Err(error) = change {
-            warn!(error = %error, "watching the webhooks' registration failed");
+/// Registers the configuration that follows from what is in force, again at each of its changes, and puts back what was
+/// edited or removed, for ever. The last process to start has the configuration.
+pub(crate) async fn follow<K: Configuration, T>(
+    client: &Client,
+    registration: &Registration,
+    whose: &str,
+    mut changes: watch::Receiver<T>,
+    current: impl Fn() -> Option<K>,
+) {
+    let mut backoff = Backoff::new();
+    let name = loop {
+        let Some(ours) = current() else {
+            // What is followed lives as long as the process.
+            if changes.changed().await.is_err() {
+                return;
+            }
             continue;
+        };
+        match take(client, registration, &ours).await {
+            Ok(()) => break ours.name_any(),
+            Err(error) => warn!(error = %error, "registering the webhooks of {whose} failed"),
         }
+        backoff.wait().await;
+    };
+    info!("the webhooks of {whose} are registered");
+    keep_one(client, registration, &name, changes, current).await;
+}
+
+/// Puts one configuration back whenever it vanishes or is edited, and brings it up to date whenever ours may say
+/// something else, for ever.
+async fn keep_one<K: Configuration, T>(
+    client: &Client,
+    registration: &Registration,
+    name: &str,
+    mut changes: watch::Receiver<T>,
+    current: impl Fn() -> Option<K>,
+) {
+    let mut holder = Holder::Us;
+    let stored = watch_object(Api::<K>::all(client.clone()), name).default_backoff();
+    let mut stored = pin!(stored);
+    loop {
+        let by = tokio::select! {
+            change = stored.next() => match change {
+                Some(Ok(_)) => By::Somebody,
+                Some(Err(error)) => {
+                    warn!(error = %error, "watching the webhooks' registration failed");
+                    continue;
+                }
+                None => return,
+            },
+            Ok(()) = changes.changed() => By::Us,
+        };
         let mut backoff = Backoff::new();
         // What the change was is read again, since it may be long past.
-        while let Err(error) = restore(client, registration, ours, &mut holder).await {
+        while let Some(ours) = current()
+            && let Err(error) = restore(client, registration, &ours, by, &mut holder).await
+        {
             warn!(error = %error, "the webhooks' registration could not be checked");
             backoff.wait().await;
         }
     }
+}
+
+/// Who may have changed something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Us,
+    Somebody,
 }
 
 /// Looks at one configuration once; `before` is who held it at the last look.
@@ -160,11 +217,12 @@ async fn restore<K: Configuration>(
     client: &Client,
     registration: &Registration,
     ours: &K,
+    by: By,
     before: &mut Holder,
 ) -> kube::Result<()> {
     let api = Api::<K>::all(client.clone());
     let kind = K::kind(&());
-    let found = api.get_opt(NAME).await?;
+    let found = api.get_opt(&ours.name_any()).await?;
     let now = holder(found.as_ref(), registration);
     match (now, found) {
         (Holder::Us, Some(found)) => {
@@ -173,7 +231,8 @@ async fn restore<K: Configuration>(
             ours.meta_mut().resource_version = found.resource_version();
             let applied = unless_overtaken(apply(&api, &ours).await)?;
             // The generation counts changes of the webhooks alone, and not who wrote them.
-            if applied.is_some_and(|applied| applied.meta().generation != found.meta().generation) {
+            let differs = |it: K| it.meta().generation != found.meta().generation;
+            if applied.is_some_and(differs) && by == By::Somebody {
                 warn!(configuration = %kind, "the edited webhook configuration is put back");
             }
         }
@@ -205,56 +264,6 @@ fn unless_overtaken<K>(outcome: kube::Result<K>) -> kube::Result<Option<K>> {
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// How often it is looked whether a configuration that follows something is still there.
-const LOOK: Duration = Duration::from_secs(10);
-
-/// Registers the configuration that follows from what is in force, again at each of its changes, and puts back what was
-/// edited or removed, for ever. The last process to start has the configuration.
-pub(crate) async fn follow<K: Configuration, T>(
-    client: &Client,
-    registration: &Registration,
-    whose: &str,
-    mut changes: watch::Receiver<T>,
-    current: impl Fn() -> Option<K>,
-) {
-    let api = Api::<K>::all(client.clone());
-    let mut is_first = true;
-    loop {
-        let mut backoff = Backoff::new();
-        while let Err(error) = put(&api, registration, current(), is_first).await {
-            warn!(error = %error, "registering the webhooks of {whose} failed");
-            backoff.wait().await;
-        }
-        if is_first {
-            info!("the webhooks of {whose} are registered");
-        }
-        is_first = false;
-        let changed = tokio::time::timeout(LOOK, changes.changed()).await;
-        // What is followed lives as long as the process.
-        if matches!(changed, Ok(Err(_))) {
-            return;
-        }
-    }
-}
-
-async fn put<K: Configuration>(
-    api: &Api<K>,
-    registration: &Registration,
-    ours: Option<K>,
-    is_first: bool,
-) -> kube::Result<()> {
-    let Some(ours) = ours else {
-        return Ok(());
-    };
-    if !is_first {
-        let found = api.get_opt(&ours.name_any()).await?;
-        if holder(found.as_ref(), registration) == Holder::Another {
-            return Ok(());
-        }
-    }
-    apply(api, &ours).await.map(drop)
 }
 
 /// Deletes both configurations, unless somebody else has taken them over.

@@ -18,11 +18,11 @@ use tracing::info;
 
 use crate::audit::Audit;
 use crate::config::{CertificateSource, Config, Controllers, Profile};
-use crate::guard::Guard;
+use crate::guard::{Guard, Origin};
 use crate::images::{self, Rewriting, Rulebook};
 use crate::metrics::Metrics;
 use crate::peer::PeerAcceptor;
-use crate::policies::{self, Shelf, keep_registered};
+use crate::policies::{self, Definitions, Shelf, keep_registered};
 use crate::readiness::Readiness;
 use crate::router::Gates;
 use crate::tenancy::Tenancy;
@@ -83,15 +83,12 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
             readiness
         }
     };
-    let guard = config.policies.clone().map(|directory| {
-        Guard::start(
-            &mut background,
-            &client,
-            directory,
-            &metrics,
-            &mut readiness,
-        )
-    });
+    let origin = Origin {
+        directory: config.policies.clone(),
+        is_cluster: config.policies_from_cluster,
+    };
+    let guard = (origin != Origin::default())
+        .then(|| Guard::start(&mut background, &client, origin, &metrics, &mut readiness));
     let rewriting = config
         .images
         .clone()
@@ -125,6 +122,7 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
     let serves_tenants = tenancy.is_some();
     let led = Led {
         tenants: tenancy.map(|tenancy| tenancy.into_parts(client.clone())),
+        definitions: guard.as_ref().and_then(|guard| guard.definitions(&client)),
         audit: guard
             .as_ref()
             .zip(config.audit)
@@ -265,18 +263,23 @@ async fn register_when_ready(
 /// What one process of several does.
 struct Led {
     tenants: Option<controllers::Parts>,
+    /// The definitions of the cluster's constraints; nothing where policies come from elsewhere.
+    definitions: Option<Definitions>,
     audit: Option<Audit>,
 }
 
 impl Led {
     fn is_anything(&self) -> bool {
-        self.tenants.is_some() || self.audit.is_some()
+        self.tenants.is_some() || self.definitions.is_some() || self.audit.is_some()
     }
 
     fn start(&self, config: &Controllers, identity: &str) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         if let Some(parts) = &self.tenants {
             controllers::start(&mut tasks, parts, config, identity);
+        }
+        if let Some(definitions) = &self.definitions {
+            tasks.spawn(definitions.clone().keep());
         }
         if let Some(audit) = &self.audit {
             tasks.spawn(audit.clone().keep());

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use basphere_core::{Kind, NamespaceFacts};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -135,21 +137,32 @@ where
     /// The next change; `None` when what is watched is not served any more.
     pub(crate) async fn next(&mut self) -> Option<Change<K>> {
         loop {
+            match self.step().await? {
+                Ok(change) => return Some(change),
+                Err(error) => {
+                    warn!(error = %error, "a watch was interrupted");
+                    self.backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    /// The same for whoever wants to know why nothing changes: after an error it is time to [`Self::wait`].
+    pub(crate) async fn step(&mut self) -> Option<watcher::Result<Change<K>>> {
+        loop {
             if let Some(change) = self.pending.pop_front() {
-                return Some(change);
+                return Some(Ok(change));
             }
             match self.stream.next().await? {
                 Ok(event) => {
                     self.backoff.reset();
                     self.pending.extend(self.mirror.changes(event));
                 }
-                Err(error) => {
+                Err(error) if is_status(&error, 404) => {
                     warn!(error = %error, "a watch was interrupted");
-                    if is_not_found(&error) {
-                        return None;
-                    }
-                    self.backoff.wait().await;
+                    return None;
                 }
+                Err(error) => return Some(Err(error)),
             }
         }
     }
@@ -160,12 +173,13 @@ where
     }
 }
 
-fn is_not_found(error: &watcher::Error) -> bool {
+/// Whether the API server has answered so.
+pub(crate) fn is_status(error: &watcher::Error, code: u16) -> bool {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => status.code == 404,
+        | watcher::Error::WatchError(status) => status.code == code,
         _ => false,
     }
 }
@@ -224,11 +238,32 @@ pub(crate) async fn follow_kind(
     served: Arc<Served>,
     mut tell: impl FnMut(News),
 ) {
+    let (asking, known) = (client.clone(), Arc::clone(&served));
+    let look = move || {
+        let (client, served) = (asking.clone(), Arc::clone(&known));
+        async move { served.look(&client, kind).await }.boxed()
+    };
+    follow(client, kind.as_str(), look, |news| {
+        if matches!(news, News::NotServed) {
+            served.forget(kind);
+        }
+        tell(news);
+    })
+    .await;
+}
+
+/// Follows the objects of what `look` finds to be served, for ever.
+pub(crate) async fn follow(
+    client: Client,
+    kind: &str,
+    look: impl Fn() -> BoxFuture<'static, kube::Result<Option<ApiResource>>>,
+    mut tell: impl FnMut(News),
+) {
     let mut follower: Follower<DynamicObject> = Follower::new();
     loop {
-        match served.look(&client, kind).await {
+        match look().await {
             Ok(Some(resource)) => {
-                info!(kind = %kind, version = resource.version, "watching");
+                info!(kind, version = resource.version, "watching");
                 follower.start(
                     Api::all_with(client.clone(), &resource),
                     watcher::Config::default(),
@@ -236,15 +271,14 @@ pub(crate) async fn follow_kind(
                 while let Some(change) = follower.next().await {
                     tell(News::Change(Box::new(change)));
                 }
-                served.forget(kind);
                 tell(News::NotServed);
             }
             Ok(None) => {
-                info!(kind = %kind, "waiting for its CustomResourceDefinition");
+                info!(kind, "waiting for its CustomResourceDefinition");
                 tell(News::NotServed);
             }
             Err(error) => {
-                warn!(kind = %kind, error = %error, "cannot ask which versions are served")
+                warn!(kind, error = %error, "cannot ask which versions are served")
             }
         }
         follower.wait().await;

@@ -233,3 +233,37 @@ fn an_audit_of_no_interval_is_none() {
         assert_eq!(audit(&[none]), None);
     }
 }
+
+#[test]
+fn what_policies_of_a_cluster_need_are_rights_and_a_definition_for_who_asks() {
+    let printed = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0));
+        let text = String::from_utf8(output.stdout).unwrap();
+        serde_saphyr::from_multiple(&text).unwrap()
+    };
+    let named = |object: &serde_json::Value| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        format!(
+            "{} {}",
+            text(&object["kind"]),
+            text(&object["metadata"]["name"])
+        )
+    };
+    let rights = printed(&["policies-manifest"]);
+    assert_eq!(
+        rights.iter().map(named).collect::<Vec<_>>(),
+        [
+            "ClusterRole basphere-policies",
+            "ClusterRoleBinding basphere-policies",
+            "ClusterRole basphere-inventory",
+            "ClusterRoleBinding basphere-inventory",
+        ]
+    );
+    let all = printed(&["policies-manifest", "--with-definition"]);
+    assert_eq!(
+        named(&all[0]),
+        "CustomResourceDefinition constrainttemplates.templates.gatekeeper.sh"
+    );
+    assert_eq!(all[1..], rights);
+}

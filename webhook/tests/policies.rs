@@ -9,16 +9,15 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use basphere_harness::{ControlPlane, Options, Outcome, run, wait};
 use serde_json::{Value, json};
-use support::{read_log, wait_for};
+use support::program::{Program, free_ports, told};
+use support::wait_for;
 use tempfile::TempDir;
 
 /// How long the API server and the webhook may take to notice a change of the other.
@@ -61,16 +60,6 @@ fn constraint(name: &str, action: &str, kind: &str, namespace: &str) -> String {
         },
     })
     .to_string()
-}
-
-/// It ends with the test, however that ends.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 struct Cluster {
@@ -123,26 +112,21 @@ impl Cluster {
     }
 
     fn serve(&self) -> (Program, Receiver<Value>) {
-        let [reviews, metrics] = self.ports;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_basphere-webhook"));
-        command
-            .args([
-                "serve",
-                "--profile=workload",
-                "--self-signed",
-                "--drain-timeout=5s",
-            ])
-            .arg(format!("--listen=127.0.0.1:{reviews}"))
-            .arg(format!("--metrics-listen=127.0.0.1:{metrics}"))
-            .arg(format!("--register-url=https://127.0.0.1:{reviews}"))
-            .arg("--kubeconfig")
-            .arg(self.control_plane.admin().kubeconfig())
-            .arg("--client-ca")
-            .arg(self.control_plane.webhook_client_ca())
-            .arg("--policies")
-            .arg(self.policies.path());
-        let mut child = Program(command.stderr(Stdio::piped()).spawn().unwrap());
-        let log = read_log(&mut child.0);
+        let path = |path: &Path| path.display().to_string();
+        let (child, log) = Program::guard(
+            self.ports,
+            &[
+                format!(
+                    "--kubeconfig={}",
+                    path(&self.control_plane.admin().kubeconfig())
+                ),
+                format!(
+                    "--client-ca={}",
+                    path(&self.control_plane.webhook_client_ca())
+                ),
+                format!("--policies={}", path(self.policies.path())),
+            ],
+        );
         wait_for(&log, "the webhooks of policies are registered");
         // The API server hears of it a moment later.
         let probe = config_map("probe", &json!({}));
@@ -179,17 +163,8 @@ impl Cluster {
     }
 
     fn metrics(&self) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[1])).unwrap();
-        write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+        told(self.ports[1], "/metrics")
     }
-}
-
-fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 fn copy(from: &Path, to: &Path) {

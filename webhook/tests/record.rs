@@ -84,6 +84,7 @@ async fn serve(version: ApiVersion) -> Registration {
         policies: None,
         images: None,
         audit: None,
+        policies_from_cluster: false,
     };
     let certificates = Certificates::load(&config, Arc::new(Metrics::default()))
         .await

@@ -7,6 +7,7 @@
 
 mod application;
 mod audit;
+mod policies;
 mod rbac;
 mod seats;
 mod workload;
@@ -21,8 +22,8 @@ use serde_json::Value;
 pub use application::{Application, Images, application_objects};
 pub use audit::{AGGREGATE, Bundle, audit_objects};
 
-use crate::crd;
 use crate::registration::{Endpoint, Registration};
+use crate::{crd, gatekeeper};
 
 /// The namespace of everything that has one.
 pub const NAMESPACE: &str = "basphere-system";
@@ -103,6 +104,19 @@ pub fn manifest() -> Result<String, InstallError> {
 /// When a policy's file fits into no ConfigMap, or an object cannot be written.
 pub fn application_manifest(application: &Application) -> Result<String, InstallError> {
     written(&application_objects(application)?)
+}
+
+/// What the webhook needs in a cluster whose ConstraintTemplates and constraints it takes as policies: rights, and the
+/// definition of ConstraintTemplates if it is asked for. Where Gatekeeper's is, it must not be overwritten.
+///
+/// # Errors
+/// When an object cannot be written.
+pub fn policies_manifest(with_definition: bool) -> Result<String, InstallError> {
+    let mut objects = policies::objects()?;
+    if with_definition {
+        objects.insert(0, gatekeeper::definition());
+    }
+    written(&objects)
 }
 
 fn written(objects: &[Value]) -> Result<String, InstallError> {

@@ -4,6 +4,7 @@
 pub mod controllers;
 pub mod crd;
 pub mod fields;
+pub mod gatekeeper;
 pub mod install;
 pub mod manifest;
 pub mod registration;

@@ -49,7 +49,7 @@ pub struct Manifest {
     pub document: usize,
     /// The line of the stream on which it begins (for what a list held: the list), counted from 1.
     pub line: usize,
-    /// The object, with `apiVersion` and `kind`.
+    /// The object, with `apiVersion` and `kind` unless nobody asked for these.
     pub object: Value,
 }
 
@@ -74,6 +74,29 @@ type Fault = (usize, String);
 ///
 /// When any part of it cannot be read: a file that is half understood is not judged at all.
 pub fn read(input: &[u8]) -> Result<Vec<Manifest>, ManifestError> {
+    let mut manifests = Vec::new();
+    for read in documents(input)? {
+        let (document, line) = (read.document, read.line);
+        let unpacked = unpack(read.object).map_err(|message| ManifestError {
+            document,
+            line,
+            message,
+        })?;
+        manifests.extend(unpacked.into_iter().map(|object| Manifest {
+            document,
+            line,
+            object,
+        }));
+    }
+    Ok(manifests)
+}
+
+/// Reads what a stream holds, whatever that is: lists are not unpacked, and nothing is asked of kinds and names.
+///
+/// # Errors
+///
+/// When any part of it cannot be read.
+pub fn documents(input: &[u8]) -> Result<Vec<Manifest>, ManifestError> {
     let at = |document, line, message: String| ManifestError {
         document,
         line,
@@ -90,23 +113,18 @@ pub fn read(input: &[u8]) -> Result<Vec<Manifest>, ManifestError> {
         let before = input.get(..error.valid_up_to()).unwrap_or_default();
         at(1, newlines(before) + 1, "this is not UTF-8".to_owned())
     })?;
-    let mut manifests = Vec::new();
+    let mut documents = Vec::new();
     for chunk in split(text)? {
         let in_stream = |line: usize| chunk.line + line.saturating_sub(1);
         let objects = read_chunk(chunk.text)
             .map_err(|(line, message)| at(chunk.document, in_stream(line), message))?;
-        for (line, value) in objects {
-            let line = in_stream(line);
-            let unpacked = unpack(value).map_err(|message| at(chunk.document, line, message))?;
-            let document = chunk.document;
-            manifests.extend(unpacked.into_iter().map(|object| Manifest {
-                document,
-                line,
-                object,
-            }));
-        }
+        documents.extend(objects.into_iter().map(|(line, object)| Manifest {
+            document: chunk.document,
+            line: in_stream(line),
+            object,
+        }));
     }
-    Ok(manifests)
+    Ok(documents)
 }
 
 /// One document's text, and where it stands.

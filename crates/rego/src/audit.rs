@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::constraint::Point;
+use crate::inventory::Need;
 use crate::policies::{Finding, Policies};
 use crate::review::{Review, ReviewError, Source};
 
@@ -39,6 +40,15 @@ pub fn waives_nothing(_: &Review, _: &Finding<'_>) -> Option<String> {
     None
 }
 
+/// Says why what a template asks `data.inventory` for is not known; nothing if it is.
+pub type Missing<'a> = dyn Fn(&Need) -> Option<String> + Send + Sync + 'a;
+
+/// Nothing is missing.
+#[must_use]
+pub fn misses_nothing(_: &Need) -> Option<String> {
+    None
+}
+
 /// Judges objects as they are stored.
 #[derive(Clone, Copy)]
 pub struct Auditor<'a> {
@@ -46,6 +56,8 @@ pub struct Auditor<'a> {
     pub policies: &'a Policies,
     /// What Rego sees as `data.inventory`.
     pub inventory: &'a regorus::Value,
+    /// What of that is not known: constraints that ask for it are undecided.
+    pub missing: &'a Missing<'a>,
     /// How long one constraint may take for one object. Who takes longer has an error, as in admission.
     pub limit: Duration,
     /// Who may waive what is found.
@@ -70,9 +82,13 @@ impl Auditor<'_> {
         let mut review = Review::of_object(object, None, Source::Original)?;
         review.shows_namespace = true;
         review.namespace = namespace;
-        let findings = self
-            .policies
-            .review(&review, Point::Audit, self.inventory, self.limit);
+        let findings = self.policies.review_with(
+            &review,
+            Point::Audit,
+            self.inventory,
+            self.limit,
+            self.missing,
+        );
         let mut worst: BTreeMap<(&str, &str), Outcome> = BTreeMap::new();
         for finding in &findings {
             let waiver = (self.waives)(&review, finding);

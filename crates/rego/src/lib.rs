@@ -5,10 +5,12 @@
 
 pub mod audit;
 mod builtins;
+pub mod compiled;
 pub mod constraint;
 mod decode;
 pub mod expansion;
 pub mod explain;
+pub mod inventory;
 mod machine;
 pub mod matching;
 mod names;
@@ -24,11 +26,13 @@ pub mod suite;
 pub mod syntax;
 pub mod template;
 
+pub use compiled::Compiled;
 pub use constraint::Constraint;
 pub use decode::WrongType;
+pub use inventory::{Inventory, Need, Versioned};
 pub use matching::Match;
 pub use numbers::as_untyped_json;
-pub use policies::{Policies, no_inventory};
+pub use policies::Policies;
 pub use review::{Review, Source};
 pub use session::{Outcome, Session};
 pub use template::Template;

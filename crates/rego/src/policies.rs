@@ -1,23 +1,18 @@
 //! Templates and constraints together, and what they say of a review.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::compiled::Compiled;
 use crate::constraint::{Action, Constraint, ConstraintError, Point};
 use crate::explain::{self, Explained};
+use crate::inventory::Need;
 use crate::numbers;
 use crate::program::{CompileError, Program, Violation};
 use crate::review::Review;
 use crate::template::{Template, TemplateError};
-
-/// What `data.inventory` is where nothing is known of what is stored.
-#[must_use]
-pub fn no_inventory() -> regorus::Value {
-    regorus::Value::new_object()
-}
 
 /// Why a document is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +36,15 @@ pub enum LoadError {
     NoTemplate(String),
 }
 
+impl LoadError {
+    pub(crate) fn rego(template: &Template, error: CompileError) -> Self {
+        Self::Rego {
+            template: template.name.clone(),
+            error,
+        }
+    }
+}
+
 /// Where a violation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -50,6 +54,8 @@ pub enum Cause {
     Match,
     /// The rules contradict each other, or came to no end.
     Evaluation,
+    /// What it looks for in `data.inventory` is not known yet.
+    Inventory,
 }
 
 /// What one constraint says of a review.
@@ -91,15 +97,15 @@ pub enum Matched {
     Undecided(String),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Loaded {
-    template: Template,
-    program: Arc<Program>,
+    compiled: Compiled,
+    needs: BTreeSet<Need>,
     constraints: BTreeMap<String, Constraint>,
 }
 
 /// A set of policies. What is taken is checked; what is refused leaves what was there before.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Policies {
     templates: BTreeMap<String, Loaded>,
     has_untyped_parameters: bool,
@@ -122,23 +128,25 @@ impl Policies {
     /// # Errors
     /// When it is none that can be used; the one before stays.
     pub fn add_template(&mut self, document: &Value) -> Result<Vec<ConstraintError>, LoadError> {
-        let template = Template::read(document)?;
-        let program = Program::compile(&template.source).map_err(|error| LoadError::Rego {
-            template: template.name.clone(),
-            error,
-        })?;
-        let before = self.templates.remove(&template.name);
+        Ok(self.put_template(&Compiled::new(document)?))
+    }
+
+    /// The same of one that was compiled before.
+    pub fn put_template(&mut self, compiled: &Compiled) -> Vec<ConstraintError> {
+        let name = compiled.template().name.clone();
+        let before = self.templates.remove(&name);
         let mut loaded = Loaded {
-            program: Arc::new(program),
+            compiled: compiled.clone(),
+            // Whoever has all objects at hand need not be told which.
+            needs: compiled.needs().unwrap_or_default(),
             constraints: BTreeMap::new(),
-            template,
         };
         let mut lost = Vec::new();
         for constraint in before
             .into_iter()
             .flat_map(|before| before.constraints.into_values())
         {
-            match Constraint::read(&constraint.document, &loaded.template) {
+            match Constraint::read(&constraint.document, compiled.template()) {
                 Ok(constraint) => drop(
                     loaded
                         .constraints
@@ -147,8 +155,24 @@ impl Policies {
                 Err(error) => lost.push(error),
             }
         }
-        self.templates.insert(loaded.template.name.clone(), loaded);
-        Ok(lost)
+        self.templates.insert(name, loaded);
+        lost
+    }
+
+    /// A template's name in lower case is that of its constraints' kind.
+    #[must_use]
+    pub fn template(&self, name: &str) -> Option<&Compiled> {
+        self.templates.get(name).map(|loaded| &loaded.compiled)
+    }
+
+    /// What the templates ask `data.inventory` for of which there are constraints.
+    #[must_use]
+    pub fn needs(&self) -> BTreeSet<Need> {
+        let used = self
+            .templates
+            .values()
+            .filter(|it| !it.constraints.is_empty());
+        used.flat_map(|loaded| &loaded.needs).cloned().collect()
     }
 
     /// Takes a constraint, in the place of one of its kind and name.
@@ -159,7 +183,7 @@ impl Policies {
         let name = Constraint::template_name(document)?;
         let loaded = self.templates.get_mut(&name);
         let loaded = loaded.ok_or(LoadError::NoTemplate(name))?;
-        let mut constraint = Constraint::read(document, &loaded.template)?;
+        let mut constraint = Constraint::read(document, loaded.compiled.template())?;
         if self.has_untyped_parameters {
             numbers::as_untyped_json(&mut constraint.parameters);
         }
@@ -188,7 +212,9 @@ impl Policies {
 
     /// All templates, by their names.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        self.templates.values().map(|loaded| &loaded.template)
+        self.templates
+            .values()
+            .map(|loaded| loaded.compiled.template())
     }
 
     /// Why the constraints that are enforced at a point say what they say of a review, by template and name. It costs
@@ -216,7 +242,7 @@ impl Policies {
                     Err(error) => Matched::Undecided(error.rejection()),
                 };
                 explanations.push(Explanation {
-                    template: &loaded.template,
+                    template: loaded.compiled.template(),
                     constraint,
                     matched,
                 });
@@ -236,21 +262,46 @@ impl Policies {
         inventory: &regorus::Value,
         limit: Duration,
     ) -> Vec<Finding<'_>> {
+        self.review_with(review, point, inventory, limit, |_| None)
+    }
+
+    /// The same where not all of `data.inventory` need be known yet: what is missing of that which a template asks for
+    /// is a violation of its constraints, in these words.
+    #[must_use]
+    pub fn review_with(
+        &self,
+        review: &Review,
+        point: Point,
+        inventory: &regorus::Value,
+        limit: Duration,
+        missing: impl Fn(&Need) -> Option<String>,
+    ) -> Vec<Finding<'_>> {
         let mut findings = Vec::new();
         let mut input = None;
         for loaded in self.templates.values() {
-            if point == Point::Webhook && !loaded.template.matches_operation(review.operation()) {
+            let template = loaded.compiled.template();
+            if point == Point::Webhook && !template.matches_operation(review.operation()) {
                 continue;
             }
             let asked = loaded.asked(review, point, &mut findings);
             if asked.is_empty() {
                 continue;
             }
+            if let Some(words) = loaded.needs.iter().find_map(&missing) {
+                findings.extend(asked.iter().map(|(constraint, actions)| {
+                    let violation = Violation::of_error(&words);
+                    Finding::new(constraint, actions, Cause::Inventory, violation)
+                }));
+                continue;
+            }
             // Made once, since it costs more than most policies.
             let review = input.get_or_insert_with(|| regorus::Value::from(review.input()));
             let evaluated = asked.iter().map(|(constraint, _)| {
                 let input = with_parameters(review, constraint);
-                let found = loaded.program.violations(input, inventory.clone(), limit);
+                let found = loaded
+                    .compiled
+                    .program()
+                    .violations(input, inventory.clone(), limit);
                 found.map_err(|error| error.to_string())
             });
             let evaluated: Vec<_> = evaluated.collect();
@@ -277,7 +328,8 @@ impl Loaded {
         inventory: &regorus::Value,
         limit: Duration,
     ) -> Result<Vec<Explained>, String> {
-        let program = Program::compile(&self.template.source).map_err(|error| error.to_string())?;
+        let program = Program::compile(&self.compiled.template().source)
+            .map_err(|error| error.to_string())?;
         let explained = explain::explain(program, input, inventory, limit);
         explained.map_err(|error| error.to_string())
     }

@@ -4,12 +4,13 @@
 #[allow(clippy::expect_used, reason = "a test may fail loudly")]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use regorus::Value;
 
 use crate::builtins::shown::{compare, is_float, json, ordered};
+use crate::inventory::{self, Need, Versioned};
 pub use crate::machine::EvaluationError;
 use crate::machine::Machine;
 use crate::plan::{self, Plan};
@@ -63,6 +64,18 @@ impl Program {
             .map_err(|(index, error)| failed(index, error))?;
         let plan = plan::build(&modules).map_err(|(index, error)| failed(index, error))?;
         Ok(Self { plan })
+    }
+
+    /// What a template with these rules and this annotation asks `data.inventory` for.
+    ///
+    /// # Errors
+    /// Where it asks for kinds that nobody can tell.
+    pub(crate) fn needs(
+        &self,
+        annotated: &[Vec<Versioned>],
+    ) -> Result<BTreeSet<Need>, CompileError> {
+        let needs = inventory::needs(&plan::asked(&self.plan), annotated);
+        needs.map_err(|(index, error)| failed(index, error))
     }
 
     pub(crate) fn into_plan(self) -> Plan {

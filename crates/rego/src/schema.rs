@@ -20,6 +20,7 @@
 mod check;
 mod crd;
 mod defaults;
+mod definition;
 mod formats;
 mod legacy;
 mod numbers;
@@ -35,6 +36,7 @@ use std::fmt;
 use thiserror::Error;
 
 pub(crate) use crd::Crd;
+pub(crate) use definition::definition;
 pub(crate) use props::Schema;
 
 /// One thing that is wrong with a value, or with a schema.

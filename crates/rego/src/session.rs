@@ -3,16 +3,15 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::builtins::shown::shown;
 use crate::constraint::{Constraint, Point};
 use crate::expansion::Generated;
-use crate::numbers;
+use crate::inventory::Inventory;
 use crate::policies::{Cause, Explanation, Finding, LoadError, Policies};
 use crate::review::Review;
 use crate::template::{TARGET, group_version_kind};
@@ -24,9 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Session {
     policies: Policies,
-    inventory: Value,
-    /// The same for Rego: made when it is first asked for.
-    shown: OnceLock<regorus::Value>,
+    inventory: Inventory,
     namespaces: BTreeMap<String, Value>,
 }
 
@@ -83,8 +80,7 @@ impl Session {
     pub fn new(policies: Policies) -> Self {
         Self {
             policies,
-            inventory: json!({}),
-            shown: OnceLock::new(),
+            inventory: Inventory::default(),
             namespaces: BTreeMap::new(),
         }
     }
@@ -138,31 +134,16 @@ impl Session {
         if kind.is_empty() {
             return Err(DataError::NoKind(name.to_owned()));
         }
-        let group_version = match group {
-            "" => version.to_owned(),
-            _ => format!("{group}/{version}"),
-        };
-        if namespace.is_empty() && group_version == "v1" && kind == "Namespace" {
+        if (group, version, kind, namespace) == ("", "v1", "Namespace", "") {
             self.namespaces.insert(name.to_owned(), object.clone());
         }
-        let mut object = object.clone();
-        numbers::as_untyped_json(&mut object);
-        let mut place = match namespace {
-            "" => vec!["cluster"],
-            namespace => vec!["namespace", namespace],
-        };
-        place.extend([group_version.as_str(), kind]);
-        let path = place.into_iter().chain([name]);
-        // What is not there yet is made on the way.
-        *path.fold(&mut self.inventory, |parent, name| &mut parent[name]) = object;
-        self.shown = OnceLock::new();
+        self.inventory.put(object.clone());
         Ok(())
     }
 
     /// Forgets every object of `data.inventory`. The policies stay.
     pub fn forget_data(&mut self) {
-        self.inventory = json!({});
-        self.shown = OnceLock::new();
+        self.inventory = Inventory::default();
         self.namespaces.clear();
     }
 
@@ -173,7 +154,7 @@ impl Session {
     /// When a rule's message is no text.
     pub fn review(&self, review: &mut Review) -> Result<Vec<Outcome<'_>>, MessageError> {
         self.find_namespace(review);
-        let inventory = self.inventory();
+        let inventory = self.inventory.shown();
         let findings = self.policies.review(review, Point::Gator, inventory, LIMIT);
         let outcomes = findings.into_iter().map(Outcome::read);
         let mut outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
@@ -188,7 +169,7 @@ impl Session {
     #[must_use]
     pub fn explain(&self, review: &mut Review) -> Vec<Explanation<'_>> {
         self.find_namespace(review);
-        let inventory = self.inventory();
+        let inventory = self.inventory.shown();
         self.policies
             .explain(review, Point::Gator, inventory, LIMIT)
     }
@@ -198,10 +179,6 @@ impl Session {
             let known = self.namespaces.get(review.namespace_name());
             review.namespace = known.cloned();
         }
-    }
-
-    fn inventory(&self) -> &regorus::Value {
-        self.shown.get_or_init(|| self.inventory.clone().into())
     }
 }
 
@@ -215,7 +192,7 @@ impl<'a> Outcome<'a> {
         Ok(Self {
             message,
             metadata: match finding.cause {
-                Cause::Match => Metadata::Nothing,
+                Cause::Match | Cause::Inventory => Metadata::Nothing,
                 Cause::Evaluation => Metadata::NoDetails,
                 Cause::Rule => Metadata::Details(finding.violation.details),
             },

@@ -7,10 +7,13 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::decode::{At, WrongType};
+use crate::inventory::{ANNOTATION, Versioned, read_annotation};
 use crate::names;
 use crate::schema::{Crd, Problems, Schema};
 
@@ -41,6 +44,10 @@ pub struct Template {
     pub operations: Vec<String>,
     /// The Rego.
     pub source: Source,
+    /// Kinds that its annotation says that it asks `data.inventory` for.
+    pub(crate) annotated: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) short_names: Vec<String>,
     crd: Crd,
 }
 
@@ -140,7 +147,9 @@ impl Template {
             return Err(TemplateError::invalid("spec.targets[0].target", detail));
         }
         check_short_names(&short_names)?;
-        check_labels(&metadata)?;
+        let labels = read_labels(&metadata)?;
+        let annotations = metadata.any_case("annotations")?;
+        let annotated = annotations.field(ANNOTATION)?.text()?.map(str::to_owned);
         if let Some(schema) = &parameters {
             schema
                 .check_schema(SCHEMA_PATH)
@@ -151,6 +160,9 @@ impl Template {
             legacy_schema,
             operations: target.operations.clone(),
             source: target.into_source(&name)?,
+            annotated,
+            labels,
+            short_names,
             crd: Crd::new(parameters)?,
             name,
             kind,
@@ -162,6 +174,22 @@ impl Template {
     pub fn matches_operation(&self, operation: &str) -> bool {
         let matches = |named: &String| named == "*" || named == operation;
         self.operations.is_empty() || self.operations.iter().any(matches)
+    }
+
+    /// The kinds that its annotation names.
+    ///
+    /// # Errors
+    ///
+    /// When the annotation cannot be read.
+    pub(crate) fn annotated(&self) -> Result<Vec<Vec<Versioned>>, TemplateError> {
+        let read = self.annotated.as_deref().map(read_annotation);
+        let read = read.unwrap_or_else(|| Ok(Vec::new()));
+        read.map_err(|error| {
+            TemplateError::invalid(
+                format!("metadata.annotations[{ANNOTATION}]"),
+                error.to_string(),
+            )
+        })
     }
 
     pub(crate) fn crd(&self) -> &Crd {
@@ -266,7 +294,8 @@ fn check_short_names(short_names: &[String]) -> Result<(), TemplateError> {
 }
 
 /// Labels go to the CustomResourceDefinition, and must be labels there.
-fn check_labels(metadata: &At) -> Result<(), TemplateError> {
+fn read_labels(metadata: &At) -> Result<BTreeMap<String, String>, TemplateError> {
+    let mut labels = BTreeMap::new();
     for (key, value) in metadata.any_case("labels")?.entries()? {
         let text = value.text_or_empty()?;
         let problem = names::label_key_problem(key).or_else(|| names::label_value_problem(text));
@@ -276,9 +305,10 @@ fn check_labels(metadata: &At) -> Result<(), TemplateError> {
                 format!("{problem}, and is {text:?}"),
             ));
         }
+        labels.insert(key.to_owned(), text.to_owned());
     }
     for (_, value) in metadata.any_case("annotations")?.entries()? {
         value.text()?;
     }
-    Ok(())
+    Ok(labels)
 }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use basphere_api::stored::is_left_out;
-use basphere_rego::audit::{Auditor, Bounds, Tally, waives_nothing};
+use basphere_rego::Inventory;
+use basphere_rego::audit::{Auditor, Bounds, Tally, misses_nothing, waives_nothing};
 use serde_json::Value;
 
 use crate::cli::{Audit, Global, Output};
@@ -99,10 +100,11 @@ impl Bundle {
         around: impl Fn(&str) -> Option<&'a Value>,
         tally: &mut Tally,
     ) -> Result<()> {
-        let inventory = basphere_rego::no_inventory();
+        let inventory = Inventory::default();
         let auditor = Auditor {
             policies: &self.policies,
-            inventory: &inventory,
+            inventory: inventory.shown(),
+            missing: &misses_nothing,
             limit: LIMIT,
             waives: &waives_nothing,
         };

@@ -174,11 +174,12 @@ impl Scan {
             }
         }
         let (policies, waives) = (Arc::clone(policies), Arc::clone(&self.audit.waives));
-        let inventory = basphere_rego::no_inventory();
+        let look = self.audit.stock.look();
         let judging = spawn_blocking(move || {
             let auditor = Auditor {
                 policies: &policies,
-                inventory: &inventory,
+                inventory: &look.inventory,
+                missing: &|need| look.missing(need),
                 limit: LIMIT,
                 waives: &*waives,
             };

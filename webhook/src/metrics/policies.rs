@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
+use basphere_rego::Versioned;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -32,6 +33,12 @@ struct LoadedLabels {
     kind: Text,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StockLabels {
+    version: String,
+    kind: String,
+}
+
 /// A review that was answered.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyReview<'a> {
@@ -52,7 +59,9 @@ pub struct PolicyMetrics {
     durations: Histogram,
     results: Family<ResultLabels, Counter>,
     loaded: Family<LoadedLabels, Gauge<i64, AtomicI64>>,
+    refused: Gauge,
     valid: Gauge,
+    stock: Family<StockLabels, Gauge<i64, AtomicI64>>,
 }
 
 impl Default for PolicyMetrics {
@@ -62,7 +71,9 @@ impl Default for PolicyMetrics {
             durations: Histogram::new(BUCKETS),
             results: Family::default(),
             loaded: Family::default(),
+            refused: Gauge::default(),
             valid: Gauge::default(),
+            stock: Family::default(),
         }
     }
 }
@@ -94,21 +105,42 @@ impl PolicyMetrics {
             "Whether the newest policies are in force",
             self.valid.clone(),
         );
+        registry.register(
+            "policies_refused",
+            "Templates and constraints of the cluster whose newest version is not in force",
+            self.refused.clone(),
+        );
+        registry.register(
+            "policy_inventory_objects",
+            "Objects that are kept for policies to look for",
+            self.stock.clone(),
+        );
     }
 
-    /// Policies are in force.
-    pub fn loaded(&self, templates: usize, constraints: usize) {
+    /// Policies are in force; so many more are no good.
+    pub fn loaded(&self, templates: usize, constraints: usize, refused: usize) {
         for (kind, count) in [("template", templates), ("constraint", constraints)] {
             let labels = LoadedLabels { kind: Text(kind) };
-            let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.loaded.get_or_create(&labels).set(count);
+            self.loaded.get_or_create(&labels).set(number(count));
         }
-        self.valid.set(1);
+        self.refused.set(number(refused));
     }
 
-    /// The newest policies are no good.
-    pub fn rejected(&self) {
-        self.valid.set(0);
+    /// Whether the newest policies are in force.
+    pub fn set_valid(&self, is_valid: bool) {
+        self.valid.set(i64::from(is_valid));
+    }
+
+    /// So many objects of these kinds are kept, and none of others.
+    pub fn stocked(&self, counts: &[(Versioned, usize)]) {
+        self.stock.clear();
+        for (of, count) in counts {
+            let labels = StockLabels {
+                version: of.group_version.clone(),
+                kind: of.kind.clone(),
+            };
+            self.stock.get_or_create(&labels).set(number(*count));
+        }
     }
 
     /// A review was answered.
@@ -129,4 +161,8 @@ impl PolicyMetrics {
             self.results.get_or_create(&labels).inc();
         }
     }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

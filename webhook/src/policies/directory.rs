@@ -8,10 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::{Files, Shelf, read};
-use crate::metrics::Metrics;
+use super::{Files, Sources, read};
 use crate::readiness::Flag;
 
 /// How often a directory is looked at.
@@ -47,33 +46,29 @@ impl Directory {
 
     /// Reads it once, and puts its policies in force if they are others than before. When any of them is wrong, those
     /// that were in force stay, and the log says what is wrong, once.
-    pub fn refresh(&mut self, shelf: &Shelf, metrics: &Metrics) {
+    pub fn refresh(&mut self, sources: &Sources) {
         let files = match collect(&self.path) {
             Ok(files) => files,
-            Err(error) => return self.complain(vec![format!("{error:#}")], metrics),
+            Err(error) => return self.complain(vec![format!("{error:#}")], sources),
         };
         if self.seen.as_ref() == Some(&files) {
             return;
         }
         match read(&files) {
             Ok(policies) => {
-                let (templates, constraints) =
-                    (policies.templates().count(), policies.constraints().count());
-                info!(templates, constraints, "policies are in force");
-                metrics.policies.loaded(templates, constraints);
                 self.complaint.clear();
-                shelf.put(policies);
+                sources.put_directory(policies);
             }
             Err(problems) => {
                 let problems = problems.iter().map(ToString::to_string).collect();
-                self.complain(problems, metrics);
+                self.complain(problems, sources);
             }
         }
         self.seen = Some(files);
     }
 
-    fn complain(&mut self, problems: Vec<String>, metrics: &Metrics) {
-        metrics.policies.rejected();
+    fn complain(&mut self, problems: Vec<String>, sources: &Sources) {
+        sources.refuse_directory();
         if self.complaint != problems {
             for problem in &problems {
                 warn!(problem, "the policies in force stay");
@@ -85,13 +80,13 @@ impl Directory {
 }
 
 /// Keeps the policies of a directory in force, for ever.
-pub async fn keep_directory(path: PathBuf, shelf: Arc<Shelf>, metrics: Arc<Metrics>, loaded: Flag) {
+pub async fn keep_directory(path: PathBuf, sources: Arc<Sources>, loaded: Flag) {
     let mut directory = Directory::new(path);
     loop {
-        let (shelf, metrics) = (Arc::clone(&shelf), Arc::clone(&metrics));
+        let sources = Arc::clone(&sources);
         let refreshed = tokio::task::spawn_blocking(move || {
-            directory.refresh(&shelf, &metrics);
-            (directory, shelf.current().is_some())
+            directory.refresh(&sources);
+            (directory, sources.has_directory())
         });
         // It ends early only when the process does.
         let Ok((returned, is_loaded)) = refreshed.await else {

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use basphere_api::review::{self, Plain};
 use basphere_core::{Code, Finding};
 use basphere_rego::constraint::{Action, Point};
-use basphere_rego::{Policies, Review};
+use basphere_rego::policies::Cause;
+use basphere_rego::{Need, Policies, Review};
 use serde_json::Value;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use super::stock::{Look, Stock};
 use super::{Namespaces, Shelf};
 use crate::gate::Reply;
 use crate::metrics::{Metrics, PolicyReview};
@@ -24,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub struct PolicyGate {
     shelf: Arc<Shelf>,
     namespaces: Arc<Namespaces>,
+    stock: Arc<Stock>,
     metrics: Arc<Metrics>,
 }
 
@@ -46,12 +49,18 @@ impl Verdict {
 }
 
 impl PolicyGate {
-    /// A gate that asks the policies of a shelf.
+    /// A gate that asks the policies of a shelf, which may ask for what is in a stock.
     #[must_use]
-    pub fn new(shelf: Arc<Shelf>, namespaces: Arc<Namespaces>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        shelf: Arc<Shelf>,
+        namespaces: Arc<Namespaces>,
+        stock: Arc<Stock>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self {
             shelf,
             namespaces,
+            stock,
             metrics,
         }
     }
@@ -113,8 +122,10 @@ impl PolicyGate {
             }
         }
         let is_controller = is_controller(&plain.request);
+        let look = self.stock.look();
         // It computes, and others wait for this thread.
-        let judging = tokio::task::spawn_blocking(move || judge(&policies, &review, is_controller));
+        let judging =
+            tokio::task::spawn_blocking(move || judge(&policies, &review, &look, is_controller));
         judging.await.ok()
     }
 
@@ -166,29 +177,32 @@ struct Said {
     /// As Gatekeeper words it.
     words: String,
     actions: Vec<Action>,
+    /// It could not be asked, since not all that it looks for is known yet.
+    waits: bool,
 }
 
-fn ask(policies: &Policies, review: &Review) -> Vec<Said> {
-    let inventory = basphere_rego::no_inventory();
-    let found = policies.review(review, Point::Webhook, &inventory, LIMIT);
+fn ask(policies: &Policies, review: &Review, look: &Look) -> Vec<Said> {
+    let missing = |need: &Need| look.missing(need);
+    let found = policies.review_with(review, Point::Webhook, &look.inventory, LIMIT, missing);
     let said = found.into_iter().map(|finding| Said {
         constraint: format!("{}/{}", finding.kind, finding.name),
         words: match &finding.violation.message {
             Value::String(text) => format!("[{}] {text}", finding.name),
             other => format!("[{}] {other}", finding.name),
         },
+        waits: finding.cause == Cause::Inventory,
         actions: finding.actions,
     });
     said.collect()
 }
 
-fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
-    let found = ask(policies, review);
+fn judge(policies: &Policies, review: &Review, look: &Look, is_controller: bool) -> Verdict {
+    let found = ask(policies, review, look);
     let is_denied = found
         .iter()
         .any(|said| said.actions.contains(&Action::Deny));
     let before = match is_controller && is_denied {
-        true => broken_before(policies, review),
+        true => broken_before(policies, review, look),
         false => HashSet::new(),
     };
     let mut verdict = Verdict::default();
@@ -200,6 +214,7 @@ fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
                 .results
                 .push((said.constraint.clone(), action.as_str()));
             match action {
+                Action::Deny if said.waits => verdict.denials.push(says(Code::InventoryMissing)),
                 Action::Deny if is_old => verdict.warnings.push(says(Code::PolicyTolerated)),
                 Action::Deny => verdict.denials.push(says(Code::PolicyViolated)),
                 Action::Warn => verdict.warnings.push(says(Code::PolicyWarns)),
@@ -212,13 +227,13 @@ fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
 
 /// What the object broke already as it is stored: it is not held against a controller, which only goes on with what
 /// it was given.
-fn broken_before(policies: &Policies, review: &Review) -> HashSet<(String, String)> {
+fn broken_before(policies: &Policies, review: &Review, look: &Look) -> HashSet<(String, String)> {
     let Some(old) = review.old_object().cloned() else {
         return HashSet::new();
     };
     let mut before = review.clone();
     before.request.insert("object".to_owned(), old);
-    let said = ask(policies, &before).into_iter();
+    let said = ask(policies, &before, look).into_iter();
     said.map(|said| (said.constraint, said.words)).collect()
 }
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use basphere_api::manifest;
 use basphere_rego::policies::LoadError;
-use basphere_rego::{Constraint, Policies, Template};
+use basphere_rego::{Compiled, Constraint, Policies, Template};
 use serde_json::Value;
 
 /// Files by their paths, with their texts.
@@ -74,8 +75,13 @@ pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
         let name = document.text("/metadata/name");
         if !known.insert(("ConstraintTemplate", name)) {
             problems.push(document.problem(twice("ConstraintTemplate", name)));
-        } else if let Err(error) = policies.add_template(&document.value) {
-            problems.push(document.problem(error));
+            continue;
+        }
+        // What it looks for has to be told, or it would see nothing and say yes to everything.
+        let compiled = Compiled::new(&document.value);
+        match compiled.and_then(|it| it.needs().map(|_| it)) {
+            Ok(compiled) => drop(policies.put_template(&compiled)),
+            Err(error) => problems.push(document.problem(error)),
         }
     }
     for document in &constraints {
@@ -90,7 +96,6 @@ pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
             }
         }
     }
-    problems.extend(without_inventory(&policies, &templates));
     if problems.is_empty() {
         return Ok(policies);
     }
@@ -111,11 +116,11 @@ fn twice(kind: &str, name: &str) -> String {
 }
 
 fn documents<'a>(file: &'a Path, text: &str) -> Result<Vec<Document<'a>>, Problem> {
-    let values: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| Problem {
+    let read = manifest::documents(text.as_bytes()).map_err(|error| Problem {
         file: file.to_owned(),
         what: format!("no YAML: {error}"),
     })?;
-    let values = values.into_iter().flat_map(items);
+    let values = read.into_iter().flat_map(|document| items(document.object));
     Ok(values.map(|value| Document { file, value }).collect())
 }
 
@@ -132,22 +137,6 @@ fn items(mut value: Value) -> Vec<Value> {
         }
         None => vec![value],
     }
-}
-
-/// Rego that looks at what is stored would see nothing, and say yes to everything.
-fn without_inventory(policies: &Policies, templates: &[Document<'_>]) -> Vec<Problem> {
-    let asking = policies.templates().filter(|it| it.source.asks_inventory());
-    let names: BTreeSet<&str> = asking.map(|template| template.name.as_str()).collect();
-    let asking = templates.iter();
-    let asking = asking.filter(|document| names.contains(document.text("/metadata/name")));
-    asking
-        .map(|document| {
-            let name = document.text("/metadata/name");
-            document.problem(format!(
-                "template {name} asks for data.inventory, which admission does not have"
-            ))
-        })
-        .collect()
 }
 
 #[cfg(test)]

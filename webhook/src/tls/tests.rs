@@ -21,6 +21,7 @@ fn self_signed() -> Config {
         policies: None,
         images: None,
         audit: None,
+        policies_from_cluster: false,
     }
 }
 

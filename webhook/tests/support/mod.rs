@@ -1,6 +1,7 @@
 //! What several of these tests share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub(crate) mod program;
 pub(crate) mod rights;
 pub(crate) mod workload;
 

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use super::entry::cut;
 use super::{
-    Auditor, Bounds, Counts, Entry, Flavour, LEFT_OUT, Outcome, Tally, Waives, waives_nothing,
+    Auditor, Bounds, Counts, Entry, Flavour, LEFT_OUT, Outcome, Tally, Waives, misses_nothing,
+    waives_nothing,
 };
-use crate::policies::{Finding, Policies, no_inventory};
+use crate::inventory::Inventory;
+use crate::policies::{Finding, Policies};
 use crate::review::Review;
 
 const OPEN: &str = "openreports.io/v1alpha1";
@@ -74,9 +76,11 @@ fn namespace(name: &str) -> Value {
 }
 
 fn audit(policies: &Policies, objects: &[Value], waives: &Waives<'_>, tally: &mut Tally) {
+    let inventory = Inventory::default();
     let auditor = Auditor {
         policies,
-        inventory: &no_inventory(),
+        inventory: inventory.shown(),
+        missing: &misses_nothing,
         limit: Duration::from_secs(10),
         waives,
     };

@@ -1,6 +1,7 @@
 //! A module in the form that it is evaluated in: variables are slots of a frame, names are rules, and the statements of
 //! each body stand in an order in which each finds its variables bound, as OPA's compiler puts them.
 
+mod asked;
 mod build;
 mod check;
 mod fixed;
@@ -12,6 +13,7 @@ mod recursion;
 mod references;
 mod types;
 
+pub(crate) use asked::{Asked, asked};
 pub(crate) use build::build;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -45,7 +45,7 @@ impl Crd {
     }
 }
 
-fn frame() -> Value {
+pub(super) fn frame() -> Value {
     json!({
         "type": "object",
         "properties": {

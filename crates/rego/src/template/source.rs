@@ -19,19 +19,6 @@ pub struct Source {
     pub libs: Vec<String>,
 }
 
-impl Source {
-    /// Whether it may ask for `data.inventory`. A comment that names it counts: to see nothing where it looks would
-    /// mean to say yes to everything.
-    #[must_use]
-    pub fn asks_inventory(&self) -> bool {
-        let modules = std::iter::once(&self.rego).chain(&self.libs);
-        modules.into_iter().any(|module| {
-            let dense: String = module.split_whitespace().collect();
-            dense.contains("data.inventory") || dense.contains("data[")
-        })
-    }
-}
-
 /// The version of Rego. Gatekeeper takes whatever is not `v1` for v0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {

@@ -160,7 +160,12 @@ pub(super) fn bundle<'a>(
             refuse(place, document, loading::refusal(&error));
         }
     }
-    let asking = policies.templates().filter(|it| it.source.asks_inventory());
+    let asks = |name: &str| {
+        let compiled = policies.template(name);
+        // Where it cannot be told what it asks for, it asks for something.
+        compiled.is_some_and(|it| it.needs().map_or(true, |needs| !needs.is_empty()))
+    };
+    let asking = policies.templates().filter(|it| asks(&it.name));
     let blind = asking.map(|template| template.name.clone()).collect();
     let bundle = Bundle {
         name,

@@ -125,6 +125,7 @@ fn scan(server: &Server) -> Scan {
         client: server.client(),
         shelf: Arc::new(Shelf::default()),
         namespaces: Arc::new(Namespaces::of([("web".to_owned(), web)])),
+        stock: Arc::default(),
         metrics: Arc::new(Metrics::default()),
         waives: Arc::new(basphere_rego::audit::waives_nothing),
         config: config::Audit {

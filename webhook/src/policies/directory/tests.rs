@@ -2,14 +2,22 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::policies::Shelf;
 
 const TEMPLATE: &str = r#"{"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
   "metadata": {"name": "one"}, "spec": {"crd": {"spec": {"names": {"kind": "One"}}},
   "targets": [{"target": "admission.k8s.gatekeeper.sh",
     "rego": "package one\nviolation[{\"msg\": \"no\"}] { true }"}]}}"#;
 
-fn refreshed(directory: &mut Directory, shelf: &Shelf) -> Option<usize> {
-    directory.refresh(shelf, &Metrics::default());
+/// A shelf, and a directory as the only source of what is on it.
+fn shelf() -> (Arc<Shelf>, Sources) {
+    let shelf = Arc::new(Shelf::default());
+    let sources = Sources::new(Arc::clone(&shelf), Arc::default(), true, false);
+    (shelf, sources)
+}
+
+fn refreshed(directory: &mut Directory, (shelf, sources): &(Arc<Shelf>, Sources)) -> Option<usize> {
+    directory.refresh(sources);
     shelf.current().map(|policies| policies.templates().count())
 }
 
@@ -24,7 +32,7 @@ fn a_mounted_config_map_is_read_and_read_again() {
     }
     symlink("..1", path("..data")).unwrap();
     symlink("..data/one.yaml", path("one.yaml")).unwrap();
-    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), Shelf::default());
+    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), shelf());
     assert_eq!(refreshed(&mut directory, &shelf), Some(1));
     fs::remove_file(path("..data")).unwrap();
     symlink("..2", path("..data")).unwrap();
@@ -41,7 +49,7 @@ fn samples_hidden_files_and_other_endings_are_passed_over() {
         fs::write(folder.path().join(name), "a: [").unwrap();
     }
     fs::write(folder.path().join("deep/er/one.json"), TEMPLATE).unwrap();
-    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), Shelf::default());
+    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), shelf());
     assert_eq!(refreshed(&mut directory, &shelf), Some(1));
 }
 
@@ -50,25 +58,25 @@ fn what_cannot_be_read_leaves_what_is_in_force() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("one.yaml");
     fs::write(&file, TEMPLATE).unwrap();
-    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), Shelf::default());
+    let (mut directory, shelf) = (Directory::new(folder.path().to_owned()), shelf());
     assert_eq!(refreshed(&mut directory, &shelf), Some(1));
-    let in_force = shelf.current().unwrap();
+    let in_force = shelf.0.current().unwrap();
     symlink(folder.path(), folder.path().join("loop")).unwrap();
-    directory.refresh(&shelf, &Metrics::default());
+    directory.refresh(&shelf.1);
     let complaint = directory.complaint.concat();
     assert!(complaint.ends_with(" is too deep"), "{complaint}");
     fs::remove_file(folder.path().join("loop")).unwrap();
     fs::write(&file, [0xff, 0xfe]).unwrap();
-    directory.refresh(&shelf, &Metrics::default());
+    directory.refresh(&shelf.1);
     assert!(
         directory
             .complaint
             .concat()
             .contains("one.yaml cannot be read")
     );
-    assert!(Arc::ptr_eq(&in_force, &shelf.current().unwrap()));
+    assert!(Arc::ptr_eq(&in_force, &shelf.0.current().unwrap()));
     fs::write(&file, TEMPLATE).unwrap();
-    directory.refresh(&shelf, &Metrics::default());
+    directory.refresh(&shelf.1);
     assert!(directory.complaint.is_empty());
 }
 
@@ -76,7 +84,7 @@ fn what_cannot_be_read_leaves_what_is_in_force() {
 fn a_directory_that_is_not_there_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("policies");
-    let (mut directory, shelf) = (Directory::new(path.clone()), Shelf::default());
+    let (mut directory, shelf) = (Directory::new(path.clone()), shelf());
     assert_eq!(refreshed(&mut directory, &shelf), None);
     fs::create_dir(&path).unwrap();
     assert_eq!(refreshed(&mut directory, &shelf), Some(0));

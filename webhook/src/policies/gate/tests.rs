@@ -1,3 +1,4 @@
+use basphere_rego::Versioned;
 use serde_json::json;
 
 use super::*;
@@ -30,6 +31,7 @@ fn gate(rego: &str) -> PolicyGate {
     PolicyGate::new(
         shelf,
         Arc::new(Namespaces::of(namespaces)),
+        Arc::default(),
         Arc::new(Metrics::default()),
     )
 }
@@ -128,4 +130,57 @@ async fn who_is_anonymous_is_no_controller() {
     ] {
         assert_eq!(response(&gate, user).await["allowed"], allowed, "{user}");
     }
+}
+
+/// What it looks for in vain while nothing is known, it may not answer.
+#[tokio::test]
+async fn a_policy_waits_for_what_it_looks_for() {
+    let only_one = r#"violation[{"msg": msg}] {
+  count([1 | data.inventory.cluster.v1.Node[_]]) != 1
+  msg := "not one node"
+}"#;
+    let gate = gate(only_one);
+    let node = Versioned {
+        group_version: "v1".to_owned(),
+        kind: "Node".to_owned(),
+    };
+    let need = Need::Version(node.clone());
+    for (user, words) in [
+        ("kim", "waits for v1 Node: nobody has looked for it yet"),
+        // It was so before, too, and that is no reason.
+        (
+            "system:node:a",
+            "waits for v1 Node: its first list is not in yet",
+        ),
+    ] {
+        let response = response(&gate, user).await;
+        assert_eq!(response["status"]["code"], 503);
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with(&format!("[a] {words} [BSP-G006]")),
+            "{message}"
+        );
+        gate.stock.keep([(need.clone(), vec![node.clone()])].into());
+    }
+    gate.stock.explain(&node, "it may not be listed".to_owned());
+    let words = message(&gate).await;
+    assert!(
+        words.starts_with("[a] waits for v1 Node: it may not be listed "),
+        "{words}"
+    );
+    gate.stock.know(&node);
+    gate.stock
+        .explain(&node, "the watch was interrupted".to_owned());
+    assert_eq!(
+        message(&gate).await,
+        "Forbidden: [a] not one node [BSP-G001]"
+    );
+    let object = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "a"}});
+    gate.stock.put(&node, object);
+    assert_eq!(response(&gate, "kim").await["allowed"], true);
+    gate.stock.remove(&node, "", "a");
+    assert_eq!(
+        message(&gate).await,
+        "Forbidden: [a] not one node [BSP-G001]"
+    );
 }

@@ -87,10 +87,49 @@ fn everything_that_is_wrong_is_told_with_its_file() {
 }
 
 #[test]
-fn rego_that_would_see_nothing_is_refused() {
-    let rego = "package one\nviolation[{\"msg\": \"no\"}] { data.inventory.cluster[_] }\n";
+fn rego_that_looks_for_nobody_knows_what_is_refused() {
+    let rego = "package one\nviolation[{\"msg\": \"no\"}] {\n  data.inventory.cluster[_]\n}\n";
     assert_eq!(
         told(&[("a.yaml", template("one", rego))]),
-        ["a.yaml: template one asks for data.inventory, which admission does not have"]
+        [
+            "a.yaml: template one: rego:3:3: which kinds are looked for in data.inventory cannot be told here: \
+          the annotation metadata.gatekeeper.sh/requires-sync-data has to name them"
+        ]
+    );
+    let rego = rego.replace("[_]", ".v1.Node[_]");
+    assert_eq!(
+        told(&[("a.yaml", template("one", &rego))]),
+        ["1 templates, 0 constraints"]
+    );
+    let comment = format!("{GOOD}# data.inventory[_]\n");
+    assert_eq!(
+        told(&[("a.yaml", template("one", &comment))]),
+        ["1 templates, 0 constraints"]
+    );
+}
+
+/// The same file means the same to kubectl.
+#[test]
+fn yaml_is_read_as_kubectl_reads_it() {
+    let mut with_schema: Value = serde_json::from_str(&template("one", GOOD)).unwrap();
+    let flag = json!({"type": "object", "properties": {"flag": {"type": "boolean"}}});
+    with_schema["spec"]["crd"]["spec"]["validation"] = json!({"openAPIV3Schema": flag});
+    let constraint = |flag: &str| {
+        format!(
+            "apiVersion: constraints.gatekeeper.sh/v1beta1\nkind: One\nmetadata: {{name: a}}\n\
+             spec: {{parameters: {{flag: {flag}}}}}\n---\n- no object\n---\njust: a document\n"
+        )
+    };
+    let files = |flag: &str| {
+        [
+            ("a.yaml", with_schema.to_string()),
+            ("b.yaml", constraint(flag)),
+        ]
+    };
+    assert_eq!(told(&files("yes")), ["1 templates, 1 constraints"]);
+    let quoted = told(&files("'yes'"));
+    assert!(
+        quoted[0].contains("spec.parameters.flag: must be of type boolean"),
+        "{quoted:?}"
     );
 }
