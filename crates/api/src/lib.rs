@@ -10,5 +10,6 @@ pub mod registration;
 pub mod review;
 
 pub use crd::{
-    AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantQuota, TenantResource,
+    AddressLease, AddressPool, PolicyWaiver, Site, SiteResource, SiteStatus, Tenant, TenantQuota,
+    TenantResource,
 };

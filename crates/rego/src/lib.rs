@@ -22,6 +22,7 @@ pub mod session;
 pub mod suite;
 pub mod syntax;
 pub mod template;
+pub mod waiver;
 
 pub use constraint::Constraint;
 pub use decode::WrongType;
@@ -31,3 +32,4 @@ pub use policies::{Policies, no_inventory};
 pub use review::{Review, Source};
 pub use session::{Outcome, Session};
 pub use template::Template;
+pub use waiver::Waiver;
