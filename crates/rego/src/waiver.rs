@@ -7,8 +7,6 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::cmp::Reverse;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use thiserror::Error;
@@ -156,7 +154,11 @@ pub fn covering<'a, T: AsRef<Waiver>>(
 ) -> Option<&'a T> {
     let covering = waivers.iter();
     let covering = covering.filter(|it| it.as_ref().covers(kind, name, review, now));
-    covering.max_by_key(|it| (it.as_ref().expires, Reverse(&it.as_ref().name)))
+    covering.max_by(|one, other| {
+        let (one, other) = (one.as_ref(), other.as_ref());
+        let by_end = one.expires.cmp(&other.expires);
+        by_end.then_with(|| other.name.cmp(&one.name))
+    })
 }
 
 impl AsRef<Self> for Waiver {

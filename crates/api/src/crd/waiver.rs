@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
         "this would waive for everybody everywhere: name match.namespaces, match.namespaceSelector or subjects; namespaces: [\"*\"] says everywhere"
     ),
     validation = (
-        "!has(self.spec.subjects) || self.spec.subjects.all(s, (s.kind == 'ServiceAccount') == has(s.namespace))",
+        "!has(self.spec.subjects) || self.spec.subjects.all(s, (s.kind == 'ServiceAccount') == has(s.__namespace__))",
         "of the subjects, a ServiceAccount has a namespace, and nobody else"
     ),
     validation = (
