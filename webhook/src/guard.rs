@@ -7,7 +7,9 @@ use kube::Client;
 use tokio::task::JoinSet;
 
 use crate::metrics::Metrics;
-use crate::policies::{Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces};
+use crate::policies::{
+    Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces, keep_told, keep_waivers,
+};
 use crate::readiness::Readiness;
 
 /// The policies in force, and who asks them.
@@ -37,6 +39,10 @@ impl Guard {
             Arc::clone(&namespaces),
             synced,
         ));
+        let waivers = shelf.waivers();
+        let synced = readiness.cache("PolicyWaiver");
+        tasks.spawn(keep_waivers(client.clone(), Arc::clone(waivers), synced));
+        tasks.spawn(keep_told(client.clone(), Arc::clone(waivers)));
         let gate = PolicyGate::new(Arc::clone(&shelf), namespaces, Arc::clone(metrics));
         Self {
             shelf,

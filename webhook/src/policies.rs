@@ -1,13 +1,14 @@
 //! Policies in Gatekeeper's format: which are in force, and what they say of a review.
 //!
 //! [`read`] makes them of files, [`directory`] keeps those of a directory in force, [`gate`] asks them, and
-//! [`registered`] has the API server send what they want to see.
+//! [`registered`] has the API server send what they want to see. [`waivers`] are the exceptions.
 
 mod directory;
 mod gate;
 mod namespaces;
 mod read;
 mod registered;
+mod waivers;
 
 use std::sync::Arc;
 
@@ -23,12 +24,15 @@ pub use namespaces::{Namespaces, keep_policy_namespaces};
 pub(crate) use read::holds_policies;
 pub use read::{Files, Problem, read};
 pub(crate) use registered::{keep_registered, unregister};
+pub use waivers::{InForce, Waivers};
+pub(crate) use waivers::{keep_told, keep_waivers};
 
 /// The policies in force. All that share it see new ones at once.
 #[derive(Debug)]
 pub struct Shelf {
     current: ArcSwapOption<Policies>,
     changed: watch::Sender<()>,
+    waivers: Arc<Waivers>,
 }
 
 impl Default for Shelf {
@@ -36,6 +40,7 @@ impl Default for Shelf {
         Self {
             current: ArcSwapOption::empty(),
             changed: watch::Sender::new(()),
+            waivers: Arc::default(),
         }
     }
 }
@@ -51,6 +56,12 @@ impl Shelf {
     pub fn put(&self, policies: Policies) {
         self.current.store(Some(Arc::new(policies)));
         self.changed.send_replace(());
+    }
+
+    /// The exceptions from them.
+    #[must_use]
+    pub fn waivers(&self) -> &Arc<Waivers> {
+        &self.waivers
     }
 
     /// Tells when others are in force.

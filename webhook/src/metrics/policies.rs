@@ -28,6 +28,12 @@ struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WaivedLabels {
+    waiver: String,
+    constraint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoadedLabels {
     kind: Text,
 }
@@ -51,6 +57,7 @@ pub struct PolicyMetrics {
     reviews: Family<ReviewLabels, Counter>,
     durations: Histogram,
     results: Family<ResultLabels, Counter>,
+    waived: Family<WaivedLabels, Counter>,
     loaded: Family<LoadedLabels, Gauge<i64, AtomicI64>>,
     valid: Gauge,
 }
@@ -61,6 +68,7 @@ impl Default for PolicyMetrics {
             reviews: Family::default(),
             durations: Histogram::new(BUCKETS),
             results: Family::default(),
+            waived: Family::default(),
             loaded: Family::default(),
             valid: Gauge::default(),
         }
@@ -83,6 +91,11 @@ impl PolicyMetrics {
             "policy_results",
             "What constraints have found, by what followed",
             self.results.clone(),
+        );
+        registry.register(
+            "policy_waived",
+            "Requests that waivers let in although a constraint refuses them",
+            self.waived.clone(),
         );
         registry.register(
             "policies",
@@ -109,6 +122,15 @@ impl PolicyMetrics {
     /// The newest policies are no good.
     pub fn rejected(&self) {
         self.valid.set(0);
+    }
+
+    /// A waiver has let a request in although a constraint (`Kind/name`) refuses it.
+    pub fn waived(&self, waiver: &str, constraint: &str) {
+        let labels = WaivedLabels {
+            waiver: waiver.to_owned(),
+            constraint: constraint.to_owned(),
+        };
+        self.waived.get_or_create(&labels).inc();
     }
 
     /// A review was answered.

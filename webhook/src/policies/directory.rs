@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use basphere_rego::{Policies, Waiver};
 use tracing::{info, warn};
 
-use super::{Files, Shelf, read};
+use super::{Files, Problem, Shelf, read, waivers};
 use crate::metrics::Metrics;
 use crate::readiness::Flag;
 
@@ -55,13 +56,14 @@ impl Directory {
         if self.seen.as_ref() == Some(&files) {
             return;
         }
-        match read(&files) {
-            Ok(policies) => {
+        match taken(&files) {
+            Ok((policies, waivers)) => {
                 let (templates, constraints) =
                     (policies.templates().count(), policies.constraints().count());
                 info!(templates, constraints, "policies are in force");
                 metrics.policies.loaded(templates, constraints);
                 self.complaint.clear();
+                shelf.waivers().put_files(waivers);
                 shelf.put(policies);
             }
             Err(problems) => {
@@ -100,6 +102,18 @@ pub async fn keep_directory(path: PathBuf, shelf: Arc<Shelf>, metrics: Arc<Metri
         directory = returned;
         loaded.set(is_loaded);
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The policies and the waivers of some files: both are good, or neither is taken.
+fn taken(files: &Files) -> Result<(Policies, Vec<Waiver>), Vec<Problem>> {
+    match (read(files), waivers::of_files(files)) {
+        (Ok(policies), Ok(waivers)) => Ok((policies, waivers)),
+        (policies, waivers) => Err([policies.err(), waivers.err()]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()),
     }
 }
 

@@ -8,10 +8,12 @@ use basphere_api::review::{self, Plain};
 use basphere_core::{Code, Finding};
 use basphere_rego::constraint::{Action, Point};
 use basphere_rego::{Policies, Review};
+use jiff::Timestamp;
 use serde_json::Value;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
+use super::waivers::Excuses;
 use super::{Namespaces, Shelf};
 use crate::gate::Reply;
 use crate::metrics::{Metrics, PolicyReview};
@@ -20,6 +22,9 @@ use crate::metrics::{Metrics, PolicyReview};
 const LIMIT: Duration = Duration::from_secs(1);
 /// Shorter than the API server waits, so that the answer is ours and says why.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// What follows of a denial that a waiver excuses.
+const WAIVED: &str = "waived";
+
 /// Answers reviews by policies.
 pub struct PolicyGate {
     shelf: Arc<Shelf>,
@@ -34,6 +39,8 @@ struct Verdict {
     warnings: Vec<Finding>,
     /// Each constraint that has found something, and what follows.
     results: Vec<(String, &'static str)>,
+    /// What waivers excuse of it.
+    excuses: Excuses,
 }
 
 impl Verdict {
@@ -88,7 +95,10 @@ impl PolicyGate {
                 format!("the policies took more than {} s", PATIENCE.as_secs()),
             ),
         };
-        let answer = review::answer_plain(&plain, &verdict.denials, &verdict.warnings, &id);
+        let mut answer = review::answer_plain(&plain, &verdict.denials, &verdict.warnings, &id);
+        if !verdict.excuses.is_empty() {
+            answer = answer.annotated("waivers", verdict.excuses.to_string());
+        }
         self.record(&plain, &verdict, &id, started.elapsed());
         Reply::Review(Box::new(answer))
     }
@@ -113,8 +123,10 @@ impl PolicyGate {
             }
         }
         let is_controller = is_controller(&plain.request);
+        let excuses = Excuses::by(self.shelf.waivers().in_force(), Timestamp::now());
         // It computes, and others wait for this thread.
-        let judging = tokio::task::spawn_blocking(move || judge(&policies, &review, is_controller));
+        let judging =
+            tokio::task::spawn_blocking(move || judge(&policies, &review, is_controller, excuses));
         judging.await.ok()
     }
 
@@ -131,6 +143,13 @@ impl PolicyGate {
             results: &verdict.results,
             took,
         });
+        let is_dry = plain.request.get("dryRun") == Some(&Value::Bool(true));
+        if allowed && !is_dry {
+            self.shelf.waivers().count(&verdict.excuses);
+            for (waiver, constraint) in verdict.excuses.given() {
+                self.metrics.policies.waived(waiver, constraint);
+            }
+        }
         let results = verdict.results.iter();
         let results: Vec<_> = results
             .map(|(name, action)| format!("{name}={action}"))
@@ -145,6 +164,7 @@ impl PolicyGate {
             user = text("/userInfo/username"),
             allowed,
             results = results.join(","),
+            waivers = %verdict.excuses,
             ms = took.as_secs_f64() * 1000.0,
             "reviewed"
         );
@@ -182,7 +202,12 @@ fn ask(policies: &Policies, review: &Review) -> Vec<Said> {
     said.collect()
 }
 
-fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
+fn judge(
+    policies: &Policies,
+    review: &Review,
+    is_controller: bool,
+    mut excuses: Excuses,
+) -> Verdict {
     let found = ask(policies, review);
     let is_denied = found
         .iter()
@@ -196,17 +221,24 @@ fn judge(policies: &Policies, review: &Review, is_controller: bool) -> Verdict {
         let says = |code| Finding::new(code, "", Value::Null, said.words.clone());
         let is_old = before.contains(&(said.constraint.clone(), said.words.clone()));
         for action in &said.actions {
-            verdict
-                .results
-                .push((said.constraint.clone(), action.as_str()));
+            let mut follows = action.as_str();
             match action {
                 Action::Deny if is_old => verdict.warnings.push(says(Code::PolicyTolerated)),
-                Action::Deny => verdict.denials.push(says(Code::PolicyViolated)),
+                Action::Deny => match excuses.of(&said.constraint, &said.words, review) {
+                    Some(words) => {
+                        follows = WAIVED;
+                        let finding = Finding::new(Code::PolicyWaived, "", Value::Null, words);
+                        verdict.warnings.push(finding);
+                    }
+                    None => verdict.denials.push(says(Code::PolicyViolated)),
+                },
                 Action::Warn => verdict.warnings.push(says(Code::PolicyWarns)),
                 Action::Dryrun | Action::Unrecognized => {}
             }
+            verdict.results.push((said.constraint.clone(), follows));
         }
     }
+    verdict.excuses = excuses;
     verdict
 }
 

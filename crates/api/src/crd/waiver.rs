@@ -65,7 +65,7 @@ pub struct PolicyWaiverSpec {
     pub granted_by: String,
     /// Who asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
+    #[schemars(with = "String", length(max = 256))]
     pub requested_by: Option<String>,
     /// Which constraints are waived.
     #[schemars(length(min = 1, max = 64))]
@@ -74,6 +74,7 @@ pub struct PolicyWaiverSpec {
     /// would be stored counts. Kinds, names and labels are chosen by whoever writes an object: give them beside
     /// namespaces, namespaceSelector or subjects.
     #[serde(default, rename = "match", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WaiverMatch")]
     pub matches: Option<WaiverMatch>,
     /// For whom: one of them must have sent the request. Left out, for everybody. What controllers make of an object is
     /// sent by the controllers.
@@ -119,13 +120,19 @@ pub struct WaiverMatch {
     pub excluded_namespaces: Vec<String>,
     /// Their labels, which whoever writes them chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WaiverSelector")]
     pub label_selector: Option<WaiverSelector>,
     /// The labels of their Namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WaiverSelector")]
     pub namespace_selector: Option<WaiverSelector>,
     /// Their name, with `*` at either end.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^\*?[^*]*\*?$"))]
+    #[schemars(
+        with = "String",
+        length(min = 1, max = 253),
+        regex(pattern = r"^\*?[^*]*\*?$")
+    )]
     pub name: Option<String>,
 }
 
@@ -193,7 +200,11 @@ pub struct WaiverSubject {
     pub name: String,
     /// The namespace of a ServiceAccount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^\*?[^*]*\*?$"))]
+    #[schemars(
+        with = "String",
+        length(min = 1, max = 63),
+        regex(pattern = r"^\*?[^*]*\*?$")
+    )]
     pub namespace: Option<String>,
 }
 
@@ -222,7 +233,7 @@ pub struct PolicyWaiverStatus {
     pub used: i64,
     /// When it let one in last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub last_used: Option<Timestamp>,
     /// `Active`: whether it holds; if not, the reason is `Expired` or `Unreadable`.
     pub conditions: Vec<Condition>,
