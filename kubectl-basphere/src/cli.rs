@@ -12,7 +12,9 @@ pub(crate) use ipam::{
     Export, ExportIpam, ExportWhat, Import, ImportIpam, ImportWhat, Ipam, IpamWhat, Listing,
     SiteOptions,
 };
-pub(crate) use policy::{Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify};
+pub(crate) use policy::{
+    Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify, Waivers,
+};
 pub(crate) use quota::{Quota, QuotaWhat};
 
 /// Clusters of this site, made and checked from the command line.

@@ -30,7 +30,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> Exit {
         Verb::Quota(options) => quota::run(options, &cli.global, &mut out, &mut talk),
         Verb::Ipam(options) => ipam::run(options, &cli.global, &mut out, &mut talk),
         // Policies' messages are theirs: nothing is taken out of them, whoever reads them.
-        Verb::Policy(options) => policy::run(options, &mut io::stdout().lock(), &mut talk),
+        Verb::Policy(options) => {
+            policy::run(options, &cli.global, &mut io::stdout().lock(), &mut talk)
+        }
         Verb::Import(Import {
             what: ImportWhat::Ipam(options),
         }) => import::run(options, &cli.global, &mut out, &mut talk),

@@ -24,7 +24,7 @@ pub use namespaces::{Namespaces, keep_policy_namespaces};
 pub(crate) use read::holds_policies;
 pub use read::{Files, Problem, read};
 pub(crate) use registered::{keep_registered, unregister};
-pub use waivers::{InForce, Waivers};
+pub use waivers::{Excuses, InForce, Waivers};
 pub(crate) use waivers::{keep_told, keep_waivers};
 
 /// The policies in force. All that share it see new ones at once.

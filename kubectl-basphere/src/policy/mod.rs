@@ -1,4 +1,4 @@
-//! `kubectl basphere policy`: policies in Gatekeeper's format, on files.
+//! `kubectl basphere policy`: policies in Gatekeeper's format, on files, and the exceptions from them.
 //!
 //! `verify` and `test` are `gator verify` and `gator test`: what they print and return is gator's, as far as a program
 //! may look at it. What a policy means is said by `basphere_rego`.
@@ -18,13 +18,14 @@ mod sources;
 mod suites;
 mod values;
 mod verify;
+mod waivers;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 use anyhow::Result;
 
-use crate::cli::{Compatible, Policy, PolicyWhat};
+use crate::cli::{Compatible, Global, Policy, PolicyWhat};
 use crate::exit::Exit;
 use crate::run::print_warning;
 
@@ -35,13 +36,19 @@ pub(crate) fn has_gators_codes(arguments: &[OsString]) -> bool {
 }
 
 /// Does what is asked for.
-pub(crate) fn run(options: &Policy, out: &mut dyn Write, talk: &mut dyn Write) -> Result<Exit> {
+pub(crate) fn run(
+    options: &Policy,
+    global: &Global,
+    out: &mut dyn Write,
+    talk: &mut dyn Write,
+) -> Result<Exit> {
     match &options.what {
         PolicyWhat::Verify(options) => verify::run(options, out, talk),
         PolicyWhat::Test(options) => audit::run(options, out, talk),
         PolicyWhat::Explain(options) => explain::run(options, out, talk),
         PolicyWhat::List(options) => list::run(options, out, talk),
         PolicyWhat::Bench(options) => bench::run(options, out, talk),
+        PolicyWhat::Waivers(options) => waivers::run(options, global, out, talk),
     }
 }
 
