@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::metrics::Metrics;
 use crate::policies::{
     Namespaces, PolicyGate, Shelf, keep_directory, keep_policy_namespaces, keep_told, keep_waivers,
+    settle,
 };
 use crate::readiness::Readiness;
 
@@ -53,6 +54,11 @@ impl Guard {
     /// Who answers reviews.
     pub(crate) fn gate(&self) -> Arc<PolicyGate> {
         Arc::clone(&self.gate)
+    }
+
+    /// Writes down what was counted since it was last written: no review is answered any more.
+    pub(crate) async fn end(self, client: Client) {
+        settle(client, self.shelf.waivers()).await;
     }
 
     /// The policies in force.

@@ -25,7 +25,7 @@ pub(crate) use read::holds_policies;
 pub use read::{Files, Problem, read};
 pub(crate) use registered::{keep_registered, unregister};
 pub use waivers::{Excuses, InForce, Waivers};
-pub(crate) use waivers::{keep_told, keep_waivers};
+pub(crate) use waivers::{keep_told, keep_waivers, settle};
 
 /// The policies in force. All that share it see new ones at once.
 #[derive(Debug)]

@@ -206,7 +206,7 @@ fn waiver(name: &str, namespace: &str, expires: &str) -> Value {
 #[test]
 fn a_waiver_lets_in_what_a_policy_refuses_until_it_ends() {
     let cluster = Cluster::start();
-    let (_child, log) = cluster.serve();
+    let (child, log) = cluster.serve();
     // Nobody waits for a definition that is not there.
     cluster.define_waivers();
     what_bounds_nothing_is_refused(&cluster);
@@ -215,6 +215,20 @@ fn a_waiver_lets_in_what_a_policy_refuses_until_it_ends() {
     the_end_takes_effect_at_its_second(&cluster, &log);
     what_cannot_be_read_says_so(&cluster, &log);
     a_file_waives_too(&cluster, &log);
+    what_was_counted_is_written_down_at_the_end(&cluster, child, &log);
+}
+
+fn what_was_counted_is_written_down_at_the_end(
+    cluster: &Cluster,
+    mut child: Program,
+    log: &Receiver<Value>,
+) {
+    let terminated = Command::new("kill").arg(child.0.id().to_string()).status();
+    assert!(terminated.unwrap().success());
+    wait_for(log, "ended");
+    assert!(child.0.wait().unwrap().success());
+    let status = cluster.status("june", |status| status.is_object());
+    assert_eq!(status["used"], 2, "{status}");
 }
 
 fn what_bounds_nothing_is_refused(cluster: &Cluster) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::page::commands_of;
 use crate::program::run;
+use crate::server::run_against;
 
 #[test]
 fn the_page_about_policies_shows_what_is_printed() {
@@ -192,6 +193,46 @@ fn an_explanation_names_the_waiver_that_holds_then() {
     assert_eq!(waived("2026-06-01T00:00:00Z", &nothing)[0], Value::Null);
     let of_people = json!({"subjects": [{"kind": "User", "name": "*"}]});
     assert_eq!(waived("2026-06-02T00:00:00Z", &of_people)[0], Value::Null);
+}
+
+/// Without files it is the cluster that is asked, which has counted.
+#[test]
+fn waivers_of_a_cluster_say_how_often_they_were_used() {
+    let reply = |path: &str| {
+        assert!(
+            path.contains("/apis/basphere.dev/v1alpha1/policywaivers?"),
+            "{path}"
+        );
+        let item = |name: &str, label: &str| {
+            json!({
+                "apiVersion": "basphere.dev/v1alpha1",
+                "kind": "PolicyWaiver",
+                "metadata": {"name": name},
+                "spec": {
+                    "reason": "they move", "expires": "2999-01-01T00:00:00Z", "grantedBy": "root",
+                    "constraints": [{"kind": "*", "name": "*"}],
+                    "match": {"namespaces": ["a"], "labelSelector": {"matchLabels": {label: "b"}}},
+                },
+                "status": {"used": 7, "lastUsed": "2026-06-01T00:00:00Z", "conditions": []},
+            })
+        };
+        let items = [item("good", "app"), item("bad", "not a label")];
+        let list = json!({"apiVersion": "basphere.dev/v1alpha1", "kind": "PolicyWaiverList", "metadata": {}, "items": items});
+        (200, list.to_string())
+    };
+    let ran = run_against(
+        reply,
+        &["policy", "waivers", "--at", "2026-06-02T00:00:00Z"],
+        "",
+    );
+    let lines: Vec<_> = ran.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}{}", ran.out, ran.err);
+    let words: Vec<_> = lines[2].split_whitespace().collect();
+    let shown = "good */* in a labelled app=b 2999-01-01 (in 973y) 7 24h ago they move";
+    assert_eq!(words.join(" "), shown);
+    assert_eq!(ran.code, Some(1));
+    let said = "PolicyWaiver bad waives nothing: spec.match.labelSelector.matchLabels[not a label]";
+    assert!(ran.err.contains(said), "{}", ran.err);
 }
 
 #[test]

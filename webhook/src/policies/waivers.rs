@@ -24,7 +24,7 @@ use tracing::{info, warn};
 
 pub use excuses::Excuses;
 pub(super) use files::of_files;
-pub(crate) use told::keep_told;
+pub(crate) use told::{keep_told, settle};
 pub(crate) use watched::keep_waivers;
 
 /// A waiver that can be used. Whether it holds at a moment is asked then.

@@ -47,6 +47,14 @@ pub(crate) async fn keep_told(client: Client, waivers: Arc<Waivers>) {
     }
 }
 
+/// Writes down what was counted since, once; an API server that does not answer keeps nobody from ending.
+pub(crate) async fn settle(client: Client, waivers: &Waivers) {
+    let written = tokio::time::timeout(AGAIN, tell(&api(client), waivers, true)).await;
+    if written.is_err() {
+        warn!("the last uses of waivers could not be written down");
+    }
+}
+
 /// How long nothing is to be done unless there are news.
 fn pause(waivers: &Waivers, since: Duration, failed: bool) -> Duration {
     let now = Timestamp::now();
