@@ -13,7 +13,7 @@ pub(crate) use ipam::{
     SiteOptions,
 };
 pub(crate) use policy::{
-    Audit, Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify,
+    Audit, Bench, Compatible, Explain, List, Policy, PolicyWhat, Test, Verify, Waivers,
 };
 pub(crate) use quota::{Quota, QuotaWhat};
 

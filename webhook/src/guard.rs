@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use basphere_rego::Review;
+use basphere_rego::constraint::Action;
+use basphere_rego::policies::{Cause, Finding};
+use basphere_rego::waiver::covering;
+use jiff::Timestamp;
 use kube::Client;
 use tokio::task::JoinSet;
 
@@ -11,7 +16,7 @@ use crate::config;
 use crate::metrics::Metrics;
 use crate::policies::{
     Definitions, Namespaces, PolicyGate, Shelf, Sources, Stock, keep_cluster, keep_directory,
-    keep_policy_namespaces, keep_stock,
+    keep_policy_namespaces, keep_stock, keep_told, keep_waivers, settle,
 };
 use crate::readiness::Readiness;
 
@@ -75,6 +80,10 @@ impl Guard {
             Arc::clone(&namespaces),
             synced,
         ));
+        let waivers = shelf.waivers();
+        let synced = readiness.cache("PolicyWaiver");
+        tasks.spawn(keep_waivers(client.clone(), Arc::clone(waivers), synced));
+        tasks.spawn(keep_told(client.clone(), Arc::clone(waivers)));
         let gate = PolicyGate::new(
             Arc::clone(&shelf),
             Arc::clone(&namespaces),
@@ -103,15 +112,31 @@ impl Guard {
         metrics: &Arc<Metrics>,
         config: config::Audit,
     ) -> Audit {
+        let waivers = Arc::clone(self.shelf.waivers());
+        let waives = move |review: &Review, finding: &Finding<'_>| {
+            // As in admission: only denials are waived, and not what could not be asked.
+            if !finding.actions.contains(&Action::Deny) || finding.cause == Cause::Inventory {
+                return None;
+            }
+            let in_force = waivers.in_force();
+            let of = (finding.kind, finding.name);
+            let waiver = covering(&in_force, of, review, Timestamp::now());
+            waiver.map(|it| it.as_ref().name.clone())
+        };
         Audit {
             client: client.clone(),
             shelf: Arc::clone(&self.shelf),
             namespaces: Arc::clone(&self.namespaces),
             stock: Arc::clone(&self.stock),
             metrics: Arc::clone(metrics),
-            waives: Arc::new(basphere_rego::audit::waives_nothing),
+            waives: Arc::new(waives),
             config,
         }
+    }
+
+    /// Writes down what was counted since it was last written: no review is answered any more.
+    pub(crate) async fn end(self, client: Client) {
+        settle(client, self.shelf.waivers()).await;
     }
 
     /// The policies in force.

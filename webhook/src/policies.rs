@@ -3,7 +3,7 @@
 //! [`read`] makes them of files, [`directory`] keeps those of a directory and [`cluster`] those of a cluster up to date,
 //! and [`sources`] puts both in force. [`gate`] asks them, about what [`supply`] brings into the [`stock`] as well, and
 //! [`registered`] has the API server send what they want to see. Where no Gatekeeper does it, [`definitions`] has the
-//! API server take their constraints.
+//! API server take their constraints. [`waivers`] are the exceptions.
 
 mod cluster;
 mod definitions;
@@ -16,6 +16,7 @@ mod registered;
 mod sources;
 mod stock;
 mod supply;
+mod waivers;
 
 use std::sync::Arc;
 
@@ -37,12 +38,15 @@ pub(crate) use registered::{keep_registered, unregister};
 pub use sources::Sources;
 pub use stock::Stock;
 pub use supply::keep_stock;
+pub use waivers::{Excuses, InForce, Waivers};
+pub(crate) use waivers::{keep_told, keep_waivers, settle};
 
 /// The policies in force. All that share it see new ones at once.
 #[derive(Debug)]
 pub struct Shelf {
     current: ArcSwapOption<Policies>,
     changed: watch::Sender<()>,
+    waivers: Arc<Waivers>,
 }
 
 impl Default for Shelf {
@@ -50,6 +54,7 @@ impl Default for Shelf {
         Self {
             current: ArcSwapOption::empty(),
             changed: watch::Sender::new(()),
+            waivers: Arc::default(),
         }
     }
 }
@@ -65,6 +70,12 @@ impl Shelf {
     pub fn put(&self, policies: Policies) {
         self.current.store(Some(Arc::new(policies)));
         self.changed.send_replace(());
+    }
+
+    /// The exceptions from them.
+    #[must_use]
+    pub fn waivers(&self) -> &Arc<Waivers> {
+        &self.waivers
     }
 
     /// Tells when others are in force.

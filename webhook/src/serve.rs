@@ -166,6 +166,9 @@ pub async fn serve(config: Config, stop: impl Future<Output = ()>) -> anyhow::Re
         tokio::time::sleep(LINGER).await;
     }
     servers.drain(config.drain_timeout).await;
+    if let Some(guard) = guard {
+        guard.end(client).await;
+    }
     info!("ended");
     Ok(())
 }

@@ -209,7 +209,8 @@ fn crds_are_yaml_documents() {
             "tenants.basphere.dev",
             "tenantquotas.basphere.dev",
             "addresspools.basphere.dev",
-            "addressleases.basphere.dev"
+            "addressleases.basphere.dev",
+            "policywaivers.basphere.dev"
         ]
     );
 }

@@ -1,5 +1,7 @@
 //! The custom resources of group `basphere.dev`, version `v1alpha1`, cluster-scoped.
 
+mod waiver;
+
 use std::collections::BTreeMap;
 
 use basphere_core::{ipam, quota, site};
@@ -8,6 +10,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use waiver::{
+    ACTIVE, PolicyWaiver, PolicyWaiverSpec, PolicyWaiverStatus, WaivedConstraints, WaiverKinds,
+    WaiverMatch, WaiverOperator, WaiverRequirement, WaiverSelector, WaiverSubject,
+    WaiverSubjectKind,
+};
 
 /// The only name that a Site may have.
 pub const SITE_NAME: &str = "default";
@@ -296,5 +304,6 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         TenantQuota::crd(),
         AddressPool::crd(),
         AddressLease::crd(),
+        PolicyWaiver::crd(),
     ]
 }

@@ -12,5 +12,6 @@ pub mod review;
 pub mod stored;
 
 pub use crd::{
-    AddressLease, AddressPool, Site, SiteResource, SiteStatus, Tenant, TenantQuota, TenantResource,
+    AddressLease, AddressPool, PolicyWaiver, Site, SiteResource, SiteStatus, Tenant, TenantQuota,
+    TenantResource,
 };

@@ -155,6 +155,7 @@ codes! {
     PolicyWarns = "BSP-G002", Class::Warning, "A policy of the cluster warns of the object.";
     PolicyTolerated = "BSP-G003", Class::Warning, "The stored object already broke this policy; it is not held against a controller.";
     PoliciesMissing = "BSP-G004", Class::Unavailable, "No policies have been loaded yet.";
+    PolicyWaived = "BSP-G005", Class::Warning, "A policy of the cluster refuses the object; a PolicyWaiver lets it in until it expires.";
     InventoryMissing = "BSP-G006", Class::Unavailable, "A policy looks for objects of a kind of which it is not known yet which there are.";
     ImageNotAllowed = "BSP-M001", NOT_SUPPORTED, "An image, or a place of images, is in none of the site's registries.";
     ImageMalformed = "BSP-M002", INVALID, "What is to be an image, or a place of images, is no reference of one.";

@@ -25,6 +25,7 @@ pub mod session;
 pub mod suite;
 pub mod syntax;
 pub mod template;
+pub mod waiver;
 
 pub use compiled::Compiled;
 pub use constraint::Constraint;
@@ -36,3 +37,4 @@ pub use policies::Policies;
 pub use review::{Review, Source};
 pub use session::{Outcome, Session};
 pub use template::Template;
+pub use waiver::Waiver;

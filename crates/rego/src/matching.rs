@@ -4,6 +4,7 @@
 //! criteria must hold; the object or the one before it is enough; what cannot be decided is an error, which counts as a
 //! violation. Everything is compiled when the constraint is read: deciding allocates nothing but the text of an error.
 
+mod cover;
 mod criteria;
 mod glob;
 mod object;
@@ -18,10 +19,10 @@ use crate::decode::{At, WrongType};
 use crate::review::{Review, Source};
 
 use criteria::{Failure, Kinds, Scope, Sources};
-use glob::Glob;
 use object::{Namespace, Object};
 use selector::Selector;
 
+pub(crate) use glob::Glob;
 pub use selector::SelectorError;
 
 /// The criteria of one constraint.

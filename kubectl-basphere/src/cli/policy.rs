@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use basphere_core::Timestamp;
 use clap::{ArgAction, Args, Subcommand, ValueHint};
 
-use super::Output;
+use super::{Listing, Output};
 
-/// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files; only `audit` asks a cluster.
+/// Run policies in Gatekeeper's format (ConstraintTemplates and Constraints) on files; only `audit` asks a cluster, and
+/// `waivers` for those that it has.
 #[derive(Debug, Args)]
 pub(crate) struct Policy {
     #[command(subcommand)]
@@ -22,6 +24,7 @@ pub(crate) enum PolicyWhat {
     List(List),
     Bench(Bench),
     Audit(Audit),
+    Waivers(Waivers),
 }
 
 /// Run suites of tests (kind Suite of test.gatekeeper.sh), as `gator verify` does.
@@ -105,6 +108,9 @@ pub(crate) struct Explain {
     /// Name also the constraints that do not match an object, and why.
     #[arg(long)]
     pub(crate) all: bool,
+    /// As of this time, such as 2026-12-31T00:00:00Z, rather than now: whether waivers hold then.
+    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other)]
+    pub(crate) at: Option<Timestamp>,
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
@@ -120,6 +126,21 @@ pub(crate) struct List {
     /// How to print it.
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+/// List waivers: which constraints, for what and whom, until when, how often they were used, and why.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_WAIVERS)]
+pub(crate) struct Waivers {
+    /// A file or a folder with all below it (*.yaml, *.yml, *.json), instead of the cluster. May be repeated.
+    #[arg(short, long = "filename", value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// As of this time, such as 2026-12-31T00:00:00Z, rather than now.
+    #[arg(long, value_name = "TIME", value_hint = ValueHint::Other)]
+    pub(crate) at: Option<Timestamp>,
+    /// How to print them.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t = Listing::Table)]
+    pub(crate) output: Listing,
 }
 
 /// Measure how fast the objects of files are judged by the policies among them.
@@ -217,11 +238,12 @@ const AFTER_EXPLAIN: &str = "\
 Objects that are neither templates nor constraints are explained, one constraint after another. Each rule that \
 tells violations is looked at by itself: it holds, or stops at the first line that holds for nothing. Lines are \
 those of the template's `rego`; values are those of the references that begin with input, up to their first \
-variable. The coverage counts the lines of these rules that any object came to.
+variable. The coverage counts the lines of these rules that any object came to. A PolicyWaiver among the files \
+which would excuse a denial is named, unless it is for some people only: nobody is known to write a file.
 
 With -o yaml or json:
   objects: each with object, constraints: each with constraint (kind/name), action, verdict (violated, holds, \
-not matched), reason (or null), rules: each with line, violations (message, details), stoppedAt (line, text; \
+not matched), reason (or null), waiver (name, expires, reason; or null), rules: each with line, violations (message, details), stoppedAt (line, text; \
 or null), values (path, value)
   coverage: each with template, lines, reached, missed (line, text)
 
@@ -241,6 +263,18 @@ Exit codes: 0 listed, 1 something cannot be used, 2 wrong usage.
 
 Examples:
   kubectl basphere policy list policies/";
+
+const AFTER_WAIVERS: &str = "\
+One that ends within seven days is marked with `soon`. How often one was used is what the cluster has counted, a \
+dry-run not included; in a file nobody counts. Only those who may list PolicyWaivers see those of a cluster.
+
+With -o yaml or json: a List of PolicyWaivers
+
+Exit codes: 0 listed, 1 one cannot be read, which is said on stderr, 2 wrong usage.
+
+Examples:
+  kubectl basphere policy waivers
+  kubectl basphere policy waivers -f policies/ -o wide";
 
 const AFTER_BENCH: &str = "\
 Objects that are neither templates nor constraints are judged by one thread, from the document to the \

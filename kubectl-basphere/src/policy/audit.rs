@@ -8,7 +8,7 @@ use basphere_rego::constraint::Constraint;
 use basphere_rego::expansion::Expander;
 use basphere_rego::session::by_action_and_message;
 use basphere_rego::template::Template;
-use basphere_rego::{Policies, Review, Session, Source};
+use basphere_rego::{Policies, Review, Session, Source, Waiver};
 use serde_json::{Value, json};
 
 use crate::cli::Test;
@@ -71,8 +71,11 @@ pub(super) struct Prepared {
 /// # Errors
 /// There is none.
 pub(super) fn judged(objects: &[Value]) -> Result<Vec<Value>> {
-    let is_policy =
-        |object: &&Value| Template::is_template(object) || Constraint::is_constraint(object);
+    let is_policy = |object: &&Value| {
+        Template::is_template(object)
+            || Constraint::is_constraint(object)
+            || Waiver::is_waiver(object)
+    };
     let judged = objects.iter().filter(|object| !is_policy(object));
     let judged: Vec<Value> = judged.cloned().collect();
     ensure!(!judged.is_empty(), "there is no object to be judged");

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use anyhow::{Error, Result};
+use anyhow::{Context, Error, Result};
+use basphere_core::Timestamp;
+use basphere_rego::constraint::{Action, Point};
 use basphere_rego::explain::Explained;
 use basphere_rego::policies::{Explanation, Matched};
-use basphere_rego::{Review, Session, Source};
+use basphere_rego::{Review, Session, Source, Waiver, waiver};
 use serde_json::{Value, json};
 
 use crate::cli::{Explain, Output};
@@ -20,6 +22,8 @@ use super::{audit, go_json, loading, sources};
 pub(super) fn run(options: &Explain, out: &mut dyn Write, talk: &mut dyn Write) -> Result<Exit> {
     let objects = sources::read(&options.inputs.files, talk).map_err(Error::msg)?;
     let judged = audit::judged(&objects)?;
+    let waivers = waivers(&objects)?;
+    let now = options.at.unwrap_or_else(Timestamp::now);
     let session = audit::prepare(objects).map_err(Error::msg)?.session;
     let mut coverage = Coverage::default();
     let mut explained = Vec::new();
@@ -28,7 +32,7 @@ pub(super) fn run(options: &Explain, out: &mut dyn Write, talk: &mut dyn Write) 
         let explanations = session.explain(&mut review);
         let shown = explanations.iter().map(|it| {
             coverage.add(it);
-            constraint(it, &review)
+            constraint(it, &review, &waivers, now)
         });
         let constraints: Vec<Value> = shown.collect();
         explained.push(json!({"object": named(object), "constraints": constraints}));
@@ -56,8 +60,24 @@ fn named(object: &Value) -> String {
     }
 }
 
+/// The exceptions among the objects.
+fn waivers(objects: &[Value]) -> Result<Vec<Waiver>> {
+    let documents = objects.iter().filter(|object| Waiver::is_waiver(object));
+    documents
+        .map(|document| {
+            let name = loading::metadata(document, "name");
+            Waiver::read(document).with_context(|| format!("PolicyWaiver {name}"))
+        })
+        .collect()
+}
+
 /// What became of one constraint.
-fn constraint(explanation: &Explanation, review: &Review) -> Value {
+fn constraint(
+    explanation: &Explanation,
+    review: &Review,
+    waivers: &[Waiver],
+    now: Timestamp,
+) -> Value {
     let Explanation {
         template,
         constraint,
@@ -79,11 +99,20 @@ fn constraint(explanation: &Explanation, review: &Review) -> Value {
             (if is_violated { "violated" } else { "holds" }, None)
         }
     };
+    let named = (constraint.kind.as_str(), constraint.name.as_str());
+    let is_denied = verdict == "violated"
+        && constraint
+            .actions_for(Point::Webhook)
+            .contains(&Action::Deny);
+    let waiver = waiver::covering(waivers, named, review, now).filter(|_| is_denied);
+    let waiver = waiver
+        .map(|it| json!({"name": it.name, "expires": it.expires.to_string(), "reason": it.reason}));
     json!({
         "constraint": format!("{}/{}", constraint.kind, constraint.name),
         "action": constraint.enforcement_action(),
         "verdict": verdict,
         "reason": reason,
+        "waiver": waiver,
         "rules": rules,
     })
 }
@@ -204,6 +233,10 @@ fn write_constraint(constraint: &Value, text: &mut String) {
     match word(constraint, "reason") {
         "" => text.push('\n'),
         reason => text.push_str(&format!(": {reason}\n")),
+    }
+    if let Some(waiver) = constraint.get("waiver").filter(|it| !it.is_null()) {
+        let [name, expires, reason] = ["name", "expires", "reason"].map(|it| word(waiver, it));
+        text.push_str(&format!("    waived until {expires} by {name}: {reason}\n"));
     }
     for rule in items(constraint, "rules") {
         let line = rule.get("line").and_then(Value::as_u64).unwrap_or_default();

@@ -89,7 +89,7 @@ pub(super) fn run(options: &List, out: &mut dyn Write, talk: &mut dyn Write) -> 
 }
 
 /// All objects of all files, each with its file's name.
-fn objects(paths: &[PathBuf], errors: &mut Vec<String>) -> Vec<(String, Value)> {
+pub(super) fn objects(paths: &[PathBuf], errors: &mut Vec<String>) -> Vec<(String, Value)> {
     let mut objects = Vec::new();
     for path in paths {
         let named = path.display().to_string();

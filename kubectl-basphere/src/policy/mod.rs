@@ -1,4 +1,5 @@
-//! `kubectl basphere policy`: policies in Gatekeeper's format, on files, and on what a cluster has stored.
+//! `kubectl basphere policy`: policies in Gatekeeper's format, on files, and on what a cluster has stored; and the
+//! exceptions from them.
 //!
 //! `verify` and `test` are `gator verify` and `gator test`: what they print and return is gator's, as far as a program
 //! may look at it. What a policy means is said by `basphere_rego`.
@@ -19,6 +20,7 @@ mod stored;
 mod suites;
 mod values;
 mod verify;
+mod waivers;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -49,6 +51,7 @@ pub(crate) fn run(
         PolicyWhat::List(options) => list::run(options, out, talk),
         PolicyWhat::Bench(options) => bench::run(options, out, talk),
         PolicyWhat::Audit(options) => stored::run(options, global, out, talk),
+        PolicyWhat::Waivers(options) => waivers::run(options, global, out, talk),
     }
 }
 

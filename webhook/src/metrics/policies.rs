@@ -29,6 +29,12 @@ struct ResultLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WaivedLabels {
+    waiver: String,
+    constraint: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoadedLabels {
     kind: Text,
 }
@@ -58,6 +64,7 @@ pub struct PolicyMetrics {
     reviews: Family<ReviewLabels, Counter>,
     durations: Histogram,
     results: Family<ResultLabels, Counter>,
+    waived: Family<WaivedLabels, Counter>,
     loaded: Family<LoadedLabels, Gauge<i64, AtomicI64>>,
     refused: Gauge,
     valid: Gauge,
@@ -70,6 +77,7 @@ impl Default for PolicyMetrics {
             reviews: Family::default(),
             durations: Histogram::new(BUCKETS),
             results: Family::default(),
+            waived: Family::default(),
             loaded: Family::default(),
             refused: Gauge::default(),
             valid: Gauge::default(),
@@ -94,6 +102,11 @@ impl PolicyMetrics {
             "policy_results",
             "What constraints have found, by what followed",
             self.results.clone(),
+        );
+        registry.register(
+            "policy_waived",
+            "Requests that waivers let in although a constraint refuses them",
+            self.waived.clone(),
         );
         registry.register(
             "policies",
@@ -141,6 +154,15 @@ impl PolicyMetrics {
             };
             self.stock.get_or_create(&labels).set(number(*count));
         }
+    }
+
+    /// A waiver has let a request in although a constraint (`Kind/name`) refuses it.
+    pub fn waived(&self, waiver: &str, constraint: &str) {
+        let labels = WaivedLabels {
+            waiver: waiver.to_owned(),
+            constraint: constraint.to_owned(),
+        };
+        self.waived.get_or_create(&labels).inc();
     }
 
     /// A review was answered.

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use basphere_rego::{Policies, Waiver};
 use tracing::warn;
 
-use super::{Files, Sources, read};
+use super::{Files, Problem, Sources, read, waivers};
 use crate::readiness::Flag;
 
 /// How often a directory is looked at.
@@ -54,10 +55,10 @@ impl Directory {
         if self.seen.as_ref() == Some(&files) {
             return;
         }
-        match read(&files) {
-            Ok(policies) => {
+        match taken(&files) {
+            Ok((policies, waivers)) => {
                 self.complaint.clear();
-                sources.put_directory(policies);
+                sources.put_directory(policies, waivers);
             }
             Err(problems) => {
                 let problems = problems.iter().map(ToString::to_string).collect();
@@ -95,6 +96,18 @@ pub async fn keep_directory(path: PathBuf, sources: Arc<Sources>, loaded: Flag) 
         directory = returned;
         loaded.set(is_loaded);
         tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The policies and the waivers of some files: both are good, or neither is taken.
+fn taken(files: &Files) -> Result<(Policies, Vec<Waiver>), Vec<Problem>> {
+    match (read(files), waivers::of_files(files)) {
+        (Ok(policies), Ok(waivers)) => Ok((policies, waivers)),
+        (policies, waivers) => Err([policies.err(), waivers.err()]
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect()),
     }
 }
 

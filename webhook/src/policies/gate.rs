@@ -9,11 +9,13 @@ use basphere_core::{Code, Finding};
 use basphere_rego::constraint::{Action, Point};
 use basphere_rego::policies::Cause;
 use basphere_rego::{Need, Policies, Review};
+use jiff::Timestamp;
 use serde_json::Value;
 use tracing::{error, info, warn};
 use uuid::Uuid;
 
 use super::stock::{Look, Stock};
+use super::waivers::Excuses;
 use super::{Namespaces, Shelf};
 use crate::gate::Reply;
 use crate::metrics::{Metrics, PolicyReview};
@@ -22,6 +24,9 @@ use crate::metrics::{Metrics, PolicyReview};
 pub(crate) const LIMIT: Duration = Duration::from_secs(1);
 /// Shorter than the API server waits, so that the answer is ours and says why.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// What follows of a denial that a waiver excuses.
+const WAIVED: &str = "waived";
+
 /// Answers reviews by policies.
 pub struct PolicyGate {
     shelf: Arc<Shelf>,
@@ -37,6 +42,8 @@ struct Verdict {
     warnings: Vec<Finding>,
     /// Each constraint that has found something, and what follows.
     results: Vec<(String, &'static str)>,
+    /// What waivers excuse of it.
+    excuses: Excuses,
 }
 
 impl Verdict {
@@ -97,7 +104,10 @@ impl PolicyGate {
                 format!("the policies took more than {} s", PATIENCE.as_secs()),
             ),
         };
-        let answer = review::answer_plain(&plain, &verdict.denials, &verdict.warnings, &id);
+        let mut answer = review::answer_plain(&plain, &verdict.denials, &verdict.warnings, &id);
+        if !verdict.excuses.is_empty() {
+            answer = answer.annotated("waivers", verdict.excuses.to_string());
+        }
         self.record(&plain, &verdict, &id, started.elapsed());
         Reply::Review(Box::new(answer))
     }
@@ -123,9 +133,11 @@ impl PolicyGate {
         }
         let is_controller = is_controller(&plain.request);
         let look = self.stock.look();
+        let excuses = Excuses::by(self.shelf.waivers().in_force(), Timestamp::now());
         // It computes, and others wait for this thread.
-        let judging =
-            tokio::task::spawn_blocking(move || judge(&policies, &review, &look, is_controller));
+        let judging = tokio::task::spawn_blocking(move || {
+            judge(&policies, &review, &look, is_controller, excuses)
+        });
         judging.await.ok()
     }
 
@@ -142,6 +154,13 @@ impl PolicyGate {
             results: &verdict.results,
             took,
         });
+        let is_dry = plain.request.get("dryRun") == Some(&Value::Bool(true));
+        if allowed && !is_dry {
+            self.shelf.waivers().count(&verdict.excuses);
+            for (waiver, constraint) in verdict.excuses.given() {
+                self.metrics.policies.waived(waiver, constraint);
+            }
+        }
         let results = verdict.results.iter();
         let results: Vec<_> = results
             .map(|(name, action)| format!("{name}={action}"))
@@ -156,6 +175,7 @@ impl PolicyGate {
             user = text("/userInfo/username"),
             allowed,
             results = results.join(","),
+            waivers = %verdict.excuses,
             ms = took.as_secs_f64() * 1000.0,
             "reviewed"
         );
@@ -196,7 +216,13 @@ fn ask(policies: &Policies, review: &Review, look: &Look) -> Vec<Said> {
     said.collect()
 }
 
-fn judge(policies: &Policies, review: &Review, look: &Look, is_controller: bool) -> Verdict {
+fn judge(
+    policies: &Policies,
+    review: &Review,
+    look: &Look,
+    is_controller: bool,
+    mut excuses: Excuses,
+) -> Verdict {
     let found = ask(policies, review, look);
     let is_denied = found
         .iter()
@@ -210,18 +236,25 @@ fn judge(policies: &Policies, review: &Review, look: &Look, is_controller: bool)
         let says = |code| Finding::new(code, "", Value::Null, said.words.clone());
         let is_old = before.contains(&(said.constraint.clone(), said.words.clone()));
         for action in &said.actions {
-            verdict
-                .results
-                .push((said.constraint.clone(), action.as_str()));
+            let mut follows = action.as_str();
             match action {
                 Action::Deny if said.waits => verdict.denials.push(says(Code::InventoryMissing)),
                 Action::Deny if is_old => verdict.warnings.push(says(Code::PolicyTolerated)),
-                Action::Deny => verdict.denials.push(says(Code::PolicyViolated)),
+                Action::Deny => match excuses.of(&said.constraint, &said.words, review) {
+                    Some(words) => {
+                        follows = WAIVED;
+                        let finding = Finding::new(Code::PolicyWaived, "", Value::Null, words);
+                        verdict.warnings.push(finding);
+                    }
+                    None => verdict.denials.push(says(Code::PolicyViolated)),
+                },
                 Action::Warn => verdict.warnings.push(says(Code::PolicyWarns)),
                 Action::Dryrun | Action::Unrecognized => {}
             }
+            verdict.results.push((said.constraint.clone(), follows));
         }
     }
+    verdict.excuses = excuses;
     verdict
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use basphere_api::manifest;
 use basphere_rego::policies::LoadError;
-use basphere_rego::{Compiled, Constraint, Policies, Template};
+use basphere_rego::{Compiled, Constraint, Policies, Template, Waiver};
 use serde_json::Value;
 
 /// Files by their paths, with their texts.
@@ -28,20 +28,20 @@ impl fmt::Display for Problem {
 }
 
 /// Where one document stands.
-struct Document<'a> {
+pub(super) struct Document<'a> {
     file: &'a Path,
-    value: Value,
+    pub(super) value: Value,
 }
 
 impl Document<'_> {
-    fn problem(&self, what: impl fmt::Display) -> Problem {
+    pub(super) fn problem(&self, what: impl fmt::Display) -> Problem {
         Problem {
             file: self.file.to_owned(),
             what: what.to_string(),
         }
     }
 
-    fn text(&self, pointer: &str) -> &str {
+    pub(super) fn text(&self, pointer: &str) -> &str {
         let found = self.value.pointer(pointer).and_then(Value::as_str);
         found.unwrap_or_default()
     }
@@ -103,19 +103,20 @@ pub fn read(files: &Files) -> Result<Policies, Vec<Problem>> {
     Err(problems)
 }
 
-/// Whether a file has a ConstraintTemplate or a constraint in it.
+/// Whether a file has a ConstraintTemplate, a constraint or an exception in it.
 pub(crate) fn holds_policies(file: &Path, text: &str) -> bool {
     let is_policy = |document: &Document<'_>| {
-        Template::is_template(&document.value) || Constraint::is_constraint(&document.value)
+        let it = &document.value;
+        Template::is_template(it) || Constraint::is_constraint(it) || Waiver::is_waiver(it)
     };
     documents(file, text).is_ok_and(|documents| documents.iter().any(is_policy))
 }
 
-fn twice(kind: &str, name: &str) -> String {
+pub(super) fn twice(kind: &str, name: &str) -> String {
     format!("{kind} {name} stands in two documents")
 }
 
-fn documents<'a>(file: &'a Path, text: &str) -> Result<Vec<Document<'a>>, Problem> {
+pub(super) fn documents<'a>(file: &'a Path, text: &str) -> Result<Vec<Document<'a>>, Problem> {
     let read = manifest::documents(text.as_bytes()).map_err(|error| Problem {
         file: file.to_owned(),
         what: format!("no YAML: {error}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use basphere_rego::Policies;
+use basphere_rego::{Policies, Waiver};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -69,9 +69,10 @@ impl Sources {
         }
     }
 
-    /// Takes the policies of the directory.
-    pub fn put_directory(&self, policies: Policies) {
+    /// Takes the policies of the directory, and its exceptions from all policies.
+    pub fn put_directory(&self, policies: Policies, waivers: Vec<Waiver>) {
         let mut state = self.state();
+        self.shelf.waivers().put_files(waivers);
         state.directory = Source::There(policies);
         state.is_directory_refused = false;
         self.settle(&mut state);

@@ -118,6 +118,9 @@ pub(crate) fn of_repairs() -> BTreeSet<Right> {
     let leases = ["create", "delete", "get", "list", "update"];
     add("basphere.dev", "addressleases", &leases);
     add("events.k8s.io", "events", &["create", "patch"]);
+    // Where policies are asked, which the Deployment does not say.
+    add("basphere.dev", "policywaivers", &["get", "list", "watch"]);
+    add("basphere.dev", "policywaivers/status", &["update"]);
     // What is applied is created when it is not there: the log shows a patch.
     add("basphere.dev", "tenantquotas", &["create"]);
     rights

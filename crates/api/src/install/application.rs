@@ -7,11 +7,13 @@ use k8s_openapi::api::core::v1::{
     VolumeProjection,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::CustomResourceExt;
 use serde_json::Value;
 
 use super::audit::{Bundle, audit_objects};
 use super::workload::{self, Mounted};
 use super::{InstallError, json, labels, namespace, namespaced, rbac, registration, seats};
+use crate::crd::PolicyWaiver;
 
 /// Where policies are mounted.
 const POLICIES_DIRECTORY: &str = "/etc/basphere/policies";
@@ -55,6 +57,7 @@ pub fn application_objects(application: &Application) -> Result<Vec<Value>, Inst
     let mut mounted = vec![policies_volume(&policies)];
     let mut objects = vec![
         json(namespace())?,
+        json(PolicyWaiver::crd())?,
         json(rbac::service_account())?,
         json(rbac::policies_role())?,
         json(rbac::cluster_role_binding())?,

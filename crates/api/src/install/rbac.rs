@@ -12,7 +12,7 @@ use kube::Resource;
 
 use super::{NAME, NAMESPACE, cluster_wide, namespaced};
 use crate::controllers::{COMPLETED, LABELLED, watched};
-use crate::crd::{AddressLease, AddressPool, SITE_NAME, Site, Tenant, TenantQuota};
+use crate::crd::{AddressLease, AddressPool, PolicyWaiver, SITE_NAME, Site, Tenant, TenantQuota};
 
 const RBAC_GROUP: &str = "rbac.authorization.k8s.io";
 
@@ -77,6 +77,7 @@ pub(super) fn cluster_role() -> ClusterRole {
             &["create", "delete", "get", "list", "update", "watch"],
         ),
     ];
+    rules.extend(waiver_rules());
     rules.extend(kind_rules(&Inventory::KINDS, &["list", "watch"]));
     rules.extend(kind_rules(&Inventory::LIVE, &["list"]));
     rules.extend(controller_rules());
@@ -90,11 +91,27 @@ pub(super) fn cluster_role() -> ClusterRole {
 /// Of an application cluster, what policies look at beside the object that is reviewed.
 pub(super) fn policies_role() -> ClusterRole {
     let verbs = ["get", "list", "watch"];
+    let mut rules = vec![rule("", vec!["namespaces".to_owned()], &verbs)];
+    rules.extend(waiver_rules());
     ClusterRole {
         metadata: cluster_wide(),
-        rules: Some(vec![rule("", vec!["namespaces".to_owned()], &verbs)]),
+        rules: Some(rules),
         aggregation_rule: None,
     }
+}
+
+/// Whoever lets something in by a waiver counts it; nobody but an admin grants one.
+fn waiver_rules() -> [PolicyRule; 2] {
+    let (group, waivers) = (PolicyWaiver::group(&()), PolicyWaiver::plural(&()));
+    let status = format!("{waivers}/status");
+    [
+        rule(
+            &group,
+            vec![waivers.into_owned()],
+            &["get", "list", "watch"],
+        ),
+        rule(&group, vec![status], &["update"]),
+    ]
 }
 
 /// The controllers write metadata and specs of what reviews complete, and what the contract for IPAM

@@ -31,6 +31,13 @@ impl Answer {
         self.response.allowed
     }
 
+    /// The same with one more annotation in the audit log. The API server puts the webhook's name before its key.
+    #[must_use]
+    pub fn annotated(mut self, key: &'static str, value: String) -> Self {
+        self.response.audit_annotations.insert(key, value);
+        self
+    }
+
     /// The HTTP status that the API server's client gets to see: 200 when the request may pass.
     #[must_use]
     pub fn status(&self) -> i32 {

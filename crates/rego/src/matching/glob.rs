@@ -2,7 +2,7 @@
 
 /// A name, or a part of one.
 #[derive(Debug, Clone)]
-pub(super) enum Glob {
+pub(crate) enum Glob {
     /// Without an asterisk.
     Exact(Box<str>),
     /// `kube-*`.
@@ -14,7 +14,7 @@ pub(super) enum Glob {
 }
 
 impl Glob {
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let suffix = text.strip_prefix('*');
         // A lone asterisk is both ends at once.
         let inner = suffix.map(|rest| rest.strip_suffix('*').unwrap_or(rest));
@@ -26,7 +26,7 @@ impl Glob {
         }
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(crate) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(text) => **text == *name,
             Self::Prefix(prefix) => name.starts_with(&**prefix),
@@ -35,8 +35,13 @@ impl Glob {
         }
     }
 
+    /// Whether it is every name, in so many words.
+    pub(crate) fn is_any(&self) -> bool {
+        matches!(self, Self::Part(text) if text.is_empty())
+    }
+
     /// Whether the names that an API server makes of a `generateName` may match: their ends are not known.
-    pub(super) fn matches_generated(&self, name: &str) -> bool {
+    pub(crate) fn matches_generated(&self, name: &str) -> bool {
         match self {
             Self::Exact(_) | Self::Suffix(_) => false,
             Self::Prefix(_) | Self::Part(_) => self.matches(name),

@@ -1,4 +1,4 @@
-use basphere_rego::Versioned;
+use basphere_rego::{Versioned, Waiver};
 use serde_json::json;
 
 use super::*;
@@ -27,7 +27,10 @@ fn gate(rego: &str) -> PolicyGate {
     });
     policies.add_constraint(&constraint).unwrap();
     shelf.put(policies);
-    let namespaces = [("team".to_owned(), json!({"kind": "Namespace"}))];
+    let namespaces = [(
+        "team".to_owned(),
+        json!({"kind": "Namespace", "metadata": {"name": "team"}}),
+    )];
     PolicyGate::new(
         shelf,
         Arc::new(Namespaces::of(namespaces)),
@@ -183,4 +186,51 @@ async fn a_policy_waits_for_what_it_looks_for() {
         message(&gate).await,
         "Forbidden: [a] not one node [BSP-G001]"
     );
+}
+
+/// A gate with one policy and waivers of it, each until then.
+fn waived(rego: &str, expires: &[&str]) -> PolicyGate {
+    let gate = gate(rego);
+    let waivers = expires.iter().enumerate().map(|(index, expires)| {
+        let document = json!({
+            "apiVersion": "basphere.dev/v1alpha1",
+            "kind": "PolicyWaiver",
+            "metadata": {"name": format!("w-{index}")},
+            "spec": {
+                "reason": "it is mended", "expires": expires, "grantedBy": "root",
+                "constraints": [{"kind": "One", "name": "a"}], "match": {"namespaces": ["team"]},
+            },
+        });
+        Waiver::read(&document).unwrap()
+    });
+    gate.shelf.waivers().put_files(waivers.collect());
+    gate
+}
+
+const NO: &str = "violation[{\"msg\": \"no\"}] { true }";
+
+#[tokio::test]
+async fn what_a_waiver_excuses_is_a_warning_and_in_the_audit_log() {
+    let gate = waived(NO, &["2001-01-01T00:00:00Z", "2999-12-31T00:00:00Z"]);
+    let response = response(&gate, "kim").await;
+    assert_eq!(response["allowed"], true);
+    let words = "[a] no (waived until 2999-12-31 by w-1: it is mended) [BSP-G005]";
+    assert_eq!(response["warnings"], json!([words]));
+    assert_eq!(response["auditAnnotations"]["waivers"], "w-1=One/a");
+    assert_eq!(response["auditAnnotations"]["codes"], "BSP-G005");
+    let metrics = gate.metrics.render().unwrap();
+    for line in [
+        "basphere_policy_waived_total{waiver=\"w-1\",constraint=\"One/a\"} 1",
+        "basphere_policy_results_total{constraint=\"One/a\",action=\"waived\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_waiver_excuses_nothing() {
+    let gate = waived(NO, &["2001-01-01T00:00:00Z"]);
+    assert_eq!(message(&gate).await, "Forbidden: [a] no [BSP-G001]");
+    let metrics = gate.metrics.render().unwrap();
+    assert!(!metrics.contains("policy_waived_total{"), "{metrics}");
 }

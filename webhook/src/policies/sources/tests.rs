@@ -27,7 +27,7 @@ fn nothing_is_in_force_before_every_source_has_said_something() {
     let sources = Sources::new(Arc::default(), Arc::default(), true, true);
     let mut directory = Policies::default();
     directory.add_template(&template("one")).unwrap();
-    sources.put_directory(directory.clone());
+    sources.put_directory(directory.clone(), Vec::new());
     assert_eq!(templates(&sources), None);
     sources.change_cluster(|kept| kept.put_template(template("two")));
     assert_eq!(templates(&sources), Some(2));
@@ -62,12 +62,12 @@ fn policies_are_valid_when_all_sources_are() {
             .contains("basphere_policies_valid 1\n")
     };
     sources.change_cluster(|kept| kept.put_template(template("one")));
-    sources.put_directory(Policies::default());
+    sources.put_directory(Policies::default(), Vec::new());
     assert!(is_valid());
     sources.refuse_directory();
     sources.change_cluster(|kept| kept.put_template(template("two")));
     assert!(!is_valid(), "the directory is still no good");
-    sources.put_directory(Policies::default());
+    sources.put_directory(Policies::default(), Vec::new());
     assert!(is_valid());
     sources.change_cluster(|kept| kept.put_template(json!({"metadata": {"name": "bad"}})));
     assert!(!is_valid());
