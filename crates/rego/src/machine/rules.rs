@@ -92,7 +92,25 @@ impl Machine<'_> {
         }
     }
 
+    /// What a definition says, or else the one behind it.
     fn definition(
+        &mut self,
+        rule: &Rule,
+        definition: &Definition,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, EvaluationError> {
+        let mut next = Some(definition);
+        while let Some(definition) = next {
+            let found = self.alone(rule, definition, arguments)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            next = definition.otherwise.as_deref();
+        }
+        Ok(None)
+    }
+
+    fn alone(
         &mut self,
         rule: &Rule,
         definition: &Definition,
@@ -117,10 +135,7 @@ impl Machine<'_> {
                 })
             },
         )?;
-        match &definition.otherwise {
-            Some(otherwise) if found.is_none() => self.definition(rule, otherwise, arguments),
-            _ => Ok(found),
-        }
+        Ok(found)
     }
 
     fn set(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {

@@ -92,13 +92,24 @@ fn what_the_new_version_asks_for_is_asked_for() {
 
 #[test]
 fn what_is_nested_without_an_end_is_refused() {
-    for mark in ["[", "{", "(", "f(", "-x[", "not {x | "] {
+    for mark in ["[", "{", "(", "f(", "-x[", "not {x | ", "not ", "every x in ", "{1: ", "x[", "x.y[\"a\"]("] {
         let error = refused(&mark.repeat(20_000));
         assert!(
             error.contains("nested too deep") || error.contains("expected"),
             "{mark}: {error}"
         );
     }
+}
+
+#[test]
+fn chains_without_an_end_are_refused() {
+    for link in ["1 + ", "x | ", "1 * 2 - ", "1 == ", "x in y in "] {
+        let error = refused(&link.repeat(20_000));
+        assert!(error.contains("nested too deep"), "{link}: {error}");
+    }
+    let rules = format!("package a\np = 1 {{ false }}{}", " else = 2 { false }".repeat(20_000));
+    let error = read(&rules, Version::V0).expect_err("too many").to_string();
+    assert!(error.contains("nested too deep"), "{error}");
 }
 
 #[test]
