@@ -8,10 +8,12 @@
 //! - `uri.*` reads addresses as Go's `net/url` does, which nothing else does.
 
 mod crypto;
+mod globs;
 mod go;
 mod net;
 mod operators;
 mod own;
+mod patterns;
 pub(crate) mod shown;
 mod signatures;
 mod sprintf;
@@ -166,11 +168,12 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     ALL.get(name)
 }
 
-const OURS: [&[Own]; 5] = [
+const OURS: [&[Own]; 6] = [
     &crypto::ALL,
     &net::ALL,
     &operators::ALL,
     &own::ALL,
+    &patterns::ALL,
     &tokens::ALL,
 ];
 

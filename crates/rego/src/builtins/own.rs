@@ -6,7 +6,7 @@ use super::shown::shown;
 use super::sprintf::sprintf;
 use super::{Own, find, operators};
 
-pub(super) const ALL: [Own; 19] = [
+pub(super) const ALL: [Own; 18] = [
     ("sprintf", 2, sprintf),
     ("any", 1, |it| {
         of_all(it, |mut items| items.any(|item| *item == Value::from(true)))
@@ -14,7 +14,6 @@ pub(super) const ALL: [Own; 19] = [
     ("all", 1, |it| {
         of_all(it, |mut items| items.all(|item| *item == Value::from(true)))
     }),
-    ("re_match", 2, |it| find("regex.match")?.call(it).ok()?),
     ("set_diff", 2, |it| match it {
         [Value::Set(_), Value::Set(_)] => operators::minus(it),
         _ => None,

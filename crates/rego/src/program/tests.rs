@@ -178,12 +178,19 @@ fn what_is_as_deep_as_it_may_be_fits_on_the_stack() {
             libs: Vec::new(),
         };
         let program = Program::compile(&source).expect("it compiles");
-        let found = program.violations(Value::new_object(), Value::new_object(), Duration::from_secs(60));
+        let found = program.violations(
+            Value::new_object(),
+            Value::new_object(),
+            Duration::from_secs(60),
+        );
         assert_eq!(found.map(|found| found.len()), Ok(1), "{rules} {body}");
     };
     let sum = format!("{}1", "1 + ".repeat(900));
     compiled("", &format!("x := {sum}; x == 901"));
-    let rules = format!("p = 1 {{ false }}{} else = 3 {{ true }}", " else = 2 { false }".repeat(900));
+    let rules = format!(
+        "p = 1 {{ false }}{} else = 3 {{ true }}",
+        " else = 2 { false }".repeat(900)
+    );
     compiled(&rules, "p == 3");
     let (open, close) = ("[".repeat(90), "]".repeat(90));
     compiled("", &format!("x := {open}{close}; x == {open}{close}"));

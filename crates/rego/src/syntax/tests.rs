@@ -92,7 +92,19 @@ fn what_the_new_version_asks_for_is_asked_for() {
 
 #[test]
 fn what_is_nested_without_an_end_is_refused() {
-    for mark in ["[", "{", "(", "f(", "-x[", "not {x | ", "not ", "every x in ", "{1: ", "x[", "x.y[\"a\"]("] {
+    for mark in [
+        "[",
+        "{",
+        "(",
+        "f(",
+        "-x[",
+        "not {x | ",
+        "not ",
+        "every x in ",
+        "{1: ",
+        "x[",
+        "x.y[\"a\"](",
+    ] {
         let error = refused(&mark.repeat(20_000));
         assert!(
             error.contains("nested too deep") || error.contains("expected"),
@@ -107,7 +119,10 @@ fn chains_without_an_end_are_refused() {
         let error = refused(&link.repeat(20_000));
         assert!(error.contains("nested too deep"), "{link}: {error}");
     }
-    let rules = format!("package a\np = 1 {{ false }}{}", " else = 2 { false }".repeat(20_000));
+    let rules = format!(
+        "package a\np = 1 {{ false }}{}",
+        " else = 2 { false }".repeat(20_000)
+    );
     let error = read(&rules, Version::V0).expect_err("too many").to_string();
     assert!(error.contains("nested too deep"), "{error}");
 }
