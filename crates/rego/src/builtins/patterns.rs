@@ -1,7 +1,7 @@
 //! Regular expressions and globs. Compiling one costs more than most policies, so that each is compiled once.
 
 use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use regex::Regex;
 use regorus::Value;
@@ -32,16 +32,16 @@ pub(super) const ALL: [Own; 10] = [
 /// So many patterns are kept compiled; policies have a few each.
 const MOST_KEPT: usize = 1_024;
 
-/// What patterns were compiled to; nothing where one is none.
-type Kept = LazyLock<Mutex<HashMap<String, Option<Regex>>>>;
+/// What patterns were compiled to; nothing where one is none. They are shared, since what a clone learns is its own.
+type Kept = LazyLock<Mutex<HashMap<String, Option<Arc<Regex>>>>>;
 
 /// The expression that a pattern was compiled to, now or before.
-fn kept(all: &Kept, pattern: &str, compile: impl FnOnce() -> Option<Regex>) -> Option<Regex> {
+fn kept(all: &Kept, pattern: &str, compile: impl FnOnce() -> Option<Regex>) -> Option<Arc<Regex>> {
     let lock = || all.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = lock().get(pattern) {
         return known.clone();
     }
-    let compiled = compile();
+    let compiled = compile().map(Arc::new);
     let mut all = lock();
     // Whoever makes patterns of what is reviewed has no use of this, and must not fill the memory.
     if all.len() >= MOST_KEPT {
@@ -51,7 +51,7 @@ fn kept(all: &Kept, pattern: &str, compile: impl FnOnce() -> Option<Regex>) -> O
     compiled
 }
 
-fn expression(text: &str) -> Option<Regex> {
+fn expression(text: &str) -> Option<Arc<Regex>> {
     static KEPT: Kept = LazyLock::new(Mutex::default);
     kept(&KEPT, text, || pattern::compile(text).ok())
 }
