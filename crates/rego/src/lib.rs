@@ -23,6 +23,7 @@ pub mod session;
 pub mod suite;
 pub mod syntax;
 pub mod template;
+mod values;
 
 pub use constraint::Constraint;
 pub use decode::WrongType;

@@ -12,10 +12,10 @@ use thiserror::Error;
 use crate::builtins::shown::shown;
 use crate::constraint::{Constraint, Point};
 use crate::expansion::Generated;
-use crate::numbers;
 use crate::policies::{Cause, Explanation, Finding, LoadError, Policies};
 use crate::review::Review;
 use crate::template::{TARGET, group_version_kind};
+use crate::{numbers, values};
 
 /// How long one constraint may be evaluated: gator has no limit, and a terminal has somebody who waits.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -201,7 +201,7 @@ impl Session {
     }
 
     fn inventory(&self) -> &regorus::Value {
-        self.shown.get_or_init(|| self.inventory.clone().into())
+        self.shown.get_or_init(|| values::value(&self.inventory))
     }
 }
 

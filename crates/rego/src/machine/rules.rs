@@ -116,6 +116,10 @@ impl Machine<'_> {
         definition: &Definition,
         arguments: &[Value],
     ) -> Result<Option<Value>, EvaluationError> {
+        let mut given = definition.arguments.iter().zip(arguments);
+        if given.any(|(term, given)| matches!(term, Term::Constant(value) if value != given)) {
+            return Ok(None);
+        }
         let mut found = None;
         let mut frame = Frame::new(definition.slots);
         let is_constant = matches!(definition.value, Term::Constant(_));
