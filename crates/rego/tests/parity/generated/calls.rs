@@ -300,10 +300,8 @@ impl Writer {
         if self.below(6) == 0 {
             return self.format(depth);
         }
-        let call = match self.version {
-            Version::V0 if self.below(12) == 0 => self.one(OLD),
-            _ => self.one(CALLS),
-        };
+        let is_old = self.version == Version::V0 && self.below(12) == 0;
+        let call = self.one(if is_old { OLD } else { CALLS });
         let mut text = String::new();
         let mut rest = call;
         while let Some(begin) = rest.find('{') {

@@ -7,7 +7,7 @@ use super::terms::COLLECTIONS;
 
 impl Writer {
     /// The head of a rule as its version has it.
-    fn head(&self, name: &str, rest: &str) -> String {
+    pub(super) fn head(&self, name: &str, rest: &str) -> String {
         match (self.version, rest) {
             (Version::V0, _) => format!("{name}{rest} {{"),
             (Version::V1, "[v]") => format!("{name} contains v if {{"),
@@ -16,7 +16,7 @@ impl Writer {
         }
     }
 
-    fn lib(&mut self) -> String {
+    pub(super) fn lib(&mut self) -> String {
         self.bound.clear();
         let helper = self.head("helper", "(a) = v");
         let value = self.plain_of(&["a"]);
@@ -31,7 +31,7 @@ impl Writer {
     }
 
     /// Rules whose names are references, also such as contradict each other.
-    fn deep(&mut self, name: &str) -> String {
+    pub(super) fn deep(&mut self, name: &str) -> String {
         let mut text = String::new();
         let is_set = self.below(4) == 0;
         for _ in 0..=self.below(2) {
@@ -57,12 +57,12 @@ impl Writer {
     }
 
     /// A term of these variables.
-    fn plain_of(&mut self, names: &[&str]) -> String {
+    pub(super) fn plain_of(&mut self, names: &[&str]) -> String {
         self.bound = names.iter().map(|name| (*name).to_owned()).collect();
         self.plain(1)
     }
 
-    fn module(&mut self) -> String {
+    pub(super) fn module(&mut self) -> String {
         let mut text = String::from("package foo\n");
         if self.version == Version::V0 {
             text.push_str("import future.keywords\n");
@@ -117,7 +117,7 @@ impl Writer {
         }
     }
 
-    fn rule(&mut self, name: &str, rest: &str, value: &str) -> String {
+    pub(super) fn rule(&mut self, name: &str, rest: &str, value: &str) -> String {
         self.bound.clear();
         if name == "f" {
             self.bound.push("a".to_owned());

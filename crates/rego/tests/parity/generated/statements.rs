@@ -6,7 +6,7 @@ use super::Writer;
 use super::terms::{COLLECTIONS, PLACES};
 
 impl Writer {
-    fn flat_body(&mut self, most: usize) -> String {
+    pub(super) fn flat_body(&mut self, most: usize) -> String {
         let count = 1 + self.below(most);
         (0..count)
             .map(|_| self.flat())
@@ -15,7 +15,7 @@ impl Writer {
     }
 
     /// A statement that refers to no rule.
-    fn flat(&mut self) -> String {
+    pub(super) fn flat(&mut self) -> String {
         match self.below(5) {
             0 => format!("input.review.{}", self.one(PLACES)),
             1 => format!("not input.review.{}", self.one(PLACES)),
@@ -29,14 +29,14 @@ impl Writer {
         }
     }
 
-    fn fresh(&mut self) -> String {
+    pub(super) fn fresh(&mut self) -> String {
         self.count += 1;
         let name = format!("v{}", self.count);
         self.bound.push(name.clone());
         name
     }
 
-    fn body(&mut self, most: usize) -> String {
+    pub(super) fn body(&mut self, most: usize) -> String {
         let count = 1 + self.below(most);
         (0..count)
             .map(|_| self.statement())
@@ -44,7 +44,7 @@ impl Writer {
             .join("\n")
     }
 
-    fn statement(&mut self) -> String {
+    pub(super) fn statement(&mut self) -> String {
         match self.below(28) {
             0 | 1 => {
                 let term = self.term(2);
