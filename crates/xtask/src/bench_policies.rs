@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// How often each object is judged.
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(20..))]
     rounds: u32,
 }
 
@@ -62,21 +62,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     let theirs = cost(arguments.rounds, |rounds| {
         let mut command = Command::new(&gator);
-        command.args(["bench", "--engine", "rego"]);
-        measured(common(&mut command, rounds, &paths))
+        command.args(["bench", "--engine", "rego", "-n", &rounds.to_string()]);
+        measured(common(&mut command, &paths))
     })?;
     let ours = cost(arguments.rounds, |rounds| {
         let mut command = Command::new(&plugin);
-        command.args(["policy", "bench"]);
-        measured(common(&mut command, rounds, &paths))
+        command.args(["policy", "bench", "--iterations", &rounds.to_string()]);
+        measured(common(&mut command, &paths))
     })?;
     print(&theirs, &ours);
     Ok(ExitCode::SUCCESS)
 }
 
-fn common<'a>(command: &'a mut Command, rounds: u32, paths: &[PathBuf]) -> &'a mut Command {
-    command.args(["-o", "json", "--warmup", "10", "-n"]);
-    command.arg(rounds.to_string());
+fn common<'a>(command: &'a mut Command, paths: &[PathBuf]) -> &'a mut Command {
+    command.args(["-o", "json", "--warmup", "2"]);
     for path in paths {
         command.arg("-f").arg(path);
     }
@@ -151,7 +150,11 @@ fn mebibytes(bytes: u64) -> f64 {
 /// Runs a tool to its end, and reads its report.
 fn measured(command: &mut Command) -> Result<Run> {
     let before = processor_seconds_of_children()?;
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    // That an object stands in two files is warned of, and does no harm.
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut child = command
         .spawn()
         .with_context(|| format!("running {:?}", command.get_program()))?;

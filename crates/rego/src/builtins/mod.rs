@@ -10,6 +10,7 @@
 mod crypto;
 mod globs;
 mod go;
+mod json;
 mod net;
 mod operators;
 mod own;
@@ -168,8 +169,9 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     ALL.get(name)
 }
 
-const OURS: [&[Own]; 6] = [
+const OURS: [&[Own]; 7] = [
     &crypto::ALL,
+    &json::ALL,
     &net::ALL,
     &operators::ALL,
     &own::ALL,

@@ -75,6 +75,10 @@ impl Writer {
             0 => "import data.lib.helpers\n",
             _ => "import data.lib.helpers as helpers\n",
         });
+        if self.below(2) == 0 {
+            text.push_str(&self.calls());
+            return text;
+        }
         if self.below(3) == 0 {
             text.push_str("default p = \"none\"\n");
         }
@@ -101,6 +105,28 @@ impl Writer {
             text.push_str(&format!(
                 "{head}\n{body}\nx := {}\nmsg := sprintf(\"{format}\", [{one}, {two}])\n}}\n",
                 self.term(1)
+            ));
+        }
+        text
+    }
+
+    /// Rules that say what one call returns, each by itself: a call that is refused takes all others with it.
+    fn calls(&mut self) -> String {
+        let mut text = String::new();
+        for index in 0..=self.below(2) {
+            self.bound.clear();
+            let head = match self.version {
+                Version::V0 => "violation[{\"msg\": msg, \"details\": {\"x\": x}}] {",
+                Version::V1 => "violation contains {\"msg\": msg, \"details\": {\"x\": x}} if {",
+            };
+            let call = self.builtin(1);
+            let body = match self.below(6) {
+                0 => format!("not {call}; x := 1"),
+                1 => format!("x := [y | y := {call}]"),
+                _ => format!("x := {call}"),
+            };
+            text.push_str(&format!(
+                "{head}\n{body}\nmsg := sprintf(\"{index}: %v\", [x])\n}}\n"
             ));
         }
         text
