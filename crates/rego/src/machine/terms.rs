@@ -288,11 +288,16 @@ pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
     }
 }
 
-/// Whether a text has more bytes, or a collection more items, than a policy needs.
+/// Whether a text has more bytes, a collection more items, or a number more digits than a policy needs.
 fn is_too_large(value: &Value) -> bool {
     const BYTES: usize = 32 << 20;
     const ITEMS: usize = 1 << 21;
+    const BITS: u64 = 1 << 16;
     match value {
+        Value::Number(number) => {
+            let is_big = number.as_u64().is_none() && number.as_i64().is_none();
+            is_big && number.as_big().is_some_and(|number| number.bits() > BITS)
+        }
         Value::String(text) => text.len() > BYTES,
         Value::Array(items) => items.len() > ITEMS,
         Value::Set(items) => items.len() > ITEMS,
