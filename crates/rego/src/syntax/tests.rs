@@ -115,7 +115,7 @@ fn what_is_nested_without_an_end_is_refused() {
 
 #[test]
 fn chains_without_an_end_are_refused() {
-    for link in ["1 + ", "x | ", "1 * 2 - ", "1 == ", "x in y in "] {
+    for link in ["1 + ", "x | ", "1 * 2 - ", "1 == "] {
         let error = refused(&link.repeat(20_000));
         assert!(error.contains("nested too deep"), "{link}: {error}");
     }
