@@ -6,7 +6,9 @@ use crate::syntax::SourceError;
 use crate::template::Version;
 
 fn read(source: &str, version: Version) -> Result<Module, SourceError> {
-    let modules = read_all(&[source], version).map_err(|(_, error)| error)?;
+    // Whoever compiles a program grows the stack as well.
+    let modules = stacker::grow(32 << 20, || read_all(&[source], version));
+    let modules = modules.map_err(|(_, error)| error)?;
     Ok(modules.into_iter().next().expect("one module"))
 }
 

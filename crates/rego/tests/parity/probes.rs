@@ -278,6 +278,7 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := glob.match(\"{a,b*}.c\", [\".\"], \"bx.c\")"),
     ("", "x := glob.match(\"a*c\", [], \"a.c\")"),
     ("", "x := glob.match(\"[!a-c]?**\", null, \"dx/y.z\")"),
+    ("", "x := net.cidr_expand(\"10.1.2.252/30\")"),
     ("", "x := glob.quote_meta(\"*,?{a}[b]-!\")"),
     (
         "",
