@@ -7,15 +7,17 @@ mod actions;
 #[cfg(test)]
 mod tests;
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::decode::{At, WrongType};
 use crate::matching::{Match, SelectorError};
 use crate::names;
-use crate::numbers;
 use crate::schema::Problems;
 use crate::template::{Template, group_version_kind};
+use crate::{numbers, values};
 
 pub use actions::{Action, Point};
 
@@ -38,6 +40,8 @@ pub struct Constraint {
     /// The document with defaults and without its status, as results show it.
     pub document: Value,
     actions: actions::Actions,
+    /// The parameters as a value of Rego, once they were asked for.
+    shown: OnceLock<regorus::Value>,
 }
 
 /// Why a document is no constraint that can be used.
@@ -143,7 +147,13 @@ impl Constraint {
             matches: matches.with_criteria(criteria.as_ref())?,
             actions: actions::Actions::read(&spec)?,
             document,
+            shown: OnceLock::new(),
         })
+    }
+
+    /// What Rego sees as `input.parameters`, made once.
+    pub(crate) fn shown_parameters(&self) -> &regorus::Value {
+        self.shown.get_or_init(|| values::value(&self.parameters))
     }
 
     /// `spec.enforcementAction` as it is written: `deny` where it is not.

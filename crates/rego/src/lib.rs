@@ -25,6 +25,7 @@ pub mod session;
 pub mod suite;
 pub mod syntax;
 pub mod template;
+mod values;
 pub mod waiver;
 
 pub use compiled::Compiled;

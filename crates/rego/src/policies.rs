@@ -227,7 +227,7 @@ impl Policies {
         inventory: &regorus::Value,
         limit: Duration,
     ) -> Vec<Explanation<'_>> {
-        let shown = regorus::Value::from(review.input());
+        let shown = review.value();
         let mut explanations = Vec::new();
         for loaded in self.templates.values() {
             let constraints = loaded.constraints.values();
@@ -295,7 +295,7 @@ impl Policies {
                 continue;
             }
             // Made once, since it costs more than most policies.
-            let review = input.get_or_insert_with(|| regorus::Value::from(review.input()));
+            let review = input.get_or_insert_with(|| review.value());
             let evaluated = asked.iter().map(|(constraint, _)| {
                 let input = with_parameters(review, constraint);
                 let found = loaded
@@ -381,7 +381,7 @@ impl<'a> Finding<'a> {
 fn with_parameters(review: &regorus::Value, constraint: &Constraint) -> regorus::Value {
     let fields = [
         ("review", review.clone()),
-        ("parameters", constraint.parameters.clone().into()),
+        ("parameters", constraint.shown_parameters().clone()),
     ];
     let fields = fields.map(|(name, value)| (regorus::Value::from(name), value));
     regorus::Value::from(BTreeMap::from(fields))

@@ -58,6 +58,12 @@ impl Program {
     /// # Errors
     /// Where OPA would refuse them.
     pub fn compile(source: &Source) -> Result<Self, CompileError> {
+        /// More than the deepest source takes that is read, whoever asks.
+        const STACK: usize = 32 * 1024 * 1024;
+        stacker::maybe_grow(STACK / 2, STACK, || Self::compile_here(source))
+    }
+
+    fn compile_here(source: &Source) -> Result<Self, CompileError> {
         let sources = std::iter::once(&source.rego).chain(&source.libs);
         let sources: Vec<&str> = sources.map(String::as_str).collect();
         let modules = syntax::read_all(&sources, source.version)

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::decode::{At, WrongType, short};
-use crate::numbers;
 use crate::template::group_version_kind;
+use crate::{numbers, values};
 
 /// Where an object comes from, which a match may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -202,10 +202,19 @@ impl Review {
     #[must_use]
     pub fn input(&self) -> Value {
         let mut review = self.request.clone();
-        let namespace = self.namespace.as_ref().filter(|_| self.shows_namespace);
-        let namespace = namespace.map_or_else(|| json!({}), request::shown_namespace);
-        review.insert("namespaceObject".to_owned(), namespace);
+        review.insert("namespaceObject".to_owned(), self.namespace_object());
         Value::Object(review)
+    }
+
+    /// The same as a value of Rego.
+    pub(crate) fn value(&self) -> regorus::Value {
+        let namespace = values::value(&self.namespace_object());
+        values::object(&self.request, [("namespaceObject", namespace)])
+    }
+
+    fn namespace_object(&self) -> Value {
+        let namespace = self.namespace.as_ref().filter(|_| self.shows_namespace);
+        namespace.map_or_else(|| json!({}), request::shown_namespace)
     }
 
     fn field(&self, name: &str) -> Option<&Value> {

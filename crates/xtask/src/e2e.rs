@@ -9,6 +9,9 @@ use clap::Args;
 /// So many schedules of reservations, and as many of ledgers, are simulated in full.
 const SEEDS: &str = "100000";
 
+/// For so long small modules of Rego are made by chance, and asked of OPA as well, in full.
+const MODULES_SECONDS: &str = "300";
+
 /// What takes longer than a change may wait for: modules of tests of clusters.
 const LONG: [&str; 4] = ["moves::", "outage::", "quiet::", "versions::"];
 
@@ -16,9 +19,10 @@ const LONG: [&str; 4] = ["moves::", "outage::", "quiet::", "versions::"];
 /// vCenter build what Basphere admits.
 ///
 /// With --full everything: the suites without controllers as well, clusters that are watched for many minutes or moved to
-/// another management cluster and back, 100,000 simulated schedules of reservations and as many of ledgers, and two races
-/// of 64 clients for 5,000 operations, for addresses and for quotas, while processes of the webhook and the API server are
-/// killed. Simulation and races print their seeds; BASPHERE_SIM_SEED and BASPHERE_RACE_SEED take one up again.
+/// another management cluster and back, 100,000 simulated schedules of reservations and as many of ledgers, five minutes of
+/// modules of Rego made by chance, which Gatekeeper's own code judges as well, and two races of 64 clients for 5,000
+/// operations, for addresses and for quotas, while processes of the webhook and the API server are killed. Simulation,
+/// modules and races print their seeds; BASPHERE_SIM_SEED, BASPHERE_REGO_SEED and BASPHERE_RACE_SEED take one up again.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Run what takes minutes.
@@ -46,6 +50,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     test(
         "the simulation",
         simulation.env("BASPHERE_SIM_SEEDS", SEEDS),
+    )?;
+    let mut modules = cargo(&["--release", "-p", "basphere-rego", "--test", "parity"]);
+    modules.args(["generated::", "--", "--nocapture"]);
+    test(
+        "modules of Rego made by chance",
+        modules.env("BASPHERE_REGO_SECONDS", MODULES_SECONDS),
     )?;
     for (what, name) in [
         ("the race for addresses", "full"),

@@ -12,7 +12,7 @@ const LONGEST_INPUT: &str = "-max_len=16384";
 /// One input that takes longer is a finding.
 const SLOWEST_INPUT: &str = "-timeout=10";
 
-/// Fuzz the parsers of reviews, image references and files, and the decision, from what is in `tests/fuzz/corpus`.
+/// Fuzz the parsers of reviews, image references, files and policies, and the decision, from what is in `tests/fuzz/corpus`.
 ///
 /// Needs a nightly compiler and cargo-fuzz. An input that breaks something is written to `tests/fuzz/artifacts`;
 /// what else was found on the way is kept in `tests/fuzz/found`, so that the next run goes on from there.
@@ -39,6 +39,8 @@ enum Target {
     Image,
     /// The content of a file to what it names.
     File,
+    /// A policy to what it says.
+    Rego,
 }
 
 impl Target {
@@ -48,6 +50,7 @@ impl Target {
             Self::Decide => "decide",
             Self::Image => "image",
             Self::File => "file",
+            Self::Rego => "rego",
         }
     }
 }
@@ -99,6 +102,10 @@ fn fuzz(folder: &Path, target: Target, seconds: u32) -> Result<()> {
     run.arg(name).arg(&found).arg(&corpus);
     run.arg("--").arg(format!("-max_total_time={seconds}"));
     run.args([LONGEST_INPUT, SLOWEST_INPUT, "-print_final_stats=1"]);
+    let words = folder.join(name).with_extension("dict");
+    if words.is_file() {
+        run.arg(format!("-dict={}", words.display()));
+    }
     ensure!(
         succeeds(&mut run)?,
         "fuzzing {name} found an input that breaks it; see above, and {}",

@@ -1,5 +1,6 @@
 //! The project's tasks, run as `cargo xtask TASK`.
 
+mod bench_policies;
 mod command;
 mod difference;
 mod e2e;
@@ -22,6 +23,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    BenchPolicies(bench_policies::Arguments),
     E2e(e2e::Arguments),
     Fuzz(fuzz::Arguments),
     Up(up::Arguments),
@@ -29,6 +31,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().task {
+        Task::BenchPolicies(arguments) => bench_policies::run(&arguments),
         Task::E2e(arguments) => e2e::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Up(arguments) => up::run(&arguments),

@@ -3,9 +3,11 @@
 mod holds;
 mod images;
 mod mutate;
+mod rego;
 mod world;
 
 pub use holds::{decides, reviews};
 pub use images::{files, references};
 pub use mutate::mutate;
+pub use rego::policies;
 pub use world::snapshots;

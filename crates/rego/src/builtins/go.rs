@@ -1,5 +1,9 @@
 //! How Go writes texts and numbers.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// A text in quotes, as `strconv.Quote` does it, or `strconv.QuoteToASCII`.
 pub(crate) fn quoted(text: &str, is_ascii: bool) -> String {
     let mut quoted = String::from("\"");
@@ -39,11 +43,14 @@ fn push(c: char, quote: char, is_ascii: bool, to: &mut String) {
 
 /// Whether a character is shown as it is: letters, marks, numbers, punctuation, symbols and the ASCII space.
 pub(crate) fn is_printable(c: char) -> bool {
-    let is_space = c.is_whitespace() && c != ' ';
-    let is_escaped = c.escape_debug().count() > 1 && !matches!(c, '"' | '\'' | '\\');
-    // Combining marks are escaped by Rust, and are shown by Go.
-    let is_mark = is_escaped && c.is_alphanumeric();
-    !is_space && !c.is_control() && (!is_escaped || is_mark)
+    static SHOWN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
+    if c.is_ascii() {
+        return c == ' ' || c.is_ascii_graphic();
+    }
+    let mut buffer = [0; 4];
+    let text = &*c.encode_utf8(&mut buffer);
+    SHOWN.as_ref().is_some_and(|shown| shown.is_match(text))
 }
 
 /// A finite number in the form `g`, `e` or `f` with so many digits; with as few as tell it apart where none are given.

@@ -8,10 +8,14 @@
 //! - `uri.*` reads addresses as Go's `net/url` does, which nothing else does.
 
 mod crypto;
+mod globs;
 mod go;
+mod graphs;
+mod json;
 mod net;
 mod operators;
 mod own;
+mod patterns;
 pub(crate) mod shown;
 mod signatures;
 mod sprintf;
@@ -47,13 +51,16 @@ pub(crate) struct Builtin {
 #[derive(Debug)]
 enum Implementation {
     Own(fn(&[Value]) -> Option<Value>),
+    /// One that may fail.
+    Checked(fn(&[Value]) -> Result<Option<Value>, Failed>),
     Regorus(BuiltinFcn),
 }
 
 impl Builtin {
-    pub(crate) fn call(&self, arguments: &[Value]) -> Result<Option<Value>, Panicked> {
+    pub(crate) fn call(&self, arguments: &[Value]) -> Result<Option<Value>, Failed> {
         match self.implementation {
             Implementation::Own(function) => Ok(function(arguments)),
+            Implementation::Checked(function) => function(arguments),
             Implementation::Regorus(function) => regorus(function, arguments),
         }
     }
@@ -149,6 +156,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
                 .flat_map(|all| all.iter())
                 .find(|own| own.0 == *name)
             {
+                _ if *name == "graph.reachable_paths" => Implementation::Checked(graphs::paths),
                 Some((_, _, function)) => Implementation::Own(*function),
                 None => Implementation::Regorus(*BUILTINS.get(name)?),
             };
@@ -166,11 +174,13 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
     ALL.get(name)
 }
 
-const OURS: [&[Own]; 5] = [
+const OURS: [&[Own]; 7] = [
     &crypto::ALL,
+    &json::ALL,
     &net::ALL,
     &operators::ALL,
     &own::ALL,
+    &patterns::ALL,
     &tokens::ALL,
 ];
 
@@ -179,12 +189,12 @@ fn theirs(name: &str, arguments: &[Value]) -> Option<Value> {
     regorus(*BUILTINS.get(name)?, arguments).ok()?
 }
 
-/// A function of regorus panicked, as `strings.count("a", "")` once did.
+/// A function of regorus panicked, as `strings.count("a", "")` once did, or one would write more than it may.
 #[derive(Debug)]
-pub(crate) struct Panicked;
+pub(crate) struct Failed;
 
 /// Calls a function of regorus, whose errors are undefined as OPA's are.
-fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Result<Option<Value>, Panicked> {
+fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Result<Option<Value>, Failed> {
     /// It names the place of a call in errors, which nobody reads.
     static NOWHERE: LazyLock<Option<(Span, Vec<ExprRef>)>> = LazyLock::new(|| {
         let source = Source::from_contents(String::new(), String::from(" ")).ok()?;
@@ -210,6 +220,6 @@ fn regorus(function: BuiltinFcn, arguments: &[Value]) -> Result<Option<Value>, P
     };
     // They share nothing that a panic could leave half done.
     let call = AssertUnwindSafe(|| (function.0)(span, expressions, arguments, false));
-    let result = catch_unwind(call).map_err(|_| Panicked)?;
+    let result = catch_unwind(call).map_err(|_| Failed)?;
     Ok(result.ok().filter(|result| *result != Value::Undefined))
 }

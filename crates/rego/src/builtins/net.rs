@@ -38,7 +38,9 @@ fn expand(values: &[Value]) -> Option<Value> {
     1_usize
         .checked_shl(bits)
         .filter(|count| *count <= MOST_ADDRESSES)?;
-    theirs("net.cidr_expand", values)
+    let addresses = theirs("net.cidr_expand", values)?;
+    let addresses = addresses.as_array().ok()?.iter().cloned();
+    Some(Value::from(addresses.collect::<BTreeSet<Value>>()))
 }
 
 /// Every pair of which the one contains the other: by index, key or the item of a set, or the text itself.

@@ -101,18 +101,18 @@ fn member_with_key(values: &[Value]) -> Option<Value> {
     let [key, value, domain] = values else {
         return None;
     };
-    Some(Value::from(under(domain, key).as_ref() == Some(value)))
+    Some(Value::from(under(domain, key) == Some(value)))
 }
 
 /// What a collection has under a key; in a set each item is its own.
-pub(crate) fn under(collection: &Value, key: &Value) -> Option<Value> {
+pub(crate) fn under<'c>(collection: &'c Value, key: &Value) -> Option<&'c Value> {
     match collection {
-        Value::Object(fields) => fields.get(key).cloned(),
+        Value::Object(fields) => fields.get(key),
         Value::Array(items) => {
             let index = key.as_number().ok()?.as_u64()?;
-            items.get(usize::try_from(index).ok()?).cloned()
+            items.get(usize::try_from(index).ok()?)
         }
-        Value::Set(items) => items.get(key).cloned(),
+        Value::Set(items) => items.get(key),
         _ => None,
     }
 }

@@ -6,7 +6,7 @@ use super::shown::shown;
 use super::sprintf::sprintf;
 use super::{Own, find, operators};
 
-pub(super) const ALL: [Own; 19] = [
+pub(super) const ALL: [Own; 20] = [
     ("sprintf", 2, sprintf),
     ("any", 1, |it| {
         of_all(it, |mut items| items.any(|item| *item == Value::from(true)))
@@ -14,7 +14,6 @@ pub(super) const ALL: [Own; 19] = [
     ("all", 1, |it| {
         of_all(it, |mut items| items.all(|item| *item == Value::from(true)))
     }),
-    ("re_match", 2, |it| find("regex.match")?.call(it).ok()?),
     ("set_diff", 2, |it| match it {
         [Value::Set(_), Value::Set(_)] => operators::minus(it),
         _ => None,
@@ -66,6 +65,8 @@ pub(super) const ALL: [Own; 19] = [
     ("internal.template_string", 1, template),
     ("time.parse_duration_ns", 1, duration),
     ("json.match_schema", 2, match_schema),
+    ("units.parse", 1, |it| unit(it, "units.parse")),
+    ("units.parse_bytes", 1, |it| unit(it, "units.parse_bytes")),
     ("numbers.range", 2, |it| range(it, "numbers.range")),
     ("numbers.range_step", 3, |it| {
         range(it, "numbers.range_step")
@@ -104,6 +105,16 @@ fn template(values: &[Value]) -> Option<Value> {
 
 /// More numbers than this are not written out.
 const MOST_NUMBERS: f64 = 1e6;
+
+/// A number with a unit, unless its exponent is one that no quantity has: it would be written out.
+fn unit(values: &[Value], name: &str) -> Option<Value> {
+    const LONGEST_EXPONENT: usize = 3;
+    let text = values.first()?.as_string().ok()?;
+    let exponents = text.split(['e', 'E']).skip(1);
+    let digits = |part: &str| part.bytes().filter(u8::is_ascii_digit).count();
+    let is_small = exponents.map(digits).all(|count| count <= LONGEST_EXPONENT);
+    is_small.then(|| super::theirs(name, values))?
+}
 
 /// Numbers between two others, unless they are more than a memory holds.
 fn range(values: &[Value], name: &str) -> Option<Value> {

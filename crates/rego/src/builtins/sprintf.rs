@@ -89,7 +89,8 @@ impl Printer<'_> {
         }
         if !self.is_reordered && self.next < self.arguments.len() {
             let extra = self.arguments.get(self.next..).unwrap_or_default();
-            let extra: Vec<String> = extra.iter().map(typed).collect();
+            let extra = extra.iter().map(|extra| typed(extra, Flags::default()));
+            let extra: Vec<String> = extra.collect();
             self.out
                 .push_str(&format!("%!(EXTRA {})", extra.join(", ")));
         }
@@ -219,37 +220,44 @@ impl Printer<'_> {
 }
 
 /// `type=value`, as mistakes are told.
-fn typed(argument: &Argument) -> String {
-    let name = match argument {
+fn typed(argument: &Argument, flags: Flags) -> String {
+    let shown = as_verb(argument, 'v', &flags, false).unwrap_or_default();
+    format!("{}={shown}", type_name(argument))
+}
+
+fn type_name(argument: &Argument) -> &'static str {
+    match argument {
         Argument::Int(_) => "int",
         Argument::Big(_) => "*big.Int",
         Argument::Float(_) => "float64",
         Argument::Text(_) => "string",
-    };
-    format!("{name}={}", printed(argument, 'v', Flags::default()))
+    }
 }
 
 fn printed(argument: &Argument, verb: char, mut flags: Flags) -> String {
     if verb == 'T' {
-        let name = typed(argument);
-        let name = name.split('=').next().unwrap_or_default();
-        return padded(name.to_owned(), &flags);
+        return padded(type_name(argument).to_owned(), &flags);
     }
     let is_go_syntax = verb == 'v' && flags.sharp;
     if verb == 'v' {
         flags.sharp = false;
         flags.plus = false;
     }
-    let printed = match argument {
-        Argument::Int(number) => integer(*number, verb, &flags),
-        Argument::Big(digits) => big(digits, verb, &flags),
-        Argument::Float(number) => float(*number, verb, &flags),
+    // What a verb is not for is shown with the flags that stand before the verb.
+    as_verb(argument, verb, &flags, is_go_syntax)
+        .unwrap_or_else(|| format!("%!{verb}({})", typed(argument, flags)))
+}
+
+fn as_verb(argument: &Argument, verb: char, flags: &Flags, is_go_syntax: bool) -> Option<String> {
+    match argument {
+        Argument::Int(number) => integer(*number, verb, flags),
+        Argument::Big(digits) => big(digits, verb, flags),
+        Argument::Float(number) => float(*number, verb, flags),
         Argument::Text(text) => match verb {
-            'v' if is_go_syntax => Some(padded(go::quoted(text, false), &flags)),
-            _ => string(text, verb, &flags),
+            'v' if is_go_syntax => Some(padded(go::quoted(text, false), flags)),
+            _ => string(text, verb, flags),
         },
-    };
-    printed.unwrap_or_else(|| format!("%!{verb}({})", typed(argument)))
+    }
 }
 
 fn integer(number: i64, verb: char, flags: &Flags) -> Option<String> {

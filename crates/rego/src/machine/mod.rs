@@ -160,11 +160,9 @@ impl<'p> Machine<'p> {
 
     fn what(&mut self, what: &What, frame: &mut Frame, then: Then<'_>) -> Step {
         match what {
-            What::Term(term) => self.each(term, frame, &mut |machine, frame, value| match value
-                == Value::from(false)
-            {
-                true => Ok(Flow::Continue),
-                false => then(machine, frame),
+            What::Term(term) => self.each(term, frame, &mut |machine, frame, value| match value {
+                Value::Bool(false) => Ok(Flow::Continue),
+                _ => then(machine, frame),
             }),
             What::Unify(left, right) | What::Equal(left, right) => {
                 self.unify(left, right, frame, then)

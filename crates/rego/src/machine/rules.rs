@@ -92,12 +92,34 @@ impl Machine<'_> {
         }
     }
 
+    /// What a definition says, or else the one behind it.
     fn definition(
         &mut self,
         rule: &Rule,
         definition: &Definition,
         arguments: &[Value],
     ) -> Result<Option<Value>, EvaluationError> {
+        let mut next = Some(definition);
+        while let Some(definition) = next {
+            let found = self.alone(rule, definition, arguments)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+            next = definition.otherwise.as_deref();
+        }
+        Ok(None)
+    }
+
+    fn alone(
+        &mut self,
+        rule: &Rule,
+        definition: &Definition,
+        arguments: &[Value],
+    ) -> Result<Option<Value>, EvaluationError> {
+        let mut given = definition.arguments.iter().zip(arguments);
+        if given.any(|(term, given)| matches!(term, Term::Constant(value) if value != given)) {
+            return Ok(None);
+        }
         let mut found = None;
         let mut frame = Frame::new(definition.slots);
         let is_constant = matches!(definition.value, Term::Constant(_));
@@ -117,10 +139,7 @@ impl Machine<'_> {
                 })
             },
         )?;
-        match &definition.otherwise {
-            Some(otherwise) if found.is_none() => self.definition(rule, otherwise, arguments),
-            _ => Ok(found),
-        }
+        Ok(found)
     }
 
     fn set(&mut self, rule: &Rule) -> Result<Value, EvaluationError> {

@@ -37,6 +37,22 @@ impl Machine<'_> {
                 Some(Value::from(object))
             }
             Term::Comprehension(comprehension) => Some(self.comprehension(comprehension, frame)?),
+            Term::Ref(root, path) if self.base(*root, frame).is_some() => {
+                let base = self.base(*root, frame);
+                match base.and_then(|base| descend(base, path, frame)) {
+                    None => None,
+                    Some((value, [])) => Some(value.clone()),
+                    Some((value, rest)) => {
+                        let value = value.clone();
+                        let mut found = None;
+                        self.walk(&value, rest, frame, &mut |_, _, value| {
+                            found = Some(value);
+                            Ok(Flow::Stop)
+                        })?;
+                        found
+                    }
+                }
+            }
             Term::Ref(..) | Term::Call(..) => {
                 let mut found = None;
                 self.each(term, frame, &mut |_, _, value| {
@@ -69,14 +85,11 @@ impl Machine<'_> {
             Term::Ref(Root::Rule(rule), path) => self.rule_at(*rule, path, frame, each),
             Term::Ref(Root::Node(node), path) => self.node(*node, path, frame, each),
             Term::Ref(root, path) => {
-                let value = match root {
-                    Root::Input => Some(self.world.input.clone()),
-                    Root::Inventory => Some(self.world.inventory.clone()),
-                    Root::Variable(slot) => frame.get(*slot).cloned(),
-                    Root::Rule(_) | Root::Node(_) => None,
-                };
-                match value {
-                    Some(value) => self.walk(&value, path, frame, each),
+                let base = self.base(*root, frame);
+                let found = base.and_then(|base| descend(base, path, frame));
+                match found.map(|(value, rest)| (value.clone(), rest)) {
+                    Some((value, [])) => each(self, frame, value),
+                    Some((value, rest)) => self.walk(&value, rest, frame, each),
                     None => Ok(Flow::Continue),
                 }
             }
@@ -85,6 +98,16 @@ impl Machine<'_> {
                 Some(value) => each(self, frame, value),
                 None => Ok(Flow::Continue),
             },
+        }
+    }
+
+    /// What a reference begins with, if that is no rule.
+    fn base<'v>(&'v self, root: Root, frame: &'v Frame) -> Option<&'v Value> {
+        match root {
+            Root::Input => Some(&self.world.input),
+            Root::Inventory => Some(&self.world.inventory),
+            Root::Variable(slot) => frame.get(slot),
+            Root::Rule(_) | Root::Node(_) => None,
         }
     }
 
@@ -131,6 +154,9 @@ impl Machine<'_> {
         frame: &mut Frame,
         each: Each<'_>,
     ) -> Step {
+        let Some((value, path)) = descend(value, path, frame) else {
+            return Ok(Flow::Continue);
+        };
         let Some((first, rest)) = path.split_first() else {
             return each(self, frame, value.clone());
         };
@@ -139,7 +165,7 @@ impl Machine<'_> {
                 return Ok(Flow::Continue);
             };
             return match under(value, &key) {
-                Some(value) => self.walk(&value, rest, frame, each),
+                Some(value) => self.walk(value, rest, frame, each),
                 None => Ok(Flow::Continue),
             };
         }
@@ -222,6 +248,25 @@ impl Machine<'_> {
     }
 }
 
+/// As far down a path as its keys are at hand, and what is left of it; nothing where one leads nowhere. It copies nothing.
+fn descend<'v, 't>(
+    value: &'v Value,
+    path: &'t [Term],
+    frame: &Frame,
+) -> Option<(&'v Value, &'t [Term])> {
+    let (mut value, mut path) = (value, path);
+    while let Some((first, rest)) = path.split_first() {
+        let key = match first {
+            Term::Constant(key) => Some(key),
+            Term::Variable(slot) => frame.get(*slot),
+            _ => None,
+        };
+        let Some(key) = key else { break };
+        (value, path) = (under(value, key)?, rest);
+    }
+    Some((value, path))
+}
+
 /// Whether all variables of a term are bound; those of a comprehension are its own.
 pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
     match term {
@@ -243,11 +288,16 @@ pub(super) fn is_ground(term: &Term, frame: &Frame) -> bool {
     }
 }
 
-/// Whether a text has more bytes, or a collection more items, than a policy needs.
+/// Whether a text has more bytes, a collection more items, or a number more digits than a policy needs.
 fn is_too_large(value: &Value) -> bool {
     const BYTES: usize = 32 << 20;
     const ITEMS: usize = 1 << 21;
+    const BITS: u64 = 1 << 16;
     match value {
+        Value::Number(number) => {
+            let is_big = number.as_u64().is_none() && number.as_i64().is_none();
+            is_big && number.as_big().is_some_and(|number| number.bits() > BITS)
+        }
         Value::String(text) => text.len() > BYTES,
         Value::Array(items) => items.len() > ITEMS,
         Value::Set(items) => items.len() > ITEMS,

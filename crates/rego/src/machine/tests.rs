@@ -71,6 +71,7 @@ fn what_grows_without_an_end_ends() {
         ("\"a\"", "concat(\"\", [x, x])"),
         ("[1]", "array.concat(x, x)"),
         ("\"a\"", "sprintf(\"%v%v\", [x, x])"),
+        ("99999999999", "x * x"),
     ] {
         let result = violations(&rego(first, next), LONG);
         assert_eq!(result, Err(EvaluationError::TooLarge), "{next}");
@@ -80,9 +81,36 @@ fn what_grows_without_an_end_ends() {
         "numbers.range_step(1, 1000000000000, 2)",
         "net.cidr_expand(\"10.0.0.0/8\")",
         "net.cidr_expand(\"::/0\")",
+        "units.parse(\"1e999999999\")",
+        "units.parse_bytes(\"1e99999999Gi\")",
         "time.parse_duration_ns(\"1000000000000000000000000000000d\")",
     ] {
         let rego = format!("package a\nviolation[{{\"msg\": \"m\"}}] {{ {nothing} }}");
         assert_eq!(violations(&rego, LONG), Ok(0), "{nothing}");
     }
+}
+
+#[test]
+fn statements_in_the_worst_order_are_brought_into_order_in_time() {
+    let rego = |count: usize| {
+        let statements: String = (0..count)
+            .map(|index| format!("x{index} = x{}\n", index + 1))
+            .collect();
+        format!("package a\nviolation[{{\"msg\": \"m\"}}] {{\n{statements}x{count} = 1\n}}")
+    };
+    assert_eq!(violations(&rego(1_000), LONG), Ok(1));
+    let source = Source {
+        version: Version::V0,
+        rego: rego(10_000),
+        libs: Vec::new(),
+    };
+    let error = Program::compile(&source).expect_err("too many").to_string();
+    assert!(error.contains("too many statements in a body"), "{error}");
+}
+
+#[test]
+fn more_ways_through_a_graph_than_anybody_waits_for_are_an_error() {
+    let rego = "package a\ng := {x: numbers.range(1, 20) | x := numbers.range(1, 20)[_]}\n\
+        violation[{\"msg\": \"m\"}] { graph.reachable_paths(g, [1]) }";
+    assert_eq!(violations(rego, LONG), Err(EvaluationError::Builtin));
 }

@@ -51,11 +51,11 @@ impl World {
     }
 
     fn at(&self, path: &[Value]) -> Option<Value> {
-        let mut value = self.data.clone();
+        let mut value = &self.data;
         for key in path {
-            value = under(&value, key)?;
+            value = under(value, key)?;
         }
-        Some(value)
+        Some(value.clone())
     }
 
     pub(super) fn mock(&self, function: Function) -> Option<Mock> {
@@ -202,7 +202,7 @@ impl Machine<'_> {
             return self.node(*child, rest, frame, each);
         }
         match base.and_then(|base| under(base, key)) {
-            Some(value) => self.walk(&value, rest, frame, each),
+            Some(value) => self.walk(value, rest, frame, each),
             None => Ok(Flow::Continue),
         }
     }

@@ -18,7 +18,13 @@ pub(super) fn constant(term: &tree::Term) -> Result<Value, String> {
         tree::Term::Null => Ok(Value::Null),
         tree::Term::Bool(value) => Ok(Value::from(*value)),
         tree::Term::Number(number) => {
-            Value::from_numeric_string(number).map_err(|_| format!("illegal number {number}"))
+            let illegal = || format!("illegal number {number}");
+            // What is written as a float is one, also where it is whole.
+            if number.contains(['.', 'e', 'E']) {
+                let float = number.parse().ok().filter(|float: &f64| float.is_finite());
+                return float.map(Value::from).ok_or_else(illegal);
+            }
+            Value::from_numeric_string(number).map_err(|_| illegal())
         }
         tree::Term::Text(text) => Ok(Value::from(text.as_str())),
         tree::Term::Array(items) => Ok(Value::from(all(items)?)),

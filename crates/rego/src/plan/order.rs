@@ -252,29 +252,26 @@ fn outputs(statement: &Statement, safe: &Slots) -> Slots {
         return bound;
     }
     match &statement.what {
-        What::Term(term) => of_term(term, safe, &mut bound),
+        What::Term(term) => of_term(term, [safe, &Slots::new()], &mut bound),
         What::Equal(left, right) => {
-            of_term(left, safe, &mut bound);
-            of_term(right, safe, &mut bound);
+            of_term(left, [safe, &Slots::new()], &mut bound);
+            of_term(right, [safe, &Slots::new()], &mut bound);
         }
         What::Unify(left, right) => loop {
             let before = bound.len();
-            let mut known = safe.clone();
-            known.extend(&bound);
-            of_term(left, &known, &mut bound);
-            of_term(right, &known, &mut bound);
-            let mut known = safe.clone();
-            known.extend(&bound);
-            of_pair(left, right, &known, &mut bound);
+            let mut more = Slots::new();
+            of_term(left, [safe, &bound], &mut more);
+            of_term(right, [safe, &bound], &mut more);
+            bound.append(&mut more);
+            of_pair(left, right, [safe, &bound], &mut more);
+            bound.append(&mut more);
             if bound.len() == before {
                 break;
             }
         },
         What::SomeIn { key, value, domain } => {
-            of_term(domain, safe, &mut bound);
-            let mut known = safe.clone();
-            known.extend(&bound);
-            if is_bound(domain, &known) {
+            of_term(domain, [safe, &Slots::new()], &mut bound);
+            if is_bound(domain, [safe, &bound]) {
                 key.iter()
                     .chain([value])
                     .for_each(|term| variables(term, &mut bound));
@@ -286,19 +283,26 @@ fn outputs(statement: &Statement, safe: &Slots) -> Slots {
     bound
 }
 
-fn is_bound(term: &Term, safe: &Slots) -> bool {
+/// What is bound, in two parts, since to put them together would cost more than all else.
+type Known<'s> = [&'s Slots; 2];
+
+fn is_known(slot: usize, known: Known<'_>) -> bool {
+    known.iter().any(|slots| slots.contains(&slot))
+}
+
+fn is_bound(term: &Term, known: Known<'_>) -> bool {
     let mut slots = Slots::new();
     variables(term, &mut slots);
-    slots.is_subset(safe)
+    slots.into_iter().all(|slot| is_known(slot, known))
 }
 
 /// What evaluating a term binds: the brackets of references, and the last argument where a call has one more than the
 /// function.
-fn of_term(term: &Term, safe: &Slots, bound: &mut Slots) {
+fn of_term(term: &Term, safe: Known<'_>, bound: &mut Slots) {
     match term {
         Term::Ref(root, path) => {
             let is_known = match root {
-                Root::Variable(slot) => safe.contains(slot),
+                Root::Variable(slot) => is_known(*slot, safe),
                 _ => true,
             };
             if is_known {
@@ -317,7 +321,7 @@ fn of_term(term: &Term, safe: &Slots, bound: &mut Slots) {
     }
 }
 
-fn of_pair(left: &Term, right: &Term, safe: &Slots, bound: &mut Slots) {
+fn of_pair(left: &Term, right: &Term, safe: Known<'_>, bound: &mut Slots) {
     match (left, right) {
         (Term::Array(left), Term::Array(right)) if left.len() == right.len() => {
             left.iter()

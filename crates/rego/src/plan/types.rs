@@ -130,32 +130,35 @@ impl Type {
                 all.iter().any(|one| one.unifies(other))
             }
             (Self::Array(items, rest), Self::Array(others, other_rest)) => {
-                let is_same = |from: &Self, items: &[Self], to: &Self| {
-                    (0..items.len()).all(|index| match (from.item(index), to.item(index)) {
+                // Each pair is looked at once: looked at from both sides, nested types would take for ever.
+                let length = items.len().max(others.len());
+                let is_same =
+                    (0..length).all(|index| match (self.item(index), other.item(index)) {
                         (Some(one), Some(other)) => one.unifies(other),
                         _ => false,
-                    })
-                };
+                    });
                 let is_rest_same = match (rest, other_rest) {
                     (Some(rest), Some(other)) => rest.unifies(other),
                     _ => true,
                 };
-                is_same(self, items, other) && is_same(other, others, self) && is_rest_same
+                is_same && is_rest_same
             }
             (Self::Object(fields, rest), Self::Object(others, other_rest)) => {
                 let is_open = rest.is_some() || other_rest.is_some();
-                let is_same = |fields: &[(Value, Self)], other: &Self| {
-                    let mut fields = fields.iter();
-                    fields.all(|(key, field)| match other.select(key) {
-                        Some(one) => one.unifies(field),
-                        None => is_open,
-                    })
+                let is_same = |key: &Value, field: &Self, other: &Self| match other.select(key) {
+                    Some(one) => one.unifies(field),
+                    None => is_open,
                 };
+                let has = |key: &Value| fields.iter().any(|(own, _)| own == key);
+                let mut own = fields.iter();
+                let mut more = others.iter().filter(|(key, _)| !has(key));
                 let is_rest_same = match (rest, other_rest) {
                     (Some(rest), Some(other)) => rest.1.unifies(&other.1),
                     _ => true,
                 };
-                is_same(fields, other) && is_same(others, self) && is_rest_same
+                own.all(|(key, field)| is_same(key, field, other))
+                    && more.all(|(key, field)| is_same(key, field, self))
+                    && is_rest_same
             }
             (Self::Set(one), Self::Set(other)) => one.unifies(other),
             (one, other) => one == other,

@@ -1,5 +1,9 @@
 //! What is refused when it is loaded, where and why.
 
+use std::time::Duration;
+
+use regorus::Value;
+
 use super::Program;
 use crate::template::{Source, Version};
 
@@ -162,4 +166,34 @@ fn rules_that_cannot_stand_beside_each_other_are_told() {
     ] {
         assert_eq!(refused_with(rules, "true"), why, "{rules}");
     }
+}
+
+/// Each of these is compiled and evaluated on the small stack of a test's thread.
+#[test]
+fn what_is_as_deep_as_it_may_be_fits_on_the_stack() {
+    let compiled = |rules: &str, body: &str| {
+        let source = Source {
+            version: Version::V0,
+            rego: format!("package a\n{rules}\nviolation[{{\"msg\": \"m\"}}] {{ {body} }}"),
+            libs: Vec::new(),
+        };
+        let program = Program::compile(&source).expect("it compiles");
+        let found = program.violations(
+            Value::new_object(),
+            Value::new_object(),
+            Duration::from_secs(60),
+        );
+        assert_eq!(found.map(|found| found.len()), Ok(1), "{rules} {body}");
+    };
+    let sum = format!("{}1", "1 + ".repeat(900));
+    compiled("", &format!("x := {sum}; x == 901"));
+    let rules = format!(
+        "p = 1 {{ false }}{} else = 3 {{ true }}",
+        " else = 2 { false }".repeat(900)
+    );
+    compiled(&rules, "p == 3");
+    let (open, close) = ("[".repeat(90), "]".repeat(90));
+    compiled("", &format!("x := {open}{close}; x == {open}{close}"));
+    let sums = format!("{}1{}", "[1 + ".repeat(45), "]".repeat(45));
+    assert!(refused_with("", &format!("x := {sums}")).contains("rego:3"));
 }

@@ -6,7 +6,9 @@ use crate::syntax::SourceError;
 use crate::template::Version;
 
 fn read(source: &str, version: Version) -> Result<Module, SourceError> {
-    let modules = read_all(&[source], version).map_err(|(_, error)| error)?;
+    // Whoever compiles a program grows the stack as well.
+    let modules = stacker::grow(32 << 20, || read_all(&[source], version));
+    let modules = modules.map_err(|(_, error)| error)?;
     Ok(modules.into_iter().next().expect("one module"))
 }
 
@@ -92,13 +94,39 @@ fn what_the_new_version_asks_for_is_asked_for() {
 
 #[test]
 fn what_is_nested_without_an_end_is_refused() {
-    for mark in ["[", "{", "(", "f(", "-x[", "not {x | "] {
+    for mark in [
+        "[",
+        "{",
+        "(",
+        "f(",
+        "-x[",
+        "not {x | ",
+        "not ",
+        "every x in ",
+        "{1: ",
+        "x[",
+        "x.y[\"a\"](",
+    ] {
         let error = refused(&mark.repeat(20_000));
         assert!(
             error.contains("nested too deep") || error.contains("expected"),
             "{mark}: {error}"
         );
     }
+}
+
+#[test]
+fn chains_without_an_end_are_refused() {
+    for link in ["1 + ", "x | ", "1 * 2 - ", "1 == "] {
+        let error = refused(&link.repeat(20_000));
+        assert!(error.contains("nested too deep"), "{link}: {error}");
+    }
+    let rules = format!(
+        "package a\np = 1 {{ false }}{}",
+        " else = 2 { false }".repeat(20_000)
+    );
+    let error = read(&rules, Version::V0).expect_err("too many").to_string();
+    assert!(error.contains("nested too deep"), "{error}");
 }
 
 #[test]

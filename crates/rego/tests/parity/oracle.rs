@@ -94,6 +94,10 @@ pub(crate) fn ours(question: &Question) -> Answer {
     };
     let mut review = question.review.clone();
     basphere_rego::as_untyped_json(&mut review);
+    // Gatekeeper shows a Namespace to every rule, and an empty one where it knows none.
+    if let Some(fields) = review.as_object_mut() {
+        fields.entry("namespaceObject").or_insert_with(|| json!({}));
+    }
     let input = json!({"review": review, "parameters": question.parameters});
     let inventory = question.inventory.clone();
     let found = program.violations(input.into(), inventory.into(), Duration::from_secs(5));

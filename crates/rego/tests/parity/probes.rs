@@ -258,18 +258,36 @@ const BODIES: &[(&str, &str)] = &[
     ("", "x := upper(1)"),
     ("", "x := startswith(1, \"a\")"),
     ("", "not startswith(1, \"a\"); x := 1"),
+    ("", "x := json.marshal(input.review.big)"),
+    ("", "x := json.marshal(\"<&>\\u2028\")"),
+    ("", "x := sprintf(\"%v %v %v\", [1.5, 1e6, 1000000])"),
+    ("", "x := sprintf(\"%d %d\", [1.0, 1e6])"),
+    ("", "x := sprintf(\"%06f|%.2p|%+d\", [false, true, null])"),
+    ("", "x := sprintf(\"%v\", [[\"\\u0301\"]])"),
+    ("", "x := regex.split(\"x*\", \"axbxc\")"),
+    ("", "x := regex.find_n(\"a*\", \"baaac\", -1)"),
+    (
+        "",
+        "x := regex.replace(\"abcd\", \"(b)(z)?\", \"<$1$2$$>\")",
+    ),
+    ("", "x := regex.match(`^\\d+$`, \"١\")"),
+    (
+        "",
+        "x := regex.template_match(\"a{[0-9]+}c\", \"a12c\", \"{\", \"}\")",
+    ),
+    ("", "x := glob.match(\"{a,b*}.c\", [\".\"], \"bx.c\")"),
+    ("", "x := glob.match(\"a*c\", [], \"a.c\")"),
+    ("", "x := glob.match(\"[!a-c]?**\", null, \"dx/y.z\")"),
+    ("", "x := net.cidr_expand(\"10.1.2.252/30\")"),
+    ("", "x := glob.quote_meta(\"*,?{a}[b]-!\")"),
+    (
+        "",
+        "x := graph.reachable_paths({\"a\": [\"b\", \"c\"], \"b\": [\"a\"], \"c\": []}, [\"a\", \"z\"])",
+    ),
 ];
 
 /// Bodies of which we say something else than Gatekeeper, and why.
 const KNOWN: &[(&str, &str)] = &[
-    (
-        "how a number was written is not kept",
-        "x := json.marshal(input.review.big)",
-    ),
-    (
-        "how a number was written is not kept",
-        "x := sprintf(\"%v %v %v\", [1.5, 1e6, 1000000])",
-    ),
     (
         "how a number was written is not kept",
         "x := json.marshal({\"b\": [1, 2.0], \"a\": null})",

@@ -13,6 +13,8 @@ use crate::template::Version;
 
 /// Terms nested deeper than this are refused, which no policy needs and a stack would not survive.
 const DEEPEST: usize = 100;
+/// So many operators and `else` may stand one in another, each being part of the one behind it.
+const LONGEST_CHAIN: usize = 1_000;
 /// What is a keyword in every version.
 const KEYWORDS: [&str; 11] = [
     "as", "default", "else", "false", "import", "package", "not", "null", "true", "with", "some",
@@ -36,6 +38,8 @@ pub(crate) struct Parser<'a> {
     /// The number of the last variable that was made.
     last: usize,
     depth: usize,
+    /// How many operators or `else` stand around what is read.
+    chained: usize,
     /// Terms that were read and may have to be read again as the beginning of something else, by their first token.
     known: HashMap<usize, (Term, usize)>,
 }
@@ -55,6 +59,7 @@ pub(crate) fn parse(source: &str, version: Version) -> Result<Module, SourceErro
         has_not_bodies: false,
         last: 0,
         depth: 0,
+        chained: 0,
         known: HashMap::new(),
     };
     if version == Version::V1 {
@@ -270,10 +275,21 @@ impl<'a> Parser<'a> {
         if self.depth >= DEEPEST {
             return Err(self.error("nested too deep"));
         }
+        let chained = self.chained;
         self.depth += 1;
         let read = read(self);
         self.depth -= 1;
+        self.chained = chained;
         read
+    }
+
+    /// What has been read becomes part of something that goes on; what that is may stand within one level only.
+    fn chain(&mut self) -> Result<(), SourceError> {
+        if self.chained >= LONGEST_CHAIN {
+            return Err(self.error("nested too deep"));
+        }
+        self.chained += 1;
+        Ok(())
     }
 }
 

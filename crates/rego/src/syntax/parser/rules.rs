@@ -59,7 +59,9 @@ impl Parser<'_> {
             if rule.head.key.is_some() {
                 return Err(self.error("else keyword cannot be used on multi-value rules"));
             }
-            rule.otherwise = Some(Box::new(self.otherwise(&rule.head)?));
+            let head = rule.head.clone();
+            let otherwise = self.nested(|parser| parser.otherwise(&head))?;
+            rule.otherwise = Some(Box::new(otherwise));
         }
         self.chained(rule, rules)
     }
@@ -172,6 +174,7 @@ impl Parser<'_> {
 
     fn otherwise(&mut self, head: &Head) -> Result<Rule, SourceError> {
         let at = self.place();
+        self.chain()?;
         self.skip();
         let mut value = None;
         if self.is_mark("=") || self.is_mark(":=") {

@@ -4,6 +4,9 @@ use super::Parser;
 use crate::syntax::SourceError;
 use crate::syntax::tree::{Body, MEMBER, MEMBER_WITH_KEY, Statement, Term, What};
 
+/// More statements are never evaluated together, and to bring them into order would take too long.
+const LONGEST_BODY: usize = 3_000;
+
 impl Parser<'_> {
     /// Statements up to a closing mark, which is taken.
     pub(super) fn body(&mut self, end: &str) -> Result<Body, SourceError> {
@@ -14,6 +17,9 @@ impl Parser<'_> {
             let mut body = Body::new();
             loop {
                 body.push(parser.statement()?);
+                if body.len() > LONGEST_BODY {
+                    return Err(parser.error("too many statements in a body"));
+                }
                 if parser.is_mark(";") {
                     parser.skip();
                 } else if parser.is_mark(end) {

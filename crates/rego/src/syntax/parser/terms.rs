@@ -39,6 +39,7 @@ impl Parser<'_> {
                 }
             }
             while parser.is_keyword("in") && !parser.is_name_of_reference() {
+                parser.chain()?;
                 parser.skip();
                 let domain = parser.level(0)?;
                 left = called(&MEMBER, vec![left, domain]);
@@ -61,6 +62,7 @@ impl Parser<'_> {
             let Some((_, name)) = found else {
                 return Ok(left);
             };
+            self.chain()?;
             self.skip();
             let right = self.level(level + 1)?;
             left = called(&[name], vec![left, right]);

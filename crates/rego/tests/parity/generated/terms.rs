@@ -23,6 +23,15 @@ pub(super) const PLACES: &[&str] = &[
     "nothing",
     "labels",
     "float",
+    "big",
+    "negative",
+    "fraction",
+    "unicode",
+    "odd",
+    "json",
+    "mixed",
+    "numbers",
+    "graph",
 ];
 pub(super) const COLLECTIONS: &[&str] = &[
     "list",
@@ -34,43 +43,44 @@ pub(super) const COLLECTIONS: &[&str] = &[
     "missing",
     "text",
     "words",
+    "mixed",
+    "numbers",
+    "graph",
 ];
 
 impl Writer {
     pub(super) fn condition(&mut self) -> String {
-        let operator = self.chance.one(&["==", "!=", "<", ">", "<=", ">=", "=="]);
+        let operator = self.one(&["==", "!=", "<", ">", "<=", ">=", "=="]);
         format!("{} {operator} {}", self.compared(2), self.term(1))
     }
 
     /// Mostly something of which no type is known: else most comparisons are refused.
     pub(super) fn compared(&mut self, depth: usize) -> String {
-        match self.chance.below(4) {
+        match self.below(4) {
             0 => self.term(depth),
-            _ => format!("input.review.{}", self.chance.one(PLACES)),
+            _ => format!("input.review.{}", self.one(PLACES)),
         }
     }
 
     /// A term that refers to no rule.
     pub(super) fn plain(&mut self, depth: usize) -> String {
-        match self.chance.below(if depth == 0 { 4 } else { 8 }) {
+        match self.below(if depth == 0 { 4 } else { 9 }) {
             0 => self.literal(),
             1 if !self.bound.is_empty() => self.variable(),
-            1..=3 => format!("input.review.{}", self.chance.one(PLACES)),
+            1..=3 => format!("input.review.{}", self.one(PLACES)),
             4 => self.call(depth - 1, false),
             5 => format!("[{}, {}]", self.plain(depth - 1), self.plain(depth - 1)),
             6 => format!("{{\"a\": {}}}", self.plain(depth - 1)),
+            7 => self.builtin(depth - 1),
             _ => self.comprehension(),
         }
     }
 
     pub(super) fn term(&mut self, depth: usize) -> String {
-        match self.chance.below(18) {
+        match self.below(18) {
             13 => "d".to_owned(),
             14 => format!("d[{}]", self.plain(0)),
-            15 => format!(
-                "d.{}",
-                self.chance.one(&["one", "a", "one.two", "a.two", "b"])
-            ),
+            15 => format!("d.{}", self.one(&["one", "a", "one.two", "a.two", "b"])),
             16 => "helpers.deep".to_owned(),
             17 => format!("helpers[{}]", self.plain(0)),
             10 => format!("helpers.helper({})", self.plain(depth.min(1))),
@@ -87,16 +97,30 @@ impl Writer {
     }
 
     pub(super) fn literal(&mut self) -> String {
-        self.chance
-            .one(&[
-                "1", "2", "0", "\"abc\"", "\"a\"", "true", "false", "null", "[]", "{}", "set()",
-                "\"\"", "2.5", "-1",
-            ])
-            .to_owned()
+        self.one(&[
+            "1",
+            "2",
+            "0",
+            "\"abc\"",
+            "\"a\"",
+            "true",
+            "false",
+            "null",
+            "[]",
+            "{}",
+            "set()",
+            "\"\"",
+            "2.5",
+            "-1",
+            "1000000",
+            "\"ä€\"",
+            "9007199254740993",
+        ])
+        .to_owned()
     }
 
     pub(super) fn variable(&mut self) -> String {
-        let at = self.chance.below(self.bound.len());
+        let at = self.below(self.bound.len());
         self.bound[at].clone()
     }
 
@@ -106,8 +130,8 @@ impl Writer {
             false => writer.plain(depth),
         };
         // Literals of a wrong type are refused by OPA before anything runs, so that operands are looked up.
-        let place = |writer: &mut Self| format!("input.review.{}", writer.chance.one(PLACES));
-        match self.chance.below(16) {
+        let place = |writer: &mut Self| format!("input.review.{}", writer.one(PLACES));
+        match self.below(16) {
             0 => format!("count({})", place(self)),
             1 => format!("sprintf(\"%v/%v\", [{}, {}])", term(self), term(self)),
             2 => format!("startswith({}, \"a\")", place(self)),
@@ -128,14 +152,14 @@ impl Writer {
     }
 
     pub(super) fn comprehension(&mut self) -> String {
-        let collection = self.chance.one(COLLECTIONS);
-        let filter = match self.chance.below(4) {
+        let collection = self.one(COLLECTIONS);
+        let filter = match self.below(4) {
             0 => "; x != 2",
             1 => "; not x == 1",
             2 => "; not input.review.missing[x]",
             _ => "",
         };
-        match self.chance.below(4) {
+        match self.below(4) {
             0 => format!("[x | x := input.review.{collection}[_]{filter}]"),
             1 => format!("{{x | x := input.review.{collection}[_]{filter}}}"),
             2 => format!("{{y: x | x := input.review.{collection}[y]{filter}}}"),

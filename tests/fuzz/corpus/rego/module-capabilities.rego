@@ -1,0 +1,84 @@
+package baspherecapabilities
+
+import data.lib.pods
+
+violation contains {"msg": msg, "details": {"path": at}} if {
+  not pods.windows
+  some path, container in pods.containers
+  not drops_all(container)
+  at := concat(".", [path, "securityContext.capabilities.drop"])
+  msg := sprintf("%s: must have ALL: containers begin without capabilities", [at])
+}
+
+violation contains {"msg": msg, "details": {"path": at, "capability": capability}} if {
+  some path, container in pods.containers
+  some index, capability in container.securityContext.capabilities.add
+  not capability in allowed
+  at := sprintf("%s.securityContext.capabilities.add[%d]", [path, index])
+  msg := sprintf("%s: %s may not be added: %s", [at, capability, choice])
+}
+
+drops_all(container) if "ALL" in container.securityContext.capabilities.drop
+
+allowed := object.get(input.parameters, "allowed", [])
+
+default choice := "no capability may"
+
+choice := concat(" ", ["only", concat(", ", allowed), "may"]) if count(allowed) > 0
+---
+package lib.objects
+
+# What a request writes at a place of its object: null where there is nothing. It is undefined, and hence nothing is
+# found, where something is deleted, and where an update leaves the place as it is: whoever takes away a finalizer or
+# sets a label must not be held up by what was stored before this policy.
+written(place) := wanted if {
+  not input.review.operation == "DELETE"
+  wanted := object.get(input.review.object, place, null)
+  not stored(place, wanted)
+}
+
+stored(place, wanted) if {
+  input.review.operation == "UPDATE"
+  object.get(input.review.oldObject, place, null) == wanted
+}
+---
+package lib.pods
+
+import data.lib.objects
+
+# Where each kind keeps the spec of its pods.
+places := {
+  "CronJob": ["spec", "jobTemplate", "spec", "template", "spec"],
+  "DaemonSet": ["spec", "template", "spec"],
+  "Deployment": ["spec", "template", "spec"],
+  "Job": ["spec", "template", "spec"],
+  "Pod": ["spec"],
+  "PodTemplate": ["template", "spec"],
+  "ReplicaSet": ["spec", "template", "spec"],
+  "ReplicationController": ["spec", "template", "spec"],
+  "StatefulSet": ["spec", "template", "spec"],
+}
+
+place := places[input.review.object.kind]
+
+spec := objects.written(place)
+
+# The path of a field of that spec, as people write it.
+path(field) := concat(".", array.concat(place, [field]))
+
+# The containers of one of the three lists, by their paths.
+of(list) := {at: container |
+  some index, container in spec[list]
+  at := path(sprintf("%s[%d]", [list, index]))
+}
+
+containers[at] := container if {
+  some list in ["initContainers", "containers", "ephemeralContainers"]
+  some at, container in of(list)
+}
+
+# What a person calls a container.
+name(container) := object.get(container, "name", "(no name)")
+
+# What Linux knows of privileges cannot be said of a pod for Windows: the API server refuses it there.
+windows if spec.os.name == "windows"
