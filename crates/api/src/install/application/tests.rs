@@ -109,17 +109,23 @@ fn nothing_of_cluster_api_is_asked_for() {
     let objects = application_objects(&application(&[("a.yaml", 1)])).unwrap();
     let text = json!(objects).to_string();
     assert!(!text.contains("x-k8s.io/v1beta"), "{text}");
-    assert_eq!(
-        of_kind(&objects, "CustomResourceDefinition"),
-        [] as [Value; 0]
-    );
+    let definitions = of_kind(&objects, "CustomResourceDefinition");
+    let definitions: Vec<_> = definitions
+        .iter()
+        .map(|it| &it["metadata"]["name"])
+        .collect();
+    assert_eq!(definitions, ["policywaivers.basphere.dev"]);
     let roles = of_kind(&objects, "ClusterRole");
     // Those of the audit are listed one by one where they are made.
     let (audit, others): (Vec<_>, Vec<_>) = roles.into_iter().partition(|role| {
         let name = role["metadata"]["name"].as_str().unwrap();
         name.starts_with("basphere-audit")
     });
-    let rules = json!([{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]}]);
+    let rules = json!([
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["basphere.dev"], "resources": ["policywaivers"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["basphere.dev"], "resources": ["policywaivers/status"], "verbs": ["update"]},
+    ]);
     assert_eq!(others.len(), 1);
     assert_eq!(others[0]["rules"], rules);
     assert_eq!(audit.len(), 3);
