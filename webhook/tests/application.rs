@@ -305,7 +305,7 @@ impl Installation {
         own.extend(of(&format!("role/{NAME}")));
         // What the audit may list depends on what is served here, and there is nothing to report.
         let audit =
-            ["kinds", "reports"].map(|part| of(&format!("clusterrole/{NAME}-audit-{part}")));
+            ["kinds", "reports"].map(|part| of(&format!("clusterrole/basphere-audit-{part}")));
         let granted: BTreeSet<_> = own.iter().chain(audit.iter().flatten()).cloned().collect();
         let mut used = BTreeSet::new();
         let same = wait::until("every right is used", PATIENCE, || {
