@@ -88,10 +88,7 @@ pub(crate) fn certainly(request: &Request, snapshot: &Snapshot) -> Decision {
             }
             if matches!(
                 lookup,
-                Lookup::Leases(_)
-                    | Lookup::Object(..)
-                    | Lookup::ConfigMap(_)
-                    | Lookup::Accounts(_)
+                Lookup::Leases(_) | Lookup::Object(..) | Lookup::ConfigMap(_) | Lookup::Accounts(_)
             ) {
                 snapshot.live.insert(lookup.clone());
             }
