@@ -158,7 +158,12 @@ impl Cluster {
             "crd/policywaivers.basphere.dev",
             "--timeout=30s",
         ];
-        self.passes(&arguments, &Value::Null);
+        // kubectl ends with an error where there are no conditions yet.
+        wait::until("the definition is served", PATIENCE, || {
+            let outcome = self.kubectl(&arguments, &Value::Null);
+            Ok(outcome.succeeded().then_some(()))
+        })
+        .unwrap();
     }
 
     /// Waits for a status of a waiver.
