@@ -65,7 +65,12 @@ fn a_constraint_of_the_cluster_says_what_its_audit_has_found() {
     let cluster = Cluster::start(&[ReportCrds::OpenReports, ReportCrds::PolicyReports]);
     cluster.create(&[definition(), namespace("web")]);
     let established = ["wait", "--for=condition=Established", "crd", "--all"];
-    cluster.passes(&established, &Value::Null);
+    // kubectl ends with an error where there are no conditions yet.
+    wait::until("the definitions are served", PATIENCE, || {
+        let outcome = cluster.kubectl(&established, &Value::Null);
+        Ok(outcome.succeeded().then_some(()))
+    })
+    .unwrap();
     // Pods may be read, ServiceAccounts may not.
     let judged = constraint("pods", "deny", &["Pod", "ServiceAccount", "Namespace"]);
     let mut another = constraint("another", "deny", &["Pod"]);
