@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use basphere_api::review::{self, Answer, Malformed, Review};
+use basphere_api::review::{self, Answer, Malformed, Plain, Review};
 use basphere_core::{Code, Decision, Phase, Request};
 use futures::FutureExt;
 use tracing::{error, info, warn};
@@ -49,6 +49,21 @@ impl Reply {
             None => Self::BadRequest(malformed.to_string()),
         }
     }
+}
+
+/// Reads a review of any kind.
+///
+/// # Errors
+/// What is answered where the body is none; the log says so.
+pub(crate) fn read_plain(body: &[u8], decision_id: &str) -> Result<Plain, Reply> {
+    review::parse_plain(body).map_err(|malformed| {
+        warn!(
+            decision = decision_id,
+            uid = malformed.uid,
+            "unreadable: {malformed}"
+        );
+        Reply::malformed(&malformed, decision_id)
+    })
 }
 
 impl Gate {

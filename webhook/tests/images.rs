@@ -13,10 +13,9 @@ use std::sync::mpsc::Receiver;
 
 use basphere_harness::wait;
 use serde_json::{Value, json};
+use support::program::Program;
 use support::wait_for;
-use support::workload::{
-    CONTROLLER, Cluster, PATIENCE, Program, copy, deployment, pod, repository,
-};
+use support::workload::{CONTROLLER, Cluster, PATIENCE, copy, deployment, pod, repository};
 use tempfile::TempDir;
 
 const HARBOR: &str = "harbor.corp.example:8443";

@@ -9,7 +9,7 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use basphere_harness::{ControlPlane, Options, Outcome, run, wait};
 use serde_json::{Value, json};
 use support::program::{Program, free_ports, told};
 use support::wait_for;
+use support::workload::copy;
 use tempfile::TempDir;
 
 /// How long the API server and the webhook may take to notice a change of the other.
@@ -164,19 +165,6 @@ impl Cluster {
 
     fn metrics(&self) -> String {
         told(self.ports[1], "/metrics")
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path: PathBuf = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            std::fs::create_dir(&target).unwrap();
-            copy(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
     }
 }
 

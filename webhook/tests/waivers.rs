@@ -9,17 +9,16 @@
 
 mod support;
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use basphere_harness::{ControlPlane, Options, Outcome, run, wait};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use support::{read_log, wait_for};
+use support::program::{Program, free_ports, told};
+use support::wait_for;
 use tempfile::TempDir;
 
 /// How long the API server and the webhook may take to notice a change of the other.
@@ -59,16 +58,6 @@ spec:
     namespaces: [default, legacy]
 "#;
 
-/// It ends with the test, however that ends.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 struct Cluster {
     control_plane: ControlPlane,
     policies: TempDir,
@@ -78,11 +67,10 @@ struct Cluster {
 impl Cluster {
     /// A cluster without the definition of waivers.
     fn start() -> Self {
-        let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let cluster = Self {
             control_plane: ControlPlane::start(&Options::default()).unwrap(),
             policies: tempfile::tempdir().unwrap(),
-            ports: listeners.map(|listener| listener.local_addr().unwrap().port()),
+            ports: free_ports(),
         };
         cluster.write("owner.yaml", POLICY);
         let namespace =
@@ -96,19 +84,14 @@ impl Cluster {
     }
 
     fn serve(&self) -> (Program, Receiver<Value>) {
-        let [reviews, metrics] = self.ports;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_basphere-webhook"));
-        command
-            .args(["serve", "--profile=workload", "--self-signed"])
-            .arg(format!("--listen=127.0.0.1:{reviews}"))
-            .arg(format!("--metrics-listen=127.0.0.1:{metrics}"))
-            .arg(format!("--register-url=https://127.0.0.1:{reviews}"))
-            .arg("--kubeconfig")
-            .arg(self.control_plane.admin().kubeconfig())
-            .arg("--policies")
-            .arg(self.policies.path());
-        let mut child = Program(command.stderr(Stdio::piped()).spawn().unwrap());
-        let log = read_log(&mut child.0);
+        let more = [
+            format!(
+                "--kubeconfig={}",
+                self.control_plane.admin().kubeconfig().display()
+            ),
+            format!("--policies={}", self.policies.path().display()),
+        ];
+        let (child, log) = Program::guard(self.ports, &more);
         wait_for(&log, "the webhooks of policies are registered");
         wait::until("policies are asked", PATIENCE, || {
             let outcome = self.kubectl(&DRY, &config_map("default", "probe"));
@@ -181,11 +164,7 @@ impl Cluster {
     }
 
     fn metrics(&self) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[1])).unwrap();
-        write!(stream, "GET /metrics HTTP/1.0\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+        told(self.ports[1], "/metrics")
     }
 }
 

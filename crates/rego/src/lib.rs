@@ -28,6 +28,7 @@ pub mod template;
 mod values;
 pub mod waiver;
 
+pub use builtins::json::push_text as push_json_text;
 pub use compiled::Compiled;
 pub use constraint::Constraint;
 pub use decode::WrongType;

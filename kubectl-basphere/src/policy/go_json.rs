@@ -1,7 +1,6 @@
 //! JSON as Go's `encoding/json` writes it: keys sorted, `<`, `>` and `&` escaped, and numbers by way of a float.
 
-use std::fmt::Write;
-
+use basphere_rego::push_json_text;
 use serde_json::{Number, Value};
 
 /// What is written.
@@ -52,8 +51,10 @@ impl Writer {
             Json::Null | Json::Plain(Value::Null) | Json::Rego(Value::Null) => {
                 self.out.push_str("null")
             }
-            Json::Text(text) => self.text(text),
-            Json::Plain(Value::String(text)) | Json::Rego(Value::String(text)) => self.text(text),
+            Json::Text(text) => push_json_text(&mut self.out, text),
+            Json::Plain(Value::String(text)) | Json::Rego(Value::String(text)) => {
+                push_json_text(&mut self.out, text)
+            }
             Json::Plain(Value::Bool(value)) | Json::Rego(Value::Bool(value)) => {
                 self.out.push_str(if *value { "true" } else { "false" });
             }
@@ -93,7 +94,7 @@ impl Writer {
     fn fields(&mut self, fields: &[(&str, Json)], level: usize) {
         let colon = if self.indent.is_some() { ": " } else { ":" };
         self.many(fields.iter(), ["{", "}"], level, |writer, (name, value)| {
-            writer.text(name);
+            push_json_text(&mut writer.out, name);
             writer.out.push_str(colon);
             writer.write(value, level + 1);
         });
@@ -127,27 +128,6 @@ impl Writer {
             self.out.push('\n');
             self.out.push_str(&" ".repeat(indent * level));
         }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.out.push('"');
-        for character in text.chars() {
-            match character {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..'\u{20}' => {
-                    // Writing into a text cannot fail.
-                    let _ = write!(self.out, "\\u{:04x}", u32::from(character));
-                }
-                other => self.out.push(other),
-            }
-        }
-        self.out.push('"');
     }
 }
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use basphere_api::review::{self, Plain};
 use basphere_core::images::{Rewritten, patch_of, rewrite_pod};
 use serde_json::Value;
-use tracing::{info, warn};
+use tracing::info;
 use uuid::Uuid;
 
 use super::Rulebook;
-use crate::gate::Reply;
+use crate::gate::{Reply, read_plain};
 use crate::metrics::Metrics;
 use crate::policies::is_controller;
 
@@ -34,16 +34,9 @@ impl ImageGate {
     #[must_use]
     pub fn answer(&self, body: &[u8]) -> Reply {
         let id = Uuid::new_v4().to_string();
-        let plain = match review::parse_plain(body) {
+        let plain = match read_plain(body, &id) {
             Ok(plain) => plain,
-            Err(malformed) => {
-                warn!(
-                    decision = id,
-                    uid = malformed.uid,
-                    "unreadable: {malformed}"
-                );
-                return Reply::malformed(&malformed, &id);
-            }
+            Err(reply) => return reply,
         };
         let rewritten = self.rewrite(&plain.request);
         // Who makes Pods out of something else reads no warnings.

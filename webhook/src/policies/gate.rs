@@ -11,13 +11,13 @@ use basphere_rego::policies::Cause;
 use basphere_rego::{Need, Policies, Review};
 use jiff::Timestamp;
 use serde_json::Value;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 use uuid::Uuid;
 
 use super::stock::{Look, Stock};
 use super::waivers::Excuses;
 use super::{Namespaces, Shelf};
-use crate::gate::Reply;
+use crate::gate::{Reply, read_plain};
 use crate::metrics::{Metrics, PolicyReview};
 
 /// How long one policy may take for one review.
@@ -76,16 +76,9 @@ impl PolicyGate {
     pub async fn answer(&self, body: &[u8]) -> Reply {
         let started = Instant::now();
         let id = Uuid::new_v4().to_string();
-        let plain = match review::parse_plain(body) {
+        let plain = match read_plain(body, &id) {
             Ok(plain) => plain,
-            Err(malformed) => {
-                warn!(
-                    decision = id,
-                    uid = malformed.uid,
-                    "unreadable: {malformed}"
-                );
-                return Reply::malformed(&malformed, &id);
-            }
+            Err(reply) => return reply,
         };
         let judged = tokio::time::timeout(PATIENCE, self.judge(&plain)).await;
         let verdict = match judged {

@@ -1,31 +1,18 @@
 //! An application cluster: a real API server without any of Cluster API's kinds, and the program beside it.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use basphere_harness::{ControlPlane, Options, Outcome, run};
 use serde_json::{Value, json};
 
-use super::read_log;
+use super::program::{Program, free_ports, told};
 
 /// How long the API server and the webhook may take to notice a change of the other.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// What makes Pods out of something else.
 pub(crate) const CONTROLLER: &str = "system:serviceaccount:kube-system:replicaset-controller";
-
-/// It ends with the test, however that ends.
-pub(crate) struct Program(pub(crate) Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// What kubectl said of something that was let in.
 pub(crate) struct Passed {
@@ -48,19 +35,13 @@ impl Cluster {
 
     /// The program with the profile of application clusters, which registers itself, and its log.
     pub(crate) fn serve(&self, arguments: &[&str]) -> (Program, Receiver<Value>) {
-        let [reviews, metrics] = self.ports;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_basphere-webhook"));
-        command
-            .args(["serve", "--profile=workload", "--self-signed"])
-            .arg(format!("--listen=127.0.0.1:{reviews}"))
-            .arg(format!("--metrics-listen=127.0.0.1:{metrics}"))
-            .arg(format!("--register-url=https://127.0.0.1:{reviews}"))
-            .arg("--kubeconfig")
-            .arg(self.control_plane.admin().kubeconfig())
-            .args(arguments);
-        let mut child = Program(command.stderr(Stdio::piped()).spawn().unwrap());
-        let log = read_log(&mut child.0);
-        (child, log)
+        let kubeconfig = self.control_plane.admin().kubeconfig();
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        let more: Vec<_> = [format!("--kubeconfig={}", kubeconfig.display())]
+            .into_iter()
+            .chain(arguments)
+            .collect();
+        Program::guard(self.ports, &more)
     }
 
     /// What kubectl says as a user who may do everything.
@@ -97,17 +78,8 @@ impl Cluster {
 
     /// What the program serves in the clear.
     pub(crate) fn observe(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.ports[1])).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+        told(self.ports[1], path)
     }
-}
-
-pub(crate) fn free_ports() -> [u16; 2] {
-    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 pub(crate) fn repository(path: &str) -> PathBuf {

@@ -73,7 +73,7 @@ impl Writer {
                 Some(float) => self.out.push_str(&go::float(float, 'g', None)),
                 None => self.out.push_str(&number.format_decimal()),
             },
-            Value::String(text) => self.text(text),
+            Value::String(text) => push_text(&mut self.out, text),
             Value::Array(items) => {
                 let items: Vec<&Value> = items.iter().collect();
                 self.list(['[', ']'], &items, depth, |writer, item| {
@@ -95,7 +95,7 @@ impl Writer {
                 let fields: BTreeMap<String, &Value> = fields.collect();
                 let fields: Vec<(String, &Value)> = fields.into_iter().collect();
                 self.list(['{', '}'], &fields, depth, |writer, (key, field)| {
-                    writer.text(key);
+                    push_text(&mut writer.out, key);
                     writer.out.push(':');
                     if writer.lines.is_some() {
                         writer.out.push(' ');
@@ -134,25 +134,25 @@ impl Writer {
             self.out.push_str(&lines.indent.repeat(depth));
         }
     }
+}
 
-    /// What HTML would read is escaped as well.
-    fn text(&mut self, text: &str) {
-        self.out.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                    self.out.push_str(&format!("\\u{:04x}", u32::from(c)));
-                }
-                c => self.out.push(c),
+/// Appends a text as Go writes it in JSON: what HTML would read is escaped as well.
+pub fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
+                out.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
+            c => out.push(c),
         }
-        self.out.push('"');
     }
+    out.push('"');
 }

@@ -11,7 +11,7 @@ mod crypto;
 mod globs;
 mod go;
 mod graphs;
-mod json;
+pub(crate) mod json;
 mod net;
 mod operators;
 mod own;
